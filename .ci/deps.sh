@@ -1,0 +1,90 @@
+#!/bin/sh
+# deps.sh build|check|servers: are the Debian packages here that `make` (build), `make check` (check) or
+# `make check-servers` (servers) need?
+# Names what is missing with the line that installs it, and runs that line as root or with SUDO=sudo.
+# Plain sh, because a bare Debian has not even a compiler; no network when nothing is missing.
+# SPDX-License-Identifier: Apache-2.0
+set -u
+
+# probe, package. pc: a pkg-config name; cmd: a program; file: a file, wildcards allowed.
+BUILD="
+cmd:${CC:-cc} build-essential
+cmd:pkg-config pkg-config
+pc:rdkafka librdkafka-dev
+pc:libcurl libcurl4-openssl-dev
+pc:jansson libjansson-dev
+pc:yaml-0.1 libyaml-dev
+pc:sqlite3 libsqlite3-dev
+pc:libmicrohttpd libmicrohttpd-dev
+pc:zlib zlib1g-dev
+pc:msgpack libmsgpack-dev"
+CHECK="
+pc:cmocka libcmocka-dev
+cmd:curl curl
+cmd:python3 python3
+cmd:openssl openssl
+cmd:man man-db
+cmd:groff groff-base
+cmd:ps procps
+cmd:clang clang
+cmd:clang-format clang-format
+file:/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a libclang-rt-14-dev
+cmd:systemd-analyze systemd"
+SERVERS="
+cmd:javac default-jdk-headless
+cmd:mvn maven
+cmd:openssl openssl
+cmd:unzip unzip
+cmd:curl curl
+cmd:python3 python3
+cmd:kcat kcat"
+
+case ${1:-} in
+build) what="building distlog" wanted=$BUILD ;;
+check) what="make check" wanted=$BUILD$CHECK ;;
+servers) what="running the real servers" wanted=$SERVERS ;;
+*)
+    echo "usage: $0 build|check|servers" >&2
+    exit 2
+    ;;
+esac
+
+present() { # PROBE PACKAGE
+    case $1 in
+    cmd:*) command -v "${1#cmd:}" >/dev/null 2>&1 ;;
+    file:*) ls ${1#file:} >/dev/null 2>&1 ;; # unquoted: the pattern expands
+    pc:*)
+        pkg-config --exists "${1#pc:}" 2>/dev/null && return 0
+        ! command -v pkg-config >/dev/null 2>&1 &&
+            [ "$(dpkg-query -W -f '${db:Status-Status}' "$2" 2>/dev/null)" = installed ]
+        ;;
+    esac
+}
+
+missing=
+set -f # the probes' wildcards wait for present()
+while read -r probe package; do
+    [ -n "$probe" ] || continue
+    set +f
+    present "$probe" "$package" || missing="$missing $package"
+    set -f
+done <<END
+$wanted
+END
+[ -n "$missing" ] || exit 0
+
+install="apt-get install -y --no-install-recommends$missing"
+echo "distlog: $what needs packages that are not here:$missing" >&2
+if ! command -v apt-get >/dev/null 2>&1; then
+    echo "distlog: this is not a Debian system; install what goes by these names there" >&2
+    exit 1
+fi
+if [ "$(id -u)" -eq 0 ]; then sudo=; elif [ -n "${SUDO:-}" ]; then sudo="$SUDO "; else
+    echo "distlog: install them with" >&2
+    echo "    sudo $install" >&2
+    echo "distlog: or let make do it: make SUDO=sudo" >&2
+    exit 1
+fi
+echo "distlog: ${sudo}$install" >&2
+export DEBIAN_FRONTEND=noninteractive
+${sudo}apt-get -qq update && ${sudo}$install >&2

@@ -1,0 +1,237 @@
+# distlog: one file, no configure. `make help` tells the targets.
+#   V=1    show the commands            DEV=1   warnings are errors, contract checks around the engines
+#   SAN=address,undefined | SAN=thread  sanitizers          COV=1   coverage, for gcov
+#   PREFIX=/usr/local DESTDIR= SYSCONFDIR=/etc              where `make install` puts things
+#   SUDO=sudo                           lets `make` install missing Debian packages when not root
+
+VERSION  := 0.1.0
+COMMANDS := node collect pubsub store alert search delete nodes up config help
+
+DAEMONS  := collect pubsub store alert
+
+PREFIX     ?= /usr/local
+DESTDIR    ?=
+SYSCONFDIR ?= /etc
+CFLAGS   ?= -O2 -g
+PACKAGES := rdkafka libcurl jansson yaml-0.1 sqlite3 libmicrohttpd zlib msgpack
+
+# Objects of different flags never mix: build/<flags>/.
+comma := ,
+flavour = build/$(if $(filter clang%,$(CC)),clang-)$(if $1,$(subst $(comma),-,$1)-)$(if $(COV),cov-)$(if $2,dev,release)
+B ?= $(call flavour,$(SAN),$(DEV))
+
+ALL_CFLAGS = -std=c11 -D_XOPEN_SOURCE=700 -D_DEFAULT_SOURCE -DDISTLOG_VERSION='"$(VERSION)"' \
+	-Wall -Wextra -Wpedantic -Wshadow -Wconversion $(if $(DEV),-Werror -DDISTLOG_DEV) \
+	-fstack-protector-strong -fPIE $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all,-D_FORTIFY_SOURCE=2) \
+	$(if $(COV),--coverage) $(CFLAGS) -MMD -MP
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN)) $(if $(COV),--coverage) $(LDFLAGS)
+LIBS = $(shell pkg-config --libs $(PACKAGES))
+Q := $(if $(V),,@)
+
+LIB_SOURCES := $(wildcard lib/*/*.c) lib/wire.c
+CMD_SOURCES := $(wildcard cmd/*.c)
+OBJECTS     := $(patsubst %.c,$(B)/%.o,$(LIB_SOURCES) $(CMD_SOURCES))
+UNIT_TESTS  := $(patsubst %.c,$(B)/%,$(wildcard test/unit/*.c))
+# Each contract test is a program, but for *_world.c, which is what they share.
+WORLDS      := $(wildcard test/contract/*_world.c)
+CONTRACTS   := $(patsubst %.c,$(B)/%,$(filter-out $(WORLDS),$(wildcard test/contract/*.c)))
+TEST_TOOLS  := $(patsubst %.c,$(B)/%,$(wildcard test/tool/*.c))
+FUZZERS     := $(patsubst %.c,$(B)/%,$(wildcard test/fuzz/*.c))
+BENCHES     := $(patsubst %.c,$(B)/%,$(wildcard test/bench/*.c))
+C_FILES     := $(wildcard *.c cmd/*.[ch] lib/*.[ch] lib/*/*.[ch] man/*.c test/*/*.[ch])
+
+.SECONDARY:
+
+.PHONY: all
+all: $(B)/distlog
+	$(Q)ln -sf $< distlog
+
+# What building needs is looked for first: a missing package is named, not met as a missing header.
+.PHONY: deps deps-check
+deps:
+	@CC='$(CC)' SUDO='$(SUDO)' sh .ci/deps.sh build
+deps-check: deps
+	@CC='$(CC)' SUDO='$(SUDO)' sh .ci/deps.sh check
+$(UNIT_TESTS:=.o) $(CONTRACTS:=.o) $(FUZZERS:=.o): | deps-check
+
+$(B)/distlog: $(B)/distlog.o $(B)/libdistlog.a
+	@$(if $(V),,echo "  LINK  $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+# distlog.c gets the list of commands from here: nobody keeps a second one.
+$(B)/distlog.o $(B)/man/distlog.o: ALL_CFLAGS += -DDISTLOG_COMMANDS='$(foreach c,$(COMMANDS),X($(c)))' \
+	-DSYSCONFDIR='"$(SYSCONFDIR)"'
+
+$(B)/libdistlog.a: $(OBJECTS)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(B)/%.o: %.c Makefile | deps
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  CC    $<")
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# The generator of manual, completion and distlog.yaml is distlog with another main().
+$(B)/man/distlog.o: distlog.c Makefile | deps
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -Dmain=distlog_main -c -o $@ $<
+$(B)/man/generate: $(B)/man/generate.o $(B)/man/text.o $(B)/man/distlog.o $(B)/libdistlog.a
+	@$(if $(V),,echo "  LINK  $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+.PHONY: generate
+generate: $(B)/man/generate
+	$< .
+
+# A test of base, core or an engine is one cmocka program; it takes what it needs out of the archive.
+$(UNIT_TESTS) $(CONTRACTS): $(B)/%: $(B)/%.o $(B)/libdistlog.a
+	@$(if $(V),,echo "  LINK  $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -lcmocka
+$(CONTRACTS): $(WORLDS:%.c=$(B)/%.o)
+
+# libFuzzer is clang's: `check` builds these in build/fuzz.
+$(FUZZERS): $(B)/%: $(B)/%.o $(B)/libdistlog.a
+	@$(if $(V),,echo "  LINK  $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+
+# What the black-box tests feed topics with, and the yardstick of the bench.
+$(TEST_TOOLS) $(BENCHES): $(B)/%: $(B)/%.o $(B)/libdistlog.a
+	@$(if $(V),,echo "  LINK  $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+# ---- tests: `make check` runs all of them, in the flavours they need; the single targets in this one.
+
+.PHONY: programs fuzzers unit contract cli lint fuzz check check-servers demo bench
+programs: $(B)/distlog $(B)/man/generate $(UNIT_TESTS) $(CONTRACTS) $(TEST_TOOLS) $(BENCHES)
+fuzzers: $(FUZZERS) $(B)/distlog
+
+JOBS  = $(shell nproc)
+RUN   = test/run -j $(JOBS)
+# Sub-makes use every core unless the user chose a -j.
+BUILD = +@$(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(JOBS)) COV=
+PLAIN := $(call flavour,,)
+ASAN  := $(call flavour,address-undefined,1)
+TSAN  := $(call flavour,thread,1)
+CLI   := $(sort $(wildcard test/cli/[0-9]*.sh))
+LINT  := $(sort $(wildcard test/lint/*.sh))
+WITH  = DISTLOG=$1/distlog GENERATE=$1/man/generate BUILD=$1
+
+unit: $(UNIT_TESTS)
+	@$(RUN) $^
+contract: $(CONTRACTS)
+	@$(RUN) $^
+cli: deps-check programs
+	@$(RUN) $(call WITH,$(B)) $(CLI)
+lint: deps-check all programs
+	@$(RUN) $(call WITH,$(B)) $(LINT)
+
+# gcc with -Werror is the sanitizers' build, clang with -Werror the fuzzers'.
+check: deps-check
+	$(BUILD) SAN= DEV= B=$(PLAIN) all programs
+	$(BUILD) SAN=address,undefined DEV=1 B=$(ASAN) programs
+	$(BUILD) SAN=thread DEV=1 B=$(TSAN) programs
+	$(BUILD) CC=clang SAN=address,undefined DEV=1 B=build/fuzz CFLAGS='-O1 -g -fsanitize=fuzzer-no-link' fuzzers
+	@$(RUN) $(call WITH,$(PLAIN)) $(LINT) $(UNIT_TESTS:$(B)/%=$(PLAIN)/%) $(CONTRACTS:$(B)/%=$(PLAIN)/%) $(CLI) \
+		$(call WITH,$(ASAN)) $(UNIT_TESTS:$(B)/%=$(ASAN)/%) $(CONTRACTS:$(B)/%=$(ASAN)/%) $(CLI) \
+		$(call WITH,$(TSAN)) $(CONTRACTS:$(B)/%=$(TSAN)/%) \
+		$(call WITH,build/fuzz) test/fuzz/run.sh
+
+# On the real Kafka, Elasticsearch and OpenSearch: contract, cli (scripts that a line `# Also on: kafka`
+# marks; each on a broker of its own) and what only these servers can show.
+SERVERS    := test/integration/servers
+ON_SERVERS := $(sort $(wildcard test/integration/[a-z]*-*.sh))
+ON_ES      := $(sort $(shell grep -ls '^# Also on: .*elasticsearch' $(CLI)))
+ON_KAFKA   := $(sort $(shell grep -ls '^# Also on: .*kafka' $(CLI)))
+check-servers: deps-check
+	@sh .ci/deps.sh servers
+	$(BUILD) SAN= DEV= B=$(PLAIN) all programs
+	$(BUILD) SAN=address,undefined DEV=1 B=$(ASAN) programs
+	@export TEST_TIMEOUT=900 && $(SERVERS) start && eval "$$($(SERVERS) env)" && \
+		kafka="DISTLOG_BUS_TYPE=kafka DISTLOG_BUS_KAFKA_BROKERS=$$TEST_KAFKA" && \
+		es='DISTLOG_STORE_TYPE=elasticsearch DISTLOG_STORE_ELASTICSEARCH_URLS' && \
+		secure="DISTLOG_STORE_ELASTICSEARCH_PASSWORD=$$TEST_ES_PASSWORD DISTLOG_STORE_ELASTICSEARCH_CA=$$TEST_TLS/ca.crt" && \
+		{ $(RUN) $$kafka $(PLAIN)/test/contract/bus $(ASAN)/test/contract/bus \
+			$$es=$$TEST_ES $(PLAIN)/test/contract/store $(ASAN)/test/contract/store \
+			$$es=$$TEST_OPENSEARCH $(PLAIN)/test/contract/store \
+			$$es=$$TEST_ES_SECURE $$secure $(PLAIN)/test/contract/store \
+			$(call WITH,$(PLAIN)) $(ON_SERVERS) TEST_STORE=elasticsearch $(ON_ES) TEST_STORE=opensearch $(ON_ES) \
+			TEST_STORE= TEST_BUS=kafka $(ON_KAFKA); code=$$?; $(SERVERS) wipe >/dev/null; exit $$code; }
+
+fuzz: deps-check
+	$(BUILD) CC=clang SAN=address,undefined DEV=1 B=build/fuzz CFLAGS='-O1 -g -fsanitize=fuzzer-no-link' fuzzers
+	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60) $(call WITH,build/fuzz) bash test/fuzz/run.sh
+
+demo:
+	$(BUILD) all
+	@bash test/demo.sh
+
+bench: deps-check all $(BENCHES)
+	@$(call WITH,$(B)) bash test/bench/run.sh
+
+.PHONY: format
+format:
+	$(Q)clang-format -i $(C_FILES)
+
+# ---- installing
+
+BIN      = $(DESTDIR)$(PREFIX)/bin
+MAN      = $(DESTDIR)$(PREFIX)/share/man
+DOC      = $(DESTDIR)$(PREFIX)/share/doc/distlog
+COMPLETE = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+SYSTEMD  = $(DESTDIR)$(PREFIX)/lib/systemd/system
+SYSUSERS = $(DESTDIR)$(PREFIX)/lib/sysusers.d
+CONFIG   = $(DESTDIR)$(SYSCONFDIR)/distlog
+OLD_NAMES = $(shell $(B)/man/generate --aliases)
+FILLED   = sed -e 's|@BIN@|$(PREFIX)/bin|g' -e 's|@CONFIG@|$(SYSCONFDIR)/distlog|g'
+
+.PHONY: install install-compat uninstall
+install: $(B)/distlog
+	install -d $(BIN) $(MAN)/man1 $(MAN)/man5 $(MAN)/man7 $(DOC) $(COMPLETE) $(SYSTEMD) $(SYSUSERS) $(CONFIG)
+	install -m 755 $< $(BIN)/distlog
+	for c in $(COMMANDS); do ln -sf distlog $(BIN)/distlog-$$c; done
+	install -m 644 man/*.1 $(MAN)/man1
+	install -m 644 man/*.5 $(MAN)/man5
+	install -m 644 man/*.7 $(MAN)/man7
+	install -m 644 README.md fluent.conf distlog.yaml $(DOC)
+	install -m 644 man/distlog.bash $(COMPLETE)/distlog
+	for c in $(COMMANDS); do ln -sf distlog $(COMPLETE)/distlog-$$c; done
+	install -m 644 man/systemd/distlog.sysusers $(SYSUSERS)/distlog.conf
+	install -m 644 man/systemd/distlog.target $(SYSTEMD)
+	set -e; for d in $(DAEMONS); do \
+		$(FILLED) -e "s|@DAEMON@|$$d|g" man/systemd/distlog.service.in >$(SYSTEMD)/distlog-$$d.service; \
+		chmod 644 $(SYSTEMD)/distlog-$$d.service; done
+	[ -e $(CONFIG)/distlog.yaml ] || install -m 644 distlog.yaml $(CONFIG)
+
+# The names of the tools that distlog replaces, for scripts that call them.
+install-compat: install $(B)/man/generate
+	for n in $(OLD_NAMES); do ln -sf distlog $(BIN)/$$n; ln -sf distlog $(BIN)/$$n.py; done
+
+# Takes back what install put there. Settings that were changed stay, unless PURGE=1; data always stay.
+uninstall:
+	find $(BIN) $(COMPLETE) -maxdepth 1 -lname distlog -delete
+	for f in man/*.[157]; do rm -f $(MAN)/man$${f##*.}/$${f#man/}; done
+	rm -f $(BIN)/distlog $(COMPLETE)/distlog $(SYSUSERS)/distlog.conf $(SYSTEMD)/distlog.target
+	for d in $(DAEMONS); do rm -f $(SYSTEMD)/distlog-$$d.service; done
+	if [ -n "$(PURGE)" ] || cmp -s $(DOC)/distlog.yaml $(CONFIG)/distlog.yaml; then rm -f $(CONFIG)/distlog.yaml; \
+		elif [ -e $(CONFIG)/distlog.yaml ]; then echo "kept $(CONFIG)/distlog.yaml: it was changed"; fi
+	rm -f $(DOC)/README.md $(DOC)/fluent.conf $(DOC)/distlog.yaml
+	for d in $(DOC) $(CONFIG); do [ ! -d $$d ] || rmdir --ignore-fail-on-non-empty $$d; done
+
+.PHONY: clean help
+clean:
+	rm -rf build distlog
+
+help:
+	@echo 'make             build ./distlog'
+	@echo 'make demo        build it and watch the whole of it run on this machine, 30 seconds'
+	@echo 'make check       every test: lint, unit, contract, cli, again under sanitizers, and fuzzing'
+	@echo 'make check-servers  what the real Kafka, Elasticsearch and OpenSearch can show; needs Java and Maven'
+	@echo 'make unit | contract | cli | lint | fuzz [FUZZ_SECONDS=60]      one kind of test'
+	@echo 'make bench       speed, as ratios to bare SQLite'
+	@echo 'make install | install-compat | uninstall [PREFIX= DESTDIR= SYSCONFDIR= PURGE=1]'
+	@echo 'make generate    manual, completion and distlog.yaml from the tables'
+	@echo 'make format      clang-format over all C'
+	@echo 'make clean'
+	@sed -n '2,5s/^#/ /p' Makefile
+
+-include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(CONTRACTS:=.d) $(FUZZERS:=.d) \
+	$(TEST_TOOLS:=.d) $(BENCHES:=.d) $(WORLDS:%.c=$(B)/%.d) $(B)/distlog.d $(B)/man/distlog.d $(B)/man/generate.d
