@@ -1,0 +1,120 @@
+/* buf: see buf.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "buf.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "mem.h"
+#include "utf8.h"
+
+char *buf_room(struct buf *b, size_t n) {
+    if (n > SIZE_MAX / 2 - b->n) mem_die();
+    if (b->n + n + 1 > b->cap) {
+        size_t cap = b->cap ? b->cap : 64;
+        while (cap < b->n + n + 1) cap *= 2;
+        b->p = mem_grow(b->p, cap, 1);
+        b->cap = cap;
+    }
+    return b->p + b->n;
+}
+
+void buf_add(struct buf *b, const void *bytes, size_t n) {
+    char *to = buf_room(b, n);
+    if (n) memcpy(to, bytes, n);
+    b->n += n;
+    b->p[b->n] = '\0';
+}
+
+void buf_span(struct buf *b, struct span s) { buf_add(b, s.p, s.n); }
+
+void buf_text(struct buf *b, const char *text) { buf_add(b, text, strlen(text)); }
+
+void buf_char(struct buf *b, char c) { buf_add(b, &c, 1); }
+
+void buf_printf(struct buf *b, const char *format, ...) {
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int need = vsnprintf(NULL, 0, format, args);
+    if (need < 0) mem_die(); /* the C library fails here only without memory: formats are ours */
+    char *to = buf_room(b, (size_t)need);
+    vsnprintf(to, (size_t)need + 1, format, again);
+    b->n += (size_t)need;
+    va_end(again);
+    va_end(args);
+}
+
+void buf_json(struct buf *b, struct span s) {
+    buf_char(b, '"');
+    size_t plain = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if (c >= 0x20 && c != '"' && c != '\\') continue;
+        buf_add(b, s.p + plain, i - plain);
+        plain = i + 1;
+        if (c == '"' || c == '\\') buf_printf(b, "\\%c", c);
+        else if (c == '\n') buf_text(b, "\\n");
+        else if (c == '\t') buf_text(b, "\\t");
+        else buf_printf(b, "\\u%04x", c);
+    }
+    if (s.n > plain) buf_add(b, s.p + plain, s.n - plain);
+    buf_char(b, '"');
+}
+
+void buf_printable(struct buf *b, struct span s) {
+    for (size_t i = 0; i < s.n;) {
+        unsigned char c = (unsigned char)s.p[i];
+        size_t len = utf8_sequence(s.p + i, s.n - i);
+        bool control = c < 0x20 || c == 0x7f || (len == 2 && c == 0xc2 && (unsigned char)s.p[i + 1] < 0xa0);
+        if (len && !control) {
+            buf_add(b, s.p + i, len);
+            i += len;
+            continue;
+        }
+        if (c == '\n') buf_text(b, "\\n");
+        else if (c == '\t') buf_text(b, "\\t");
+        else buf_printf(b, "\\x%02x", c);
+        i++;
+        if (len == 2 && control) buf_printf(b, "\\x%02x", (unsigned char)s.p[i++]);
+    }
+}
+
+void buf_base64(struct buf *b, struct span s) {
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < s.n; i += 3) {
+        size_t left = s.n - i;
+        unsigned v = (unsigned)(unsigned char)s.p[i] << 16;
+        if (left > 1) v |= (unsigned)(unsigned char)s.p[i + 1] << 8;
+        if (left > 2) v |= (unsigned char)s.p[i + 2];
+        char four[4] = {digits[v >> 18], digits[v >> 12 & 63], left > 1 ? digits[v >> 6 & 63] : '=',
+                        left > 2 ? digits[v & 63] : '='};
+        buf_add(b, four, 4);
+    }
+}
+
+int buf_file(struct buf *b, const char *path, size_t most, struct err *err) {
+    FILE *f = fopen(path, "re");
+    if (!f) return err_set(err, "cannot read %s: %s", path, strerror(errno));
+    size_t n = fread(buf_room(b, most + 1), 1, most + 1, f);
+    int failed = ferror(f) ? errno : 0;
+    fclose(f);
+    if (failed) return err_set(err, "cannot read %s: %s", path, strerror(failed));
+    if (n > most) return err_set(err, "%s is larger than %zu bytes", path, most);
+    b->n += n;
+    b->p[b->n] = '\0';
+    return 0;
+}
+
+void buf_clear(struct buf *b) {
+    b->n = 0;
+    if (b->p) b->p[0] = '\0';
+}
+
+void buf_release(struct buf *b) {
+    free(b->p);
+    *b = (struct buf){0};
+}

@@ -1,0 +1,41 @@
+/* mem: see mem.h. The one place below cmd/ that ends the process.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "mem.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+_Noreturn void mem_die(void) {
+    static const char text[] = "distlog: out of memory\n";
+    ssize_t wrote = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)wrote; /* there is nobody left to tell */
+    _exit(1);
+}
+
+void *mem_new(size_t count, size_t size) {
+    void *block = calloc(count ? count : 1, size ? size : 1);
+    if (!block) mem_die();
+    return block;
+}
+
+void *mem_grow(void *block, size_t count, size_t size) {
+    if (size && count > SIZE_MAX / size) mem_die();
+    size_t want = count * size;
+    void *grown = realloc(block, want ? want : 1);
+    if (!grown) mem_die();
+    return grown;
+}
+
+void *mem_room(void *list, size_t n, size_t *cap, size_t size) {
+    if (n < *cap) return list;
+    *cap = *cap ? *cap * 2 : 16;
+    return mem_grow(list, *cap, size);
+}
+
+char *mem_text(const char *bytes, size_t n) {
+    char *text = mem_new(n + 1, 1);
+    if (n) memcpy(text, bytes, n);
+    return text;
+}

@@ -1,0 +1,32 @@
+/* stop: see stop.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "stop.h"
+
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static _Atomic int64_t asked_ms; /* lock-free wherever Debian runs, as a handler needs it */
+
+static void on_signal(int number) {
+    struct timespec now;
+    if (asked_ms) _exit(128 + number);
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    asked_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 + 1;
+}
+
+void stop_install(void) {
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    sigemptyset(&action.sa_mask);
+    action.sa_handler = on_signal;
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    action.sa_handler = SIG_IGN;
+    sigaction(SIGPIPE, &action, NULL);
+}
+
+bool stop_asked(void) { return asked_ms != 0; }
+
+int64_t stop_asked_ms(void) { return asked_ms; }

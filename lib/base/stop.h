@@ -1,0 +1,20 @@
+/* stop: has somebody asked this process to end?
+ * Owns the handlers of SIGTERM and SIGINT: the first sets the flag, the second ends the process at
+ * once (a signal handler has no argument, hence the one static flag of the program).
+ * Main thread. libc only.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef DISTLOG_BASE_STOP_H
+#define DISTLOG_BASE_STOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Installs the handlers without SA_RESTART, so that a waiting call returns EINTR; ignores SIGPIPE.
+ */
+void stop_install(void);
+/* True from the first TERM or INT on. */
+bool stop_asked(void);
+/* When that was, by the clock of clock_mono_ms; 0: not yet. */
+int64_t stop_asked_ms(void);
+
+#endif

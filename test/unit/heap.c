@@ -1,0 +1,45 @@
+/* heap: the earliest first, whatever changes.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "../../lib/base/heap.h"
+#include "../../lib/base/rng.h"
+
+/* The heap gives what a sort gives, under changes and removals. */
+static void heap_orders(void **state) {
+    (void)state;
+    enum { N = 200 };
+    struct heap_item items[N] = {0};
+    struct heap heap = {0};
+    struct rng rng;
+    rng_seed(&rng, 7);
+    for (int i = 0; i < N; i++) {
+        items[i].due = rng_range(&rng, 0, 100);
+        heap_put(&heap, &items[i]);
+    }
+    for (int i = 0; i < N; i += 3) {
+        items[i].due = rng_range(&rng, 0, 100);
+        heap_moved(&heap, &items[i]);
+    }
+    for (int i = 1; i < N; i += 3) heap_cut(&heap, &items[i]);
+    heap_cut(&heap, &items[1]);
+    size_t n = 0;
+    int64_t last = 0;
+    for (struct heap_item *top; (top = heap_top(&heap)); n++) {
+        assert_true(top->due >= last);
+        last = top->due;
+        heap_cut(&heap, top);
+    }
+    assert_int_equal(n, N - 67);
+    heap_release(&heap);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(heap_orders)};
+    return cmocka_run_group_tests_name("heap", tests, NULL, NULL);
+}

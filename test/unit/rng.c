@@ -1,0 +1,78 @@
+/* Tests of base/rng and core/backoff. SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../../lib/base/rng.h"
+#include "../../lib/core/backoff.h"
+
+static void test_vectors(void **state) {
+    (void)state;
+    /* SplitMix64's well-known first outputs for this seed. */
+    static const uint64_t first[] = {6457827717110365317u, 3203168211198807973u, 9817491932198370423u,
+                                     4593380528125082431u};
+    struct rng r;
+    rng_seed(&r, 1234567);
+    for (size_t i = 0; i < sizeof first / sizeof *first; i++) assert_true(rng_next(&r) == first[i]);
+}
+
+static void test_range(void **state) {
+    (void)state;
+    struct rng r;
+    unsigned seen[5] = {0};
+    rng_seed(&r, 1);
+    for (int i = 0; i < 5000; i++) {
+        int64_t v = rng_range(&r, -2, 2);
+        assert_in_range(v + 2, 0, 4);
+        seen[v + 2]++;
+    }
+    for (int i = 0; i < 5; i++) assert_in_range(seen[i], 850, 1150); /* repeatable: the seed is fixed */
+    assert_int_equal(rng_range(&r, 7, 7), 7);
+    rng_range(&r, INT64_MIN, INT64_MAX); /* all of them: must not divide by zero */
+}
+
+static void test_uuid4(void **state) {
+    (void)state;
+    struct rng r;
+    char a[37], b[37];
+    rng_seed(&r, 1);
+    for (int i = 0; i < 100; i++) {
+        rng_uuid4(&r, a);
+        for (int k = 0; k < 36; k++)
+            if (k == 8 || k == 13 || k == 18 || k == 23) assert_int_equal(a[k], '-');
+            else assert_non_null(strchr("0123456789abcdef", a[k]));
+        assert_int_equal(a[14], '4');
+        assert_non_null(strchr("89ab", a[19]));
+        assert_int_equal(a[36], '\0');
+    }
+    rng_uuid4(&r, b);
+    assert_string_not_equal(a, b);
+}
+
+static void test_backoff(void **state) {
+    (void)state;
+    struct rng r;
+    struct backoff b = {.base_ms = 100, .max_ms = 1000};
+    static const int64_t most[] = {100, 200, 400, 800, 1000, 1000, 1000};
+    rng_seed(&r, 1);
+    for (size_t i = 0; i < sizeof most / sizeof *most; i++)
+        assert_in_range(backoff_next(&b, &r), most[i] / 2, most[i]);
+    backoff_reset(&b);
+    assert_in_range(backoff_next(&b, &r), 50, 100);
+    b.tries = UINT32_MAX - 1; /* days of trying */
+    assert_in_range(backoff_next(&b, &r), 500, 1000);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_vectors),
+        cmocka_unit_test(test_range),
+        cmocka_unit_test(test_uuid4),
+        cmocka_unit_test(test_backoff),
+    };
+    return cmocka_run_group_tests_name("rng", tests, NULL, NULL);
+}
