@@ -1,0 +1,18 @@
+/* conf_yaml: distlog.yaml into a struct conf.
+ * Owns the parser for the time of a call. One thread. libyaml.
+ *
+ * The file is YAML mappings of settings (bus: {type: kafka}) and nothing more: anchors, aliases,
+ * tags and a second document are refused. In values ${NAME} is the environment and $$ a dollar
+ * sign. Every error begins with FILE:LINE: KEY.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef DISTLOG_ADAPTER_CONF_YAML_H
+#define DISTLOG_ADAPTER_CONF_YAML_H
+
+#include "../base/opt.h"
+
+/* Sets in c what the file at path says; at most 1 MB. 0, or -1 with err; c may then be half set. */
+int conf_yaml_file(struct conf *c, const char *path, struct err *err);
+/* The same from memory; name stands for the file in errors and origins. */
+int conf_yaml_text(struct conf *c, struct span text, const char *name, struct err *err);
+
+#endif

@@ -1,0 +1,134 @@
+/* opt_write: settings as YAML text that conf_yaml reads back; conf_print and conf_write of opt.h.
+ * Owns nothing. One thread. SPDX-License-Identifier: Apache-2.0 */
+#include "opt.h"
+
+#include "opt_value.h"
+
+/* May s stand without quotes, in a flow sequence too? Numbers and words such as true may: a
+ * setting's type comes from its row. */
+static bool is_plain(struct span s) {
+    static const char safe[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                               "/._-+:@%=";
+    return s.n && strspn(s.p, safe) == s.n && !strchr("-+:@%=", s.p[0]) && s.p[s.n - 1] != ':' &&
+           !span_is(s, "null");
+}
+
+/* text as a scalar. '$' is doubled, because ${NAME} is the environment. */
+static void write_text(const char *text, struct buf *out) {
+    if (is_plain(span_of(text))) {
+        buf_text(out, text);
+        return;
+    }
+    buf_char(out, '\'');
+    for (; *text; text++) {
+        if (*text == '\'' || *text == '$') buf_char(out, *text);
+        buf_char(out, *text);
+    }
+    buf_char(out, '\'');
+}
+
+/* Of a map that may hold secrets: is the value of that name one? */
+static bool is_secret(const char *name) {
+    static const char *const words[] = {"password", "secret", "token", "oauth", "jaas", "pem"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strstr(name, words[i])) return true;
+    return false;
+}
+
+static bool is_hidden(const struct setting *v) {
+    if (!(v->row->bits & OPT_SECRET)) return false;
+    if (opt_has_file(v->row)) return **(char **)v->field;
+    const struct opt_map *map = v->field;
+    for (size_t i = 0; i < map->n; i++)
+        if (is_secret(map->keys[i])) return true;
+    return false;
+}
+
+/* keys NULL: a list. */
+static void write_items(char *const *keys, char *const *values, size_t n, bool secrets, struct buf *out) {
+    buf_char(out, keys ? '{' : '[');
+    for (size_t i = 0; i < n; i++) {
+        buf_text(out, i ? ", " : "");
+        if (keys) {
+            write_text(keys[i], out);
+            buf_text(out, ": ");
+        }
+        if (secrets && is_secret(keys[i])) buf_text(out, "******");
+        else write_text(values[i], out);
+    }
+    buf_char(out, keys ? '}' : ']');
+}
+
+void conf_print(const struct setting *v, struct buf *out) {
+    const struct opt_list *list = v->field;
+    const struct opt_map *map = v->field;
+    switch (v->row->type) {
+    case OPT_STRING:
+    case OPT_CHOICE:
+        if (is_hidden(v)) buf_text(out, "******");
+        else write_text(*(char **)v->field, out);
+        break;
+    case OPT_BOOL: buf_text(out, *(bool *)v->field ? "true" : "false"); break;
+    case OPT_INT:
+    case OPT_MS:
+    case OPT_BYTES: opt_value_number(v->row, *(int64_t *)v->field, out); break;
+    case OPT_LIST: write_items(NULL, list->items, list->n, false, out); break;
+    case OPT_MAP: write_items(map->keys, map->values, map->n, v->row->bits & OPT_SECRET, out); break;
+    }
+}
+
+void conf_print_origin(const struct setting *v, struct buf *out) {
+    buf_text(out, "  # ");
+    buf_printable(out, span_of(v->where));
+}
+
+/* One setting with its comments. A secret that came from no file stands behind a '#', so that what
+ * is read back never sets it to stars. */
+static void write_setting(const struct setting *v, int indent, unsigned bits, struct buf *out) {
+    const struct opt *row = v->row;
+    bool help = bits & CONF_WRITE_HELP;
+    if (help)
+        buf_printf(out, row->type == OPT_CHOICE ? "%*s# %s (%s)\n" : "%*s# %s\n", indent, "", row->help,
+                   row->choices);
+    buf_printf(out, "%*s%s%s%s: ", indent, "", is_hidden(v) && !v->file ? "# " : "", row->name,
+               v->file ? "_file" : "");
+    if (v->file) write_text(v->file, out);
+    else if (help && row->bits & OPT_DATA) buf_text(out, row->def);
+    else conf_print(v, out);
+    if (bits & CONF_WRITE_ORIGIN) conf_print_origin(v, out);
+    buf_char(out, '\n');
+    if (help && opt_has_file(row)) buf_printf(out, "%*s%s_file: ''\n", indent, "", row->name);
+}
+
+/* Opens the levels of the section's name ("bus.local") that the one before ("bus.kafka") has not. How far
+ * its settings are indented. */
+static int open_section(const struct opt_section *s, const char *before, bool help, struct buf *out) {
+    int indent = 0;
+    for (size_t at = 0, end; s->name[at]; at = end + (s->name[end] == '.'), indent += 2) {
+        end = at + strcspn(s->name + at, ".");
+        if (strncmp(s->name, before, end) == 0 && (before[end] == '.' || before[end] == '\0')) continue;
+        if (help) buf_printf(out, "%s%*s# %s\n", indent ? "" : "\n", indent, "", s->help);
+        buf_printf(out, "%*s%.*s:\n", indent, "", (int)(end - at), s->name + at);
+    }
+    return indent;
+}
+
+void conf_write(const struct conf *c, unsigned bits, struct buf *out) {
+    const char *before = "";
+    int indent = 0;
+    if (bits & CONF_WRITE_HELP)
+        buf_text(out, "# Every setting of distlog at its default; distlog.yaml(5) says more.\n"
+                      "# distlog reads the file named by -c FILE, else by $DISTLOG_CONFIG, else\n"
+                      "# ./distlog.yaml, ~/.config/distlog/distlog.yaml, "
+                      "/etc/distlog/distlog.yaml.\n"
+                      "# ${NAME} in a value is the environment, $$ a dollar sign. Files of the\n"
+                      "# embedded engines lie in the data folder if they are named without a /:\n"
+                      "# $DISTLOG_DATA, else $XDG_DATA_HOME/distlog, else ~/.local/share/distlog.\n");
+    for (const struct setting *v = c->all; v < c->end; v++) {
+        if (v->row->bits & OPT_FLAG_ONLY) continue;
+        if (before != v->section->name)
+            indent = open_section(v->section, before, bits & CONF_WRITE_HELP, out);
+        before = v->section->name;
+        write_setting(v, indent, bits, out);
+    }
+}
