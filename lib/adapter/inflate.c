@@ -1,0 +1,73 @@
+/* inflate: see inflate.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "inflate.h"
+
+#include <limits.h>
+#include <strings.h>
+#define ZLIB_CONST /* next_in is only read */
+#include <zlib.h>
+
+#include "../base/mem.h"
+
+/* How much room is made at a time: the most that a small body that claims to be large costs. */
+enum { STEP = 64 * 1024 };
+
+enum inflate_coding inflate_coding_of(struct span name) {
+    static const struct {
+        const char *name;
+        enum inflate_coding coding;
+    } codings[] = {{"identity", INFLATE_NONE},
+                   {"gzip", INFLATE_GZIP},
+                   {"x-gzip", INFLATE_GZIP},
+                   {"deflate", INFLATE_DEFLATE}};
+    for (; name.n && strchr(" \t", name.p[name.n - 1]);) name.n--;
+    for (; name.n && strchr(" \t", *name.p); name.n--) name.p++;
+    if (!name.n) return INFLATE_NONE;
+    for (size_t i = 0; i < sizeof codings / sizeof *codings; i++)
+        if (span_is_word(name, codings[i].name)) return codings[i].coding;
+    return INFLATE_UNKNOWN;
+}
+
+/* Inflates until the end of one member or stream. */
+static enum inflate_rc one(z_stream *z, size_t from, size_t limit, struct buf *out, struct err *err) {
+    for (;;) {
+        /* One byte more than the limit allows tells "at the limit" from "above it". */
+        size_t left = limit - (out->n - from), want = left < STEP ? left + 1 : STEP;
+        z->next_out = (Bytef *)buf_room(out, want);
+        z->avail_out = (uInt)want;
+        int rc = inflate(z, Z_NO_FLUSH);
+        out->n += want - z->avail_out;
+        out->p[out->n] = '\0';
+        if (out->n - from > limit) {
+            err_set(err, "the body is larger than %zu bytes when decompressed", limit);
+            return INFLATE_LARGE;
+        }
+        if (rc == Z_STREAM_END) return INFLATE_OK;
+        if (rc == Z_MEM_ERROR) mem_die();
+        if (rc == Z_NEED_DICT) return err_set(err, "the compressed body is damaged: it needs a dictionary");
+        if (rc == Z_DATA_ERROR) return err_set(err, "the compressed body is damaged: %s", z->msg);
+        if (z->avail_in == 0 && z->avail_out > 0) return err_set(err, "the compressed body is truncated");
+    }
+}
+
+enum inflate_rc inflate_body(enum inflate_coding coding, struct span body, size_t limit, struct buf *out,
+                             struct err *err) {
+    enum { GZIP_ONLY = 16 };
+    size_t from = out->n;
+    z_stream z = {0};
+    if (body.n > UINT_MAX) {
+        err_set(err, "the compressed body is larger than %u bytes", UINT_MAX);
+        return INFLATE_LARGE;
+    }
+    if (inflateInit2(&z, coding == INFLATE_GZIP ? MAX_WBITS + GZIP_ONLY : MAX_WBITS) != Z_OK)
+        mem_die(); /* the only way it fails with these arguments */
+    z.next_in = (const Bytef *)(body.p ? body.p : "");
+    z.avail_in = (uInt)body.n;
+    enum inflate_rc rc;
+    while ((rc = one(&z, from, limit, out, err)) == INFLATE_OK && z.avail_in && coding == INFLATE_GZIP)
+        inflateReset(&z);
+    if (rc == INFLATE_OK && z.avail_in)
+        rc = err_set(err, "the compressed body has %u bytes behind its end", z.avail_in);
+    inflateEnd(&z);
+    return rc;
+}

@@ -1,0 +1,31 @@
+/* inflate: HTTP content codings of a request body, undone with zlib.
+ * Owns nothing. Any thread.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef DISTLOG_ADAPTER_INFLATE_H
+#define DISTLOG_ADAPTER_INFLATE_H
+
+#include "../base/buf.h"
+#include "../base/err.h"
+
+enum inflate_coding {
+    INFLATE_NONE,    /* no header, or identity: the body stands as it is */
+    INFLATE_GZIP,    /* gzip, x-gzip: one or more members (RFC 1952) */
+    INFLATE_DEFLATE, /* deflate: the zlib format (RFC 1950) */
+    INFLATE_UNKNOWN  /* anything else: 415 */
+};
+
+enum inflate_rc {
+    INFLATE_OK = 0,
+    INFLATE_BAD = -1,  /* 400: damaged, truncated, or something behind the end; err says which */
+    INFLATE_LARGE = -2 /* 413: more than limit bytes */
+};
+
+/* What a Content-Encoding (.p NULL: no such header) asks for, in any letter case. Several codings
+ * in a row are INFLATE_UNKNOWN. */
+enum inflate_coding inflate_coding_of(struct span content_encoding);
+/* Adds the plain bytes to out: at most limit of them, whatever body claims. coding is INFLATE_GZIP
+ * or INFLATE_DEFLATE. On anything but INFLATE_OK out holds a part of them. */
+enum inflate_rc inflate_body(enum inflate_coding coding, struct span body, size_t limit, struct buf *out,
+                             struct err *err);
+
+#endif

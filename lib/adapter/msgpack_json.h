@@ -1,0 +1,18 @@
+/* msgpack_json: MessagePack → JSON text, value by value, without a tree in between, so that a
+ * hostile header can't make it allocate. Owns nothing. Any thread. msgpack-c's parser template.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef DISTLOG_ADAPTER_MSGPACK_JSON_H
+#define DISTLOG_ADAPTER_MSGPACK_JSON_H
+
+#include "../base/buf.h"
+#include "../base/err.h"
+
+/* Adds each record of body as one line of JSON. body is a map, an array of maps, or several of
+ * these one after the other. Integers stay exact, doubles are written with the fewest digits that
+ * read back the same, binary is text. Refused: NaN and infinity, text that is not UTF-8, keys that
+ * are not text, extension types, anything but maps as records, more than 64 levels, a truncated or
+ * empty body. 0, or -1 with err, which names the byte where the refused value ends; out then holds
+ * a part. out grows by at most six times the body. */
+int msgpack_json(struct span body, struct buf *out, struct err *err);
+
+#endif

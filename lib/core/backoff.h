@@ -1,0 +1,21 @@
+/* backoff: how long to wait before trying again: exponential with full jitter, so that many clients
+ * don't come back together (Brooker: "Exponential Backoff And Jitter", AWS, 2015).
+ * Owns its counter. Pure: the random number comes in. One thread at a time.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef DISTLOG_CORE_BACKOFF_H
+#define DISTLOG_CORE_BACKOFF_H
+
+#include "../base/rng.h"
+
+struct backoff {
+    int64_t base_ms, max_ms;
+    unsigned tries;
+};
+
+/* The next wait in ms: evenly from half of min(max, base * 2^tries) to all of it; counts the try.
+ */
+int64_t backoff_next(struct backoff *b, struct rng *rng);
+/* It worked: start again from base_ms. */
+void backoff_reset(struct backoff *b);
+
+#endif

@@ -1,0 +1,47 @@
+/* event: the bytes of one record → struct event. The raw bytes are kept, so that unknown fields,
+ * key order and number spelling survive every stage (CONTRACT §2). Owns nothing: what it makes
+ * lives in the caller's arena. Pure: no I/O, no clock, no globals. Any thread.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef DISTLOG_CORE_EVENT_H
+#define DISTLOG_CORE_EVENT_H
+
+#include "../base/arena.h"
+#include "../base/err.h"
+#include "../base/span.h"
+
+enum event_kind {
+    EVENT_REGISTRATION,
+    EVENT_HEARTBEAT,
+    EVENT_LOG,
+    EVENT_ALERT,
+    EVENT_OTHER /* any other message_type, or none */
+};
+
+/* A top-level member whose value is a string. Both .p NULL: absent, or not a string. */
+struct text {
+    struct span raw;  /* the token as it stands in the record, with its quotes */
+    struct span text; /* decoded UTF-8; may hold NUL bytes */
+};
+
+struct event {
+    enum event_kind kind;
+    struct span json; /* the record without white space between tokens, on one line */
+    struct text node, type, service, level, log_id, status, message, timestamp, alert;
+};
+
+enum event_rc {
+    EVENT_OK = 0,
+    EVENT_BAD = -1 /* not one JSON object that we can take: err says why and at which byte */
+};
+
+/* Reads one record: exactly one JSON object (RFC 8259, valid UTF-8, no lone surrogates, at most
+ * JSON_DEPTH deep), white space around it allowed. EVENT_BAD also for duplicate top-level keys and
+ * an empty top-level key. A missing node_id or message_type is not bad here: event_of_node asks for
+ * them. bytes is borrowed; *e points into it and into arena. */
+enum event_rc event_parse(struct span bytes, struct arena *arena, struct event *e, struct err *err);
+
+/* What a node's record must have: node_id and message_type, both strings, node_id not empty.
+ * EVENT_BAD with the reason otherwise. */
+enum event_rc event_of_node(const struct event *e, struct err *err);
+
+#endif

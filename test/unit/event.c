@@ -1,0 +1,142 @@
+/* Tests of core/event. SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "../../lib/base/buf.h"
+#include "../../lib/core/event.h"
+
+static struct arena arena;
+
+static void test_log(void **state) {
+    (void)state;
+    static const char text[] =
+        "{ \"log_id\" : \"node_01_1\", \"node_id\":\"node_01\",\"log_level\":\"WARN\","
+        "\"message\":\"caf\\u00e9 \\\"x\\\"\",\"message_type\":\"LOG\",\"response_time_ms\":1.50,"
+        "\"service_name\":\"Payment\",\"extra\":{\"node_id\": \"inner\"},\"timestamp\":\"t\"}\n";
+    struct event e;
+    struct err err;
+    assert_int_equal(event_parse(SPAN_LIT(text), &arena, &e, &err), EVENT_OK);
+    assert_int_equal(e.kind, EVENT_LOG);
+    assert_true(span_is(e.node.text, "node_01"));
+    assert_true(span_is(e.node.raw, "\"node_01\""));
+    assert_true(span_is(e.level.text, "WARN"));
+    assert_true(span_is(e.log_id.text, "node_01_1"));
+    assert_true(span_is(e.service.text, "Payment"));
+    assert_true(span_is(e.timestamp.text, "t"));
+    assert_true(span_is(e.message.raw, "\"caf\\u00e9 \\\"x\\\"\""));
+    assert_true(span_is(e.message.text, "caf\xc3\xa9 \"x\""));
+    assert_null(e.status.text.p);
+    assert_null(e.alert.raw.p);
+    /* Order, unknown keys and the spelling of numbers and strings are untouched. */
+    assert_true(span_is(e.json, "{\"log_id\":\"node_01_1\",\"node_id\":\"node_01\",\"log_level\":\"WARN\","
+                                "\"message\":\"caf\\u00e9 \\\"x\\\"\",\"message_type\":\"LOG\","
+                                "\"response_time_ms\":1.50,\"service_name\":\"Payment\","
+                                "\"extra\":{\"node_id\":\"inner\"},\"timestamp\":\"t\"}"));
+    assert_int_equal(event_of_node(&e, &err), EVENT_OK);
+}
+
+static void test_kinds(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        enum event_kind kind;
+        const char *lacks; /* what a node's record would need, NULL: nothing */
+    } cases[] = {
+        {"{\"node_id\":\"n\",\"message_type\":\"REGISTRATION\"}", EVENT_REGISTRATION, NULL},
+        {"{\"node_id\":\"n\",\"message_type\":\"HEARTBEAT\"}", EVENT_HEARTBEAT, NULL},
+        {"{\"node_id\":\"n\",\"message_type\":\"LOG\"}", EVENT_LOG, NULL},
+        {"{\"node_id\":\"n\",\"message_type\":\"ALERT\"}", EVENT_ALERT, NULL},
+        {"{\"node_id\":\"n\",\"message_type\":\"\\u004cOG\"}", EVENT_LOG, NULL},
+        {"{\"node_id\":\"n\",\"message_type\":\"log\"}", EVENT_OTHER, NULL},
+        {"{\"node_id\":\"n\",\"message_type\":\"LOG\\u0000\"}", EVENT_OTHER, NULL},
+        {"{\"node_id\":\"n\"}", EVENT_OTHER, "message_type is missing or not a string"},
+        {"{\"node_id\":\"n\",\"message_type\":7}", EVENT_OTHER, "message_type is missing or not a string"},
+        {"{\"node_id\":\"\",\"message_type\":\"LOG\"}", EVENT_LOG, "node_id is empty"},
+        {"{\"node_id\":1,\"message_type\":\"LOG\"}", EVENT_LOG, "node_id is missing or not a string"},
+        {"{}", EVENT_OTHER, "node_id is missing or not a string"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct event e;
+        struct err err = {""};
+        assert_int_equal(event_parse(span_of(cases[i].text), &arena, &e, &err), EVENT_OK);
+        assert_int_equal(e.kind, cases[i].kind);
+        assert_int_equal(event_of_node(&e, &err), cases[i].lacks ? EVENT_BAD : EVENT_OK);
+        assert_string_equal(err.text, cases[i].lacks ? cases[i].lacks : "");
+    }
+}
+
+static void test_bad(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *error;
+    } cases[] = {
+        {"[]", "not a JSON object"},
+        {"\"text\"", "not a JSON object"},
+        {"{}{}", "expected the end of the record at byte 2"},
+        {"{\"a\":1", "expected ',' or '}' at byte 6, where the text ends"},
+        {"{\"a\":1,\"b\":2,\"a\":3}", "key \"a\" is there twice"},
+        {"{\"a\":1,\"\\u0061\":2}", "key \"a\" is there twice"},
+        {"{\"node_id\":\"x\",\"node_id\":\"y\"}", "key \"node_id\" is there twice"},
+        {"{\"\":1}", "a key is empty"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct event e;
+        struct err err = {""};
+        assert_int_equal(event_parse(span_of(cases[i].text), &arena, &e, &err), EVENT_BAD);
+        assert_string_equal(err.text, cases[i].error);
+    }
+    /* Inside the record they are its own affair. */
+    struct event e;
+    struct err err;
+    assert_int_equal(event_parse(SPAN_LIT("{\"a\":{\"b\":1,\"b\":2,\"\":3}}"), &arena, &e, &err), EVENT_OK);
+}
+
+/* count keys, of which the last may repeat one of the others. */
+static enum event_rc many(size_t count, size_t twin, struct err *err) {
+    struct buf text = {0};
+    struct event e;
+    for (size_t i = 0; i < count; i++)
+        buf_printf(&text, "%c\"key %zu\":%zu", i ? ',' : '{', i + 1 == count ? twin : i, i);
+    buf_char(&text, '}');
+    enum event_rc rc = event_parse(buf_view(&text), &arena, &e, err);
+    buf_release(&text);
+    arena_clear(&arena);
+    return rc;
+}
+
+static void test_many_keys(void **state) {
+    (void)state;
+    for (size_t count = 2; count < 70; count++) {
+        struct err err = {""};
+        assert_int_equal(many(count, count, &err), EVENT_OK);
+        for (size_t twin = 0; twin + 1 < count; twin++) {
+            assert_int_equal(many(count, twin, &err), EVENT_BAD);
+            assert_non_null(strstr(err.text, "is there twice"));
+        }
+    }
+    /* A megabyte of keys: no test of time, but one would notice a quadratic check. */
+    struct err err = {""};
+    assert_int_equal(many(70000, 70000, &err), EVENT_OK);
+    assert_int_equal(many(70000, 69998, &err), EVENT_BAD);
+    assert_string_equal(err.text, "key \"key 69998\" is there twice");
+}
+
+static int end(void **state) {
+    (void)state;
+    arena_release(&arena);
+    return 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_log),
+        cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_many_keys),
+    };
+    return cmocka_run_group_tests_name("event", tests, NULL, end);
+}

@@ -1,0 +1,240 @@
+/* Tests of core/ingest: what Fluentd's in_http takes, and what it should have refused.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "../../lib/base/buf.h"
+#include "../../lib/core/ingest.h"
+
+static struct arena arena;
+static struct ingest_records records;
+static const struct ingest_limits limits = {100, 5};
+
+/* All records as "json|key\n", or the error. */
+static enum ingest_rc take(enum ingest_format format, struct span body, struct buf *said) {
+    struct err err = {""};
+    enum ingest_rc rc = ingest_read(format, body, &limits, &arena, &records, &err);
+    buf_clear(said);
+    if (rc != INGEST_OK) {
+        buf_text(said, err.text);
+        assert_int_equal(records.n, 0); /* all or none */
+    } else {
+        buf_text(said, "");
+    }
+    for (size_t i = 0; i < records.n; i++) {
+        buf_span(said, records.items[i].json);
+        buf_text(said, records.items[i].key.p ? "|" : "-");
+        buf_span(said, records.items[i].key);
+        buf_text(said, "\n");
+    }
+    arena_clear(&arena);
+    return rc;
+}
+
+struct try {
+    enum ingest_format format;
+    const char *body;
+    enum ingest_rc rc;
+    const char *said;
+};
+
+static void try_all(const struct try *tries, size_t n) {
+    struct buf said = {0};
+    for (size_t i = 0; i < n; i++) {
+        enum ingest_rc rc = take(tries[i].format, span_of(tries[i].body), &said);
+        assert_string_equal(said.p, tries[i].said);
+        assert_int_equal(rc, tries[i].rc);
+    }
+    buf_release(&said);
+}
+#define TRY_ALL(tries) try_all(tries, sizeof(tries) / sizeof *(tries))
+
+static void test_json(void **state) {
+    (void)state;
+    static const struct try tries[] = {
+        {INGEST_JSON, "{}", INGEST_OK, "{}-\n"},
+        {INGEST_JSON, " {\"node_id\": \"n\\u0031\"}\r\n", INGEST_OK, "{\"node_id\":\"n\\u0031\"}|n1\n"},
+        {INGEST_JSON, "{\"node_id\":\"\"}", INGEST_OK, "{\"node_id\":\"\"}-\n"},
+        {INGEST_JSON, "{\"node_id\":1}", INGEST_OK, "{\"node_id\":1}-\n"},
+        {INGEST_JSON, "{\"a\":{\"node_id\":\"x\"}}", INGEST_OK, "{\"a\":{\"node_id\":\"x\"}}-\n"},
+        {INGEST_JSON, "{\"node_id\":\"a\",\"node_id\":\"b\"}", INGEST_OK,
+         "{\"node_id\":\"a\",\"node_id\":\"b\"}|b\n"},
+        {INGEST_JSON, "[]", INGEST_OK, ""},
+        {INGEST_JSON, " [ ] ", INGEST_OK, ""},
+        {INGEST_JSON, "[{\"node_id\":\"a\"} , {\"b\" : [1, 2]}]", INGEST_OK,
+         "{\"node_id\":\"a\"}|a\n{\"b\":[1,2]}-\n"},
+        {INGEST_JSON, "", INGEST_BAD, "there is no record: the body is empty"},
+        {INGEST_JSON, " \n", INGEST_BAD, "there is no record: the body is empty"},
+        {INGEST_JSON, "5", INGEST_BAD, "not an object"},
+        {INGEST_JSON, "null", INGEST_BAD, "not an object"},
+        {INGEST_JSON, "\"x\"", INGEST_BAD, "not an object"},
+        {INGEST_JSON, "[{},5]", INGEST_BAD, "record 2 of the array: not an object"},
+        {INGEST_JSON, "[{},[]]", INGEST_BAD, "record 2 of the array: not an object"},
+        {INGEST_JSON, "[{},null]", INGEST_BAD, "record 2 of the array: not an object"},
+        {INGEST_JSON, "[{\"a\":1},{\"a\":x}]", INGEST_BAD,
+         "record 2 of the array: expected a value (object, array, string, number, true, false, "
+         "null) at byte 14"},
+        {INGEST_JSON, "[{},]", INGEST_BAD,
+         "record 2 of the array: expected a value (object, array, string, number, true, false, "
+         "null) at byte 4"},
+        {INGEST_JSON, "[{} {}]", INGEST_BAD, "expected ',' or ']' behind record 1 of the array, at byte 4"},
+        {INGEST_JSON, "[{}", INGEST_BAD, "expected ',' or ']' behind record 1 of the array, at byte 3"},
+        {INGEST_JSON, "[", INGEST_BAD,
+         "record 1 of the array: expected a value (object, array, string, number, true, false, "
+         "null) at byte 1, where the text ends"},
+        {INGEST_JSON, "{}{}", INGEST_BAD, "expected the end at byte 2"},
+        {INGEST_JSON, "[{}] x", INGEST_BAD, "expected the end at byte 5"},
+        {INGEST_JSON, "\xef\xbb\xbf{}", INGEST_BAD,
+         "expected a value (object, array, string, number, true, false, null) at byte 0"},
+        {INGEST_JSON, "{\"a\":\"\xff\"}", INGEST_BAD, "invalid UTF-8 at byte 6"},
+        {INGEST_UNKNOWN, "{}", INGEST_BAD, "unknown format"},
+    };
+    TRY_ALL(tries);
+}
+
+static void test_ndjson(void **state) {
+    (void)state;
+    static const struct try tries[] = {
+        {INGEST_NDJSON, "{\"node_id\":\"a\"}\n{}\n", INGEST_OK, "{\"node_id\":\"a\"}|a\n{}-\n"},
+        {INGEST_NDJSON, "\r\n{\"a\": 1}\r\n\r\n \n{}", INGEST_OK, "{\"a\":1}-\n{}-\n"},
+        {INGEST_NDJSON, "{}\n\n{\"a\"}\n", INGEST_BAD, "line 3: expected ':' at byte 4"},
+        {INGEST_NDJSON, "{\"a\":\n1}\n", INGEST_BAD,
+         "line 1: expected a value (object, array, string, number, true, false, null) at byte 5, "
+         "where the text ends"},
+        {INGEST_NDJSON, "{} {}\n", INGEST_BAD, "line 1: expected the end at byte 3"},
+        {INGEST_NDJSON, "{}\n[]\n", INGEST_BAD, "line 2: not an object"},
+        {INGEST_NDJSON, "\n\r\n", INGEST_BAD, "there is no record: the body is empty"},
+        {INGEST_NDJSON, "", INGEST_BAD, "there is no record: the body is empty"},
+        {INGEST_MSGPACK, "{}\n{\"a\":1}\n", INGEST_OK, "{}-\n{\"a\":1}-\n"},
+        {INGEST_MSGPACK, "", INGEST_OK, ""},
+    };
+    TRY_ALL(tries);
+}
+
+static void test_form(void **state) {
+    (void)state;
+    static const struct try tries[] = {
+        {INGEST_FORM, "json=%7B%22a%22%3A%221+2%2b3%22%7d", INGEST_OK, "{\"a\":\"1 2+3\"}-\n"},
+        {INGEST_FORM, "x=1&json={\"node_id\":\"caf%C3%A9\"}&y", INGEST_OK,
+         "{\"node_id\":\"caf\xc3\xa9\"}|caf\xc3\xa9\n"},
+        {INGEST_FORM, "json={\"a\":1}&json={\"b\":1}", INGEST_OK, "{\"b\":1}-\n"},
+        {INGEST_FORM, "js%6fn=[{},{}]", INGEST_OK, "{}-\n{}-\n"},
+        {INGEST_FORM, "ndjson={}%0A{\"a\":1}%0D%0A", INGEST_OK, "{}-\n{\"a\":1}-\n"},
+        {INGEST_FORM, "ndjson={}&json={\"a\":1}", INGEST_OK, "{\"a\":1}-\n"},
+        {INGEST_FORM, "json={\"a\":\"x=y\"}", INGEST_OK, "{\"a\":\"x=y\"}-\n"},
+        {INGEST_FORM, "", INGEST_BAD, "the form needs a parameter 'json' or 'ndjson'"},
+        {INGEST_FORM, "a=1&jso=2", INGEST_BAD, "the form needs a parameter 'json' or 'ndjson'"},
+        {INGEST_FORM, "msgpack=%80", INGEST_BAD, "the form needs a parameter 'json' or 'ndjson'"},
+        {INGEST_FORM, "json=", INGEST_BAD, "parameter json: there is no record: the body is empty"},
+        {INGEST_FORM, "json", INGEST_BAD, "parameter json: there is no record: the body is empty"},
+        {INGEST_FORM, "json={\"a\":\"\xc3\xa9\"}", INGEST_BAD, "byte 11 of the form must be percent-encoded"},
+        {INGEST_FORM, "json=%zz", INGEST_BAD, "expected % and two hexadecimal digits at byte 5 of the form"},
+        {INGEST_FORM, "json={}%4", INGEST_BAD, "expected % and two hexadecimal digits at byte 7 of the form"},
+        {INGEST_FORM, "a=%4&json={}", INGEST_BAD,
+         "expected % and two hexadecimal digits at byte 2 of the form"},
+        {INGEST_FORM, "json=%7B%22a%22%3A%22%FF%22%7D", INGEST_BAD,
+         "parameter json: invalid UTF-8 at byte 6"},
+    };
+    TRY_ALL(tries);
+}
+
+static void test_limits(void **state) {
+    (void)state;
+    struct buf body = {0}, said = {0};
+    buf_printf(&body, "{\"a\":\"%*s\"}", (int)limits.max_record - 8, "");
+    assert_int_equal(take(INGEST_JSON, buf_view(&body), &said), INGEST_OK);
+    buf_clear(&body);
+    buf_printf(&body, "{}\n{\"a\":\"%*s\"}", (int)limits.max_record - 7, "");
+    assert_int_equal(take(INGEST_NDJSON, buf_view(&body), &said), INGEST_LARGE);
+    assert_string_equal(
+        said.p, "line 2: a record of 101 bytes, its key counted twice, is larger than 100 (bus.max_record)");
+    /* The key, which the bus keeps beside the record, counts too. */
+    buf_clear(&body);
+    buf_printf(&body, "{\"node_id\":\"%051d\"}", 0);
+    assert_int_equal(take(INGEST_JSON, buf_view(&body), &said), INGEST_LARGE);
+    /* White space between tokens is not part of a record. */
+    buf_clear(&body);
+    buf_printf(&body, "{%*s}", 1000, "");
+    assert_int_equal(take(INGEST_JSON, buf_view(&body), &said), INGEST_OK);
+    assert_int_equal(take(INGEST_JSON, SPAN_LIT("[{},{},{},{},{}]"), &said), INGEST_OK);
+    assert_int_equal(take(INGEST_JSON, SPAN_LIT("[{},{},{},{},{},{}]"), &said), INGEST_LARGE);
+    assert_string_equal(said.p, "record 6 of the array: more than 5 records in one request");
+    buf_release(&body);
+    buf_release(&said);
+}
+
+static void test_format_of(void **state) {
+    (void)state;
+    static const struct {
+        const char *type;
+        enum ingest_format format;
+    } cases[] = {
+        {"application/json", INGEST_JSON},
+        {"application/json; charset=utf-8", INGEST_JSON},
+        {" Application/JSON;charset=utf-8", INGEST_JSON},
+        {"application/json ;x", INGEST_JSON},
+        {"application/jsonl", INGEST_NDJSON},
+        {"application/x-ndjson", INGEST_NDJSON},
+        {"application/ndjson", INGEST_NDJSON},
+        {"application/x-www-form-urlencoded", INGEST_FORM},
+        {"application/msgpack", INGEST_MSGPACK},
+        {"application/x-msgpack", INGEST_MSGPACK},
+        {"text/plain", INGEST_UNKNOWN},
+        {"application/jso", INGEST_UNKNOWN},
+        {"multipart/form-data; boundary=x", INGEST_UNKNOWN},
+        {"", INGEST_UNKNOWN},
+        {";application/json", INGEST_UNKNOWN},
+        {NULL, INGEST_UNKNOWN},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct err err = {""};
+        assert_int_equal(ingest_format_of(span_of(cases[i].type), &err), cases[i].format);
+        bool named = strstr(err.text, "application/json,") && strstr(err.text, "ndjson") &&
+                     strstr(err.text, "application/msgpack");
+        assert_int_equal(named, cases[i].format == INGEST_UNKNOWN);
+    }
+}
+
+static void test_tag(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {
+        {"/log.input", "log.input"}, {"/a/b", "a.b"}, {"/a/b/", "a.b"}, {"/a/b//", "a.b"},
+        {"/a//b", "a..b"},           {"/", ""},       {"", ""},         {"//a", ".a"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_true(span_is(ingest_tag(span_of(cases[i][0]), &arena), cases[i][1]));
+}
+
+static void test_query(void **state) {
+    (void)state;
+    static const char *const good[] = {
+        "", "time=1500000000", "time=1500000000.25", "a=b&time=0&time=1", "timed=x", "atime=x", "time", "&&"};
+    static const char *const bad[] = {"time=",      "time=x",  "time=-1",   "time=15.",       "time=.5",
+                                      "time=1.5.2", "time=1 ", "time=0x10", "time=1&time=1e9"};
+    struct err err;
+    assert_int_equal(ingest_check_query(span_of(NULL), &err), 0);
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        if (ingest_check_query(span_of(good[i]), &err) != 0) fail_msg("%s is refused", good[i]);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (ingest_check_query(span_of(bad[i]), &err) == 0) fail_msg("%s is taken", bad[i]);
+}
+
+static int end(void **state) {
+    (void)state;
+    arena_release(&arena);
+    ingest_release(&records);
+    return 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_json),   cmocka_unit_test(test_ndjson),    cmocka_unit_test(test_form),
+        cmocka_unit_test(test_limits), cmocka_unit_test(test_format_of), cmocka_unit_test(test_tag),
+        cmocka_unit_test(test_query),
+    };
+    return cmocka_run_group_tests_name("ingest", tests, NULL, end);
+}
