@@ -1,0 +1,98 @@
+/* store: the door to the searchable index of documents.
+ * Engines: adapter/store_sqlite.c, adapter/store_es.c; store_check.c asserts this contract around
+ * any. One thread a handle. Callers: cmd/ only. SPDX-License-Identifier: Apache-2.0 */
+#ifndef DISTLOG_PORT_STORE_H
+#define DISTLOG_PORT_STORE_H
+
+#include <stdint.h>
+
+#include "../base/err.h"
+#include "../base/opt.h"
+#include "../base/span.h"
+
+/* The settings of every engine; the section's rows are in wire.c. */
+struct store_conf {
+    const char *type;
+    const char *group;
+    const char *index;
+    bool quiet;
+};
+extern const struct opt_section store_section;
+
+enum store_rc {
+    STORE_OK,
+    STORE_RETRY, /* not now: same call, later; err says why */
+    STORE_FATAL  /* denied, corrupt, incompatible: close */
+};
+
+enum store_verdict {
+    STORE_PENDING, /* as the caller sets it: not judged yet, or judged "later": send it again */
+    STORE_STORED,
+    STORE_EXISTS, /* a document of this id is there: done, and counted */
+    STORE_POISON  /* never will be; reason says why */
+};
+
+/* All spans are borrowed for the call and decoded UTF-8; .p NULL where the record has none. */
+struct store_doc {
+    struct span id;   /* _id, 1 to 512 bytes */
+    struct span json; /* the record: one compact JSON object on one line */
+    int64_t at_ms;    /* @timestamp */
+    struct span log_id, node, service, level, type, message;
+    enum store_verdict verdict;
+    char reason[200];
+};
+
+/* What to find. Empty strings and zeros do not restrict; all that is set must hold. */
+struct store_query {
+    const char *level, *type; /* exact, upper case */
+    const char *node, *service;
+    const char *text;           /* words that the message must all contain, in any order and case */
+    int64_t since_ms, until_ms; /* since <= @timestamp < until; 0: open */
+    int64_t limit;              /* -1: all */
+    bool oldest_first;          /* default: newest first; ties by log_id, node_id, message_type upward,
+                                   a missing one last */
+    /* --follow: NULL, or a place of STORE_CURSOR bytes. "": sets it to the end of the index and
+     * finds nothing; else finds only what was stored after it, in any order, and moves it. */
+    char *cursor;
+};
+enum { STORE_CURSOR = 64 };
+
+struct store_hit {
+    struct span id, json; /* json as the node sent it, compact */
+    int64_t at_ms;
+};
+
+struct store {
+    const struct store_engine *engine;
+};
+
+struct store_engine {
+    const char *name; /* store.type in the YAML */
+    const struct opt_section *section;
+
+    /* create: make the store if it is missing (store does; search and delete do not, and get
+     * STORE_FATAL that names what they looked for). */
+    enum store_rc (*open)(const struct conf *conf, bool create, struct store **out, struct err *err);
+    /* "store local /var/lib/distlog/store.db, index logs". Until close. */
+    const char *(*place)(struct store *store);
+    /* Judges each document whose verdict is STORE_PENDING; a verdict given is durable, whatever bulk
+     * returns. STORE_OK: all have one. STORE_RETRY: those left pending are to be sent again later. */
+    enum store_rc (*bulk)(struct store *store, struct store_doc *docs, size_t n, struct err *err);
+    /* Calls each for every hit in order; false stops. */
+    enum store_rc (*search)(struct store *store, const struct store_query *query,
+                            bool (*each)(void *ctx, const struct store_hit *hit), void *ctx, struct err *err);
+    /* Deletes what query finds (limit, order and cursor ignored), or only counts it (dry_run).
+     * *count and the engine's answer as one line of JSON in answer. progress, if not NULL, is
+     * called now and then with what is done and what there is. */
+    enum store_rc (*erase)(struct store *store, const struct store_query *query, bool dry_run,
+                           void (*progress)(uint64_t done, uint64_t all), uint64_t *count, struct buf *answer,
+                           struct err *err);
+    /* Makes what was stored visible to search. */
+    enum store_rc (*refresh)(struct store *store, struct err *err);
+    void (*close)(struct store *store);
+};
+
+/* Wraps any engine's handle in assertions of the contract above (tests, DEV=1). Takes inner. */
+struct store *store_check(struct store *inner);
+
+#endif
