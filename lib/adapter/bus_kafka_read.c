@@ -1,0 +1,349 @@
+/* bus_kafka_read: the consuming half of the Kafka engine: positions, rebalances, batches, commits.
+ *
+ * Positions are set here and not by the library: at every assignment the group's committed offsets
+ * are read and held against what the topic still has, so that records that retention took, and a
+ * topic made anew, are noticed and said. The assignor is the eager `range`: cooperative-sticky of
+ * librdkafka 2.0.2 aborts the process when a consumer is closed soon after its start.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../base/mem.h"
+#include "../base/stop.h"
+#include "bus_kafka.h"
+#include "clock.h"
+
+enum {
+    ASK_MS = 5000,
+    COMMIT_SLICE_MS = 3000, /* a commit that takes longer answers BUS_RETRY and is taken up again */
+    BATCH_RECORDS = 50000,  /* about 100 ms of work: a transaction costs 4–10 ms whatever is in it */
+    BATCH_BYTES = 16 << 20,
+};
+
+struct bus_record kafka_record(const rd_kafka_message_t *m, int32_t topic) {
+    return (struct bus_record){.topic = topic,
+                               .partition = m->partition,
+                               .offset = m->offset,
+                               .ts_ms = rd_kafka_message_timestamp(m, NULL),
+                               .key = {m->key, m->key ? m->key_len : 0},
+                               .value = {m->payload, m->payload ? m->len : 0}};
+}
+
+void kafka_read_forget(struct kafka_bus *b) {
+    for (size_t i = 0; i < b->n; i++) rd_kafka_message_destroy(b->messages[i]);
+    b->n = 0;
+}
+
+static int32_t topic_index(const struct kafka_bus *b, const char *name) {
+    for (int32_t i = 0; b->how.inputs[i]; i++)
+        if (strcmp(b->how.inputs[i], name) == 0) return i;
+    return -1;
+}
+
+/* The parts are these from now on. */
+static void own(struct kafka_bus *b, const rd_kafka_topic_partition_list_t *list) {
+    size_t n = (size_t)list->cnt;
+    if (n || b->parts->cnt) b->generation++;
+    rd_kafka_topic_partition_list_destroy(b->parts);
+    b->parts = rd_kafka_topic_partition_list_copy(list);
+    b->told = mem_grow(b->told, n, sizeof *b->told);
+    b->ends = mem_grow(b->ends, n, sizeof *b->ends);
+    for (size_t i = 0; i < n; i++) {
+        b->told[i] = (struct bus_part){.topic = topic_index(b, list->elems[i].topic),
+                                       .partition = list->elems[i].partition};
+        b->ends[i] = -1;
+        b->parts->elems[i].offset = RD_KAFKA_OFFSET_INVALID;
+    }
+    b->assigned = false;
+}
+
+/* A new turn begins: nothing is read. */
+static void new_turn(struct kafka_bus *b) {
+    b->in_transaction = b->offsets_sent = b->committing = b->turn = false;
+    for (int i = 0; i < b->parts->cnt; i++) b->parts->elems[i].offset = RD_KAFKA_OFFSET_INVALID;
+}
+
+/* Nothing that was read and not committed counts any more. */
+static void drop_turn(struct kafka_bus *b) {
+    kafka_read_forget(b);
+    rd_kafka_error_t *e = b->in_transaction ? rd_kafka_abort_transaction(b->producer.rk, ASK_MS) : NULL;
+    if (e) { /* no answer: with another producer, then; the brokers end this transaction */
+        snprintf(b->producer.said, sizeof b->producer.said, "%s", rd_kafka_error_string(e));
+        b->producer.fatal = true;
+        rd_kafka_error_destroy(e);
+    }
+    new_turn(b);
+}
+
+rd_kafka_resp_err_t kafka_positions(struct kafka_bus *b, rd_kafka_t *member,
+                                    rd_kafka_topic_partition_list_t *list, uint64_t *lost, int64_t *left) {
+    for (int i = 0; i < list->cnt; i++) list->elems[i].offset = RD_KAFKA_OFFSET_INVALID;
+    rd_kafka_resp_err_t code = member ? rd_kafka_committed(member, list, ASK_MS) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    for (int i = 0; code == RD_KAFKA_RESP_ERR_NO_ERROR && i < list->cnt; i++) {
+        rd_kafka_topic_partition_t *p = &list->elems[i];
+        int64_t low = 0, high = 0;
+        code = p->err;
+        if (!code)
+            code = rd_kafka_query_watermark_offsets(b->ask->rk, p->topic, p->partition, &low, &high, ASK_MS);
+        if (code) break;
+        if (p->offset >= 0 && p->offset < low) *lost += (uint64_t)(low - p->offset);
+        if (!member && !b->how.from_start) p->offset = high;
+        else if (p->offset < low || p->offset > high) /* none, taken by retention, or a topic made anew */
+            p->offset = low;
+        *left += high - p->offset;
+    }
+    return code;
+}
+
+/* What stands is moved by seeking: to assign it again before the library has stopped it, which
+ * takes a while when the broker is away, aborts the process (librdkafka 2.0.2). */
+static rd_kafka_resp_err_t seek(struct kafka_bus *b, const rd_kafka_topic_partition_list_t *list) {
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    for (int i = 0; code == RD_KAFKA_RESP_ERR_NO_ERROR && i < list->cnt; i++) {
+        rd_kafka_topic_t *topic = rd_kafka_topic_new(b->consumer.rk, list->elems[i].topic, NULL);
+        code = rd_kafka_seek(topic, list->elems[i].partition, list->elems[i].offset, ASK_MS);
+        rd_kafka_topic_destroy(topic);
+    }
+    return code;
+}
+
+/* Reads the parts from where the group's commits are; where the cluster does not answer, a later poll
+ * asks again. */
+static void position(struct kafka_bus *b) {
+    int64_t left = 0;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_copy(b->parts);
+    b->why = kafka_positions(b, b->transactional_id ? b->consumer.rk : NULL, list, &b->lost, &left);
+    if (!b->why) b->why = b->assigned ? seek(b, list) : rd_kafka_assign(b->consumer.rk, list);
+    b->assigned = b->assigned || !b->why;
+    for (int i = 0; i < b->parts->cnt; i++) b->ends[i] = -1;
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+static void on_rebalanced(rd_kafka_t *rk, rd_kafka_resp_err_t what, rd_kafka_topic_partition_list_t *parts,
+                          void *client) {
+    struct kafka_bus *b = ((struct kafka_client *)client)->owner;
+    rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(1);
+    if (what == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+        own(b, parts);
+        position(b);
+        if (!b->assigned) rd_kafka_assign(rk, none);
+    } else {
+        /* What this very poll has gathered was not handed out: it is only dropped. */
+        b->moved = b->moved || b->turn || b->in_transaction;
+        drop_turn(b);
+        own(b, none);
+        b->why = RD_KAFKA_RESP_ERR_NO_ERROR;
+        rd_kafka_assign(rk, NULL);
+    }
+    rd_kafka_topic_partition_list_destroy(none);
+}
+
+/* A reader of its own takes every partition, without a group. */
+static enum bus_rc take_all(struct kafka_bus *b, struct err *err) {
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(8);
+    enum bus_rc rc = BUS_OK;
+    for (size_t i = 0; rc == BUS_OK && b->how.inputs[i]; i++)
+        rc = kafka_client_partitions(b->ask, b->how.inputs[i], -1, list, err);
+    own(b, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    if (rc != BUS_OK) return rc;
+    /* A topic that was made a moment ago may not know its leader yet. */
+    int64_t until = clock_mono_ms() + ASK_MS;
+    for (position(b); b->why && !stop_asked() && clock_mono_ms() < until; position(b)) clock_sleep_ms(50);
+    /* "From now on" must be now, not when the cluster is back. */
+    return b->why ? kafka_client_error(b->ask, b->why, "find the end of its topics", err) : BUS_OK;
+}
+
+enum bus_rc kafka_read_start(struct kafka_bus *b, struct err *err) {
+    bool grouped = *b->how.group;
+    const struct kafka_role role = {.kind = KAFKA_READER,
+                                    .name = grouped ? b->how.group : "distlog-reader",
+                                    .owner = b,
+                                    .rebalanced = grouped ? on_rebalanced : NULL};
+    enum bus_rc rc = kafka_client_open(&b->consumer, b->conf, &role, err);
+    if (rc != BUS_OK) return rc;
+    rd_kafka_poll_set_consumer(b->consumer.rk);
+    rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(b->consumer.rk);
+    rd_kafka_queue_io_event_enable(queue, b->wake[1], "", 1);
+    rd_kafka_queue_destroy(queue);
+    b->cap = b->how.max_records ? b->how.max_records : BATCH_RECORDS;
+    b->messages = mem_new(b->cap, sizeof *b->messages);
+    b->records = mem_new(b->cap, sizeof *b->records);
+    if (!grouped) return take_all(b, err);
+    rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(2);
+    for (size_t i = 0; b->how.inputs[i]; i++)
+        rd_kafka_topic_partition_list_add(topics, b->how.inputs[i], RD_KAFKA_PARTITION_UA);
+    rd_kafka_resp_err_t code = rd_kafka_subscribe(b->consumer.rk, topics);
+    rd_kafka_topic_partition_list_destroy(topics);
+    return code ? kafka_client_error(&b->consumer, code, "join its group", err) : BUS_OK;
+}
+
+/* Waits until the consumer's queue has something, a signal arrives, or wait_ms have passed; false:
+ * the latter two. poll(2) on a pipe that librdkafka writes to, for its own waits don't notice a
+ * signal. */
+static bool wait_for_events(struct kafka_bus *b, int64_t wait_ms) {
+    struct pollfd p = {.fd = b->wake[0], .events = POLLIN};
+    char sink[64];
+    if (wait_ms <= 0 || stop_asked() || poll(&p, 1, (int)wait_ms) <= 0) return false;
+    while (read(b->wake[0], sink, sizeof sink) > 0) continue;
+    return true;
+}
+
+/* Takes one message or event over. */
+static enum bus_rc keep(struct kafka_bus *b, rd_kafka_message_t *m, struct err *err) {
+    const rd_kafka_topic_partition_t *part =
+        m->rkt ? rd_kafka_topic_partition_list_find(b->parts, rd_kafka_topic_name(m->rkt), m->partition)
+               : NULL;
+    ptrdiff_t i = part ? part - b->parts->elems : 0;
+    enum bus_rc rc = BUS_OK;
+    switch (m->err) {
+    case RD_KAFKA_RESP_ERR_NO_ERROR:
+        if (!part) break;
+        b->parts->elems[i].offset = m->offset + 1;
+        b->ends[i] = -1;
+        b->messages[b->n] = m;
+        b->records[b->n++] = kafka_record(m, b->told[i].topic);
+        return BUS_OK;
+    case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+        if (part) b->ends[i] = m->offset;
+        break;
+    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET: /* what it stood at is gone: taken, or a topic made anew */
+        drop_turn(b);
+        b->why = m->err;
+        b->moved = true;
+        break;
+    case RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED: /* a rebalance follows */ break;
+    default: /* what waiting mends, the library tries again by itself */
+        if (kafka_client_error(&b->consumer, m->err, "read", err) == BUS_FATAL) rc = BUS_FATAL;
+    }
+    rd_kafka_message_destroy(m);
+    return rc;
+}
+
+/* Takes over what is in the consumer's queue, waiting at most wait_ms for the first of it. */
+static enum bus_rc gather(struct kafka_bus *b, int wait_ms, struct err *err) {
+    size_t bytes = 0;
+    enum bus_rc rc = BUS_OK;
+    int64_t until = clock_mono_ms() + wait_ms;
+    while (b->n < b->cap && bytes < BATCH_BYTES && rc == BUS_OK && !b->moved) {
+        rd_kafka_message_t *m = rd_kafka_consumer_poll(b->consumer.rk, 0);
+        if (m) {
+            bytes += m->err ? 0 : m->len + m->key_len;
+            rc = keep(b, m, err); /* after a rebalance in this very call it is of the new parts */
+        } else if (b->n || b->why || !wait_for_events(b, until - clock_mono_ms())) {
+            break;
+        }
+    }
+    return rc;
+}
+
+/* Every part stands at an end: asks the brokers whether that is the end still, records behind an
+ * open transaction included. The time of asking is before the question. */
+static enum bus_rc ask_ends(struct kafka_bus *b, struct err *err) {
+    for (int i = 0; i < b->parts->cnt; i++)
+        if (b->ends[i] < 0) return BUS_OK;
+    int64_t asked_ms = clock_mono_ms();
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_copy(b->parts);
+    enum bus_rc rc = kafka_client_ends(b->ask, list, -1, err);
+    for (int i = 0; rc == BUS_OK && i < list->cnt; i++) {
+        b->told[i].at_end = list->elems[i].offset == b->ends[i];
+        b->told[i].asked_ms = asked_ms;
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    return rc;
+}
+
+enum bus_rc kafka_read_poll(struct kafka_bus *b, int wait_ms, struct bus_batch *batch, struct err *err) {
+    kafka_read_forget(b);
+    if (b->why && b->parts->cnt) position(b);
+    /* Records of the wrong place may be in the queue as long as the right one is not known. */
+    enum bus_rc rc = b->why && b->assigned ? BUS_OK : gather(b, wait_ms, err);
+    if (rc == BUS_OK && b->moved) {
+        b->moved = false;
+        if (b->n)
+            b->why = RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS; /* out of the library's queue: read again */
+        drop_turn(b);
+        err_set(err, "the group was rebalanced in mid-turn");
+        return BUS_UNDONE;
+    }
+    if (rc == BUS_OK && b->why && b->parts->cnt)
+        rc = kafka_client_error(&b->consumer, b->why, "read the group's committed offsets", err);
+    if (rc != BUS_OK) return rc;
+    b->turn = b->turn || b->n;
+    for (int i = 0; i < b->parts->cnt; i++) b->told[i].at_end = false;
+    if (!b->n) rc = ask_ends(b, err);
+    *batch = (struct bus_batch){.records = b->records,
+                                .n = b->n,
+                                .parts = b->told,
+                                .n_parts = (size_t)b->parts->cnt,
+                                .generation = b->generation,
+                                .now_ms = clock_wall_ms(),
+                                .lost = b->lost};
+    b->lost = 0;
+    return rc;
+}
+
+enum bus_rc kafka_read_undo(struct bus *bus, struct err *err) {
+    struct kafka_bus *b = (struct kafka_bus *)bus;
+    (void)err;
+    drop_turn(b);
+    position(b);
+    return BUS_OK;
+}
+
+/* What a step of a commit that failed means; e is consumed. */
+static enum bus_rc commit_failed(struct kafka_bus *b, rd_kafka_error_t *e, struct err *err) {
+    rd_kafka_resp_err_t code = rd_kafka_error_code(e);
+    bool abortable = rd_kafka_error_txn_requires_abort(e);
+    bool again = rd_kafka_error_is_retriable(e) || code == RD_KAFKA_RESP_ERR__TIMED_OUT;
+    rd_kafka_error_destroy(e);
+    rd_kafka_poll(b->producer.rk, 0);
+    enum bus_rc rc = kafka_client_error(&b->producer, code, "commit", err);
+    if (abortable) kafka_read_undo(&b->base, err);
+    if (rc == BUS_FATAL || b->producer.fatal) return BUS_FATAL;
+    return abortable ? BUS_UNDONE : again ? BUS_RETRY : BUS_FATAL;
+}
+
+static enum bus_rc commit_transaction(struct kafka_bus *b, struct err *err) {
+    rd_kafka_error_t *e = NULL;
+    b->committing = true;
+    if (!b->offsets_sent && b->turn) {
+        rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata(b->consumer.rk);
+        e = rd_kafka_send_offsets_to_transaction(b->producer.rk, b->parts, group, COMMIT_SLICE_MS);
+        rd_kafka_consumer_group_metadata_destroy(group);
+        if (e) return commit_failed(b, e, err);
+        b->offsets_sent = true;
+    }
+    e = rd_kafka_commit_transaction(b->producer.rk, COMMIT_SLICE_MS);
+    return e ? commit_failed(b, e, err) : BUS_OK;
+}
+
+/* Nothing was put: the offsets alone. To repeat this is harmless. */
+static enum bus_rc commit_offsets(struct kafka_bus *b, struct err *err) {
+    rd_kafka_resp_err_t code = rd_kafka_commit(b->consumer.rk, b->parts, 0);
+    switch (code) {
+    case RD_KAFKA_RESP_ERR_NO_ERROR: return BUS_OK;
+    case RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID:
+    case RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS:
+    case RD_KAFKA_RESP_ERR__STATE:
+        err_set(err, "kafka %s: the group was rebalanced", b->conf->brokers);
+        drop_turn(b);
+        if (b->parts->cnt) b->why = code;
+        return BUS_UNDONE;
+    default: return kafka_client_error(&b->consumer, code, "commit its offsets", err);
+    }
+}
+
+enum bus_rc kafka_read_commit(struct bus *bus, struct err *err) {
+    struct kafka_bus *b = (struct kafka_bus *)bus;
+    if (!b->transactional_id) return BUS_OK; /* a reader of its own has nothing to commit */
+    enum bus_rc rc = BUS_OK;
+    if (b->in_transaction) rc = commit_transaction(b, err);
+    else if (b->turn) rc = commit_offsets(b, err);
+    if (rc == BUS_OK) new_turn(b);
+    return rc;
+}
