@@ -1,0 +1,537 @@
+/* test/contract/bus: what any engine behind port/bus.h must do. DISTLOG_BUS_TYPE and the other
+ * settings in the environment choose the engine; nothing here assumes that a topic has one
+ * partition: order is looked at per key. Owns its folder. cmocka.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "bus.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../../lib/adapter/clock.h"
+
+static void records_come_in_order_with_keys_and_values(void **state) {
+    struct world *w = *state;
+    struct seen seen = {0};
+    feed(w, w->in, "a", "a", 0, 3);
+    feed(w, w->in, "b", "b", 0, 3);
+    struct bus *bus = open_reader(w, w->group);
+    read_n(bus, &seen, 6);
+    int next[2] = {0, 0};
+    for (size_t i = 0; i < seen.n; i++) {
+        const struct bus_record *r = &seen.records[i];
+        char want[16];
+        int which = r->key.p[0] == 'b';
+        snprintf(want, sizeof want, "%c%d", 'a' + which, next[which]++);
+        assert_true(span_is(r->value, want));
+        assert_true(r->ts_ms > 1600000000000);
+        assert_int_equal(r->topic, 0);
+    }
+    assert_int_equal(next[0], 3);
+    assert_int_equal(next[1], 3);
+    close_bus(bus);
+    seen_release(&seen);
+}
+
+static void null_empty_and_binary_survive(void **state) {
+    struct world *w = *state;
+    struct told told = {0};
+    struct seen seen = {0};
+    struct err err = {0};
+    struct bus *bus = open_writer(w, &told);
+    const struct span pairs[][2] = {{{NULL, 0}, SPAN_LIT("v")},
+                                    {SPAN_LIT("k"), {NULL, 0}},
+                                    {SPAN_LIT(""), SPAN_LIT("")},
+                                    {SPAN_LIT("k"), SPAN_LIT("\0\xff\n")}};
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(bus->engine->put(bus, w->in, 0, pairs[i][0], pairs[i][1], i, &err), BUS_OK);
+    assert_int_equal(bus->engine->flush(bus, 30000, &err), BUS_OK);
+    close_bus(bus);
+    bus = open_reader(w, "");
+    read_n(bus, &seen, 4);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(!seen.records[i].key.p, !pairs[i][0].p);
+        assert_int_equal(!seen.records[i].value.p, !pairs[i][1].p);
+        assert_true(span_eq(seen.records[i].key, pairs[i][0]));
+        assert_true(span_eq(seen.records[i].value, pairs[i][1]));
+    }
+    close_bus(bus);
+    seen_release(&seen);
+}
+
+static void a_record_of_the_limit_passes_and_a_larger_one_is_poison(void **state) {
+    struct world *w = *state;
+    struct told told = {0};
+    struct seen seen = {0};
+    struct err err = {0};
+    enum { LIMIT = 1024 * 1024 };
+    char *big = mem_new(LIMIT, 1);
+    struct bus *bus = open_writer(w, &told);
+    struct span key = SPAN_LIT("k");
+    assert_int_equal(bus->engine->put(bus, w->in, -1, key, (struct span){big, LIMIT}, 1, &err), BUS_POISON);
+    assert_non_null(strstr(err.text, "bus.max_record"));
+    assert_int_equal(bus->engine->put(bus, w->in, -1, key, (struct span){big, LIMIT - 1}, 2, &err), BUS_OK);
+    assert_int_equal(bus->engine->flush(bus, 30000, &err), BUS_OK);
+    assert_int_equal(told.sum, 2); /* the poison was not accepted, so it is not reported */
+    close_bus(bus);
+    look(w, w->in, &seen);
+    assert_int_equal(seen.n, 1);
+    assert_int_equal(seen.records[0].value.n, LIMIT - 1);
+    seen_release(&seen);
+    free(big);
+}
+
+static void from_now_on_skips_what_is_there(void **state) {
+    struct world *w = *state;
+    struct seen seen = {0};
+    feed(w, w->in, "k", "old", 0, 3);
+    const char *inputs[] = {w->in, NULL};
+    struct bus_open how = {.group = "", .inputs = inputs};
+    struct bus *bus = open_bus(w, &how);
+    read_all(bus, &seen);
+    assert_int_equal(seen.n, 0);
+    feed(w, w->in, "k", "new", 0, 1);
+    read_n(bus, &seen, 1);
+    assert_string_equal(value_of(&seen, 0), "new0");
+    close_bus(bus);
+    seen_release(&seen);
+}
+
+static void two_topics_come_to_one_reader(void **state) {
+    struct world *w = *state;
+    struct seen seen = {0};
+    const char *inputs[] = {w->in, w->out, NULL};
+    struct bus_open how = {.group = w->group, .inputs = inputs, .max_records = 1};
+    struct bus *bus = open_bus(w, &how);
+    feed(w, w->in, "k", "in", 0, 2);
+    feed(w, w->out, "k", "out", 0, 2);
+    read_n(bus, &seen, 4);
+    int of[2] = {0, 0};
+    for (size_t i = 0; i < seen.n; i++) {
+        of[seen.records[i].topic]++;
+        assert_int_equal(value_of(&seen, i)[0], seen.records[i].topic == 0 ? 'i' : 'o');
+    }
+    assert_int_equal(of[0], 2);
+    assert_int_equal(of[1], 2);
+    close_bus(bus);
+    seen_release(&seen);
+}
+
+static void at_end_is_said_only_when_nothing_is_left(void **state) {
+    struct world *w = *state;
+    struct seen seen = {0};
+    const char *inputs[] = {w->in, NULL};
+    struct bus_open how = {.group = w->group, .inputs = inputs, .max_records = 1};
+    feed(w, w->in, "k", "v", 0, 5);
+    struct bus *bus = open_bus(w, &how);
+    while (!take(bus, &seen)) assert_true(seen.n <= 5);
+    assert_int_equal(seen.n, 5);
+    feed(w, w->in, "k", "v", 5, 2);
+    while (!take(bus, &seen)) assert_true(seen.n <= 7);
+    assert_int_equal(seen.n, 7);
+    close_bus(bus);
+    seen_release(&seen);
+}
+
+static void a_group_goes_on_where_it_committed(void **state) {
+    struct world *w = *state;
+    struct seen seen = {0};
+    feed(w, w->in, "k", "v", 0, 3);
+    struct bus *bus = open_reader(w, w->group);
+    assert_int_equal(lag_of(w, bus), 3);
+    read_n(bus, &seen, 3);
+    assert_int_equal(lag_of(w, bus), 3);
+    assert_int_equal(commit(bus), BUS_OK);
+    assert_int_equal(commit(bus), BUS_OK); /* nothing to do */
+    assert_int_equal(lag_of(w, bus), 0);
+    feed(w, w->in, "k", "v", 3, 2);
+    read_n(bus, &seen, 5); /* read, and not committed */
+    close_bus(bus);
+    seen_release(&seen);
+    bus = open_reader(w, w->group);
+    assert_int_equal(lag_of(w, bus), 2);
+    read_n(bus, &seen, 2);
+    assert_string_equal(value_of(&seen, 0), "v3");
+    close_bus(bus);
+    seen_release(&seen);
+}
+
+static void groups_do_not_disturb_each_other(void **state) {
+    struct world *w = *state;
+    struct seen a = {0}, b = {0}, none = {0};
+    char other[64];
+    snprintf(other, sizeof other, "%s-b", w->group);
+    feed(w, w->in, "k", "v", 0, 2);
+    struct bus *first = open_reader(w, w->group), *second = open_reader(w, other);
+    read_n(first, &a, 2);
+    assert_int_equal(commit(first), BUS_OK);
+    read_n(second, &b, 2);
+    assert_int_equal(commit(second), BUS_OK);
+    read_all(first, &none);
+    assert_int_equal(none.n, 0);
+    close_bus(first);
+    close_bus(second);
+    seen_release(&a);
+    seen_release(&b);
+    seen_release(&none);
+}
+
+static bool remember(void *ctx, int32_t partition, struct span key, struct span value) {
+    struct buf *text = ctx;
+    (void)partition;
+    buf_printf(text, "%.*s=%.*s ", SPAN_ARG(key), SPAN_ARG(value));
+    return true;
+}
+
+static void assert_state(struct world *w, struct bus *bus, const char *want) {
+    struct buf text = {0};
+    struct err err = {0};
+    assert_int_equal(bus->engine->restore(bus, w->state, -1, remember, &text, &err), BUS_OK);
+    assert_string_equal(text.p ? text.p : "", want);
+    buf_release(&text);
+}
+
+static void outputs_state_and_offsets_commit_as_one(void **state) {
+    struct world *w = *state;
+    struct seen in = {0}, out = {0};
+    feed(w, w->in, "k", "v", 0, 2);
+    struct bus *bus = open_reader(w, w->group);
+    read_n(bus, &in, 2);
+    put(bus, w->out, "k", "made", 0);
+    put(bus, w->state, "node", "UP", 0);
+    const char *outputs[] = {w->out, NULL};
+    struct bus_open how = {.group = "", .inputs = outputs, .from_start = true};
+    struct bus *reader = open_bus(w, &how);
+    take(reader, &out);         /* once: an open transaction may hold the end back */
+    assert_int_equal(out.n, 0); /* not before the commit */
+    close_bus(reader);
+    assert_state(w, bus, "");
+    assert_int_equal(commit(bus), BUS_OK);
+    look(w, w->out, &out);
+    assert_int_equal(out.n, 1);
+    assert_string_equal(value_of(&out, 0), "made");
+    assert_state(w, bus, "node=UP ");
+    assert_int_equal(lag_of(w, bus), 0);
+    close_bus(bus);
+    seen_release(&in);
+    seen_release(&out);
+}
+
+static void undo_drops_what_was_put_and_reads_again(void **state) {
+    struct world *w = *state;
+    struct seen seen = {0}, out = {0};
+    feed(w, w->in, "k", "v", 0, 2);
+    struct bus *bus = open_reader(w, w->group);
+    read_n(bus, &seen, 2);
+    put(bus, w->out, "k", "undone", 0);
+    put(bus, w->state, "node", "UP", 0);
+    undo(bus);
+    read_n(bus, &seen, 4);
+    assert_string_equal(value_of(&seen, 2), "v0");
+    put(bus, w->out, "k", "done", 0);
+    assert_int_equal(commit(bus), BUS_OK);
+    look(w, w->out, &out);
+    assert_int_equal(out.n, 1);
+    assert_string_equal(value_of(&out, 0), "done");
+    assert_state(w, bus, "");
+    close_bus(bus);
+    seen_release(&seen);
+    seen_release(&out);
+}
+
+static void restore_gives_the_newest_of_each_key(void **state) {
+    struct world *w = *state;
+    struct seen seen = {0};
+    struct err err = {0};
+    feed(w, w->in, "k", "v", 0, 2);
+    struct bus *bus = open_reader(w, w->group);
+    assert_state(w, bus, ""); /* not there yet */
+    read_n(bus, &seen, 2);
+    put(bus, w->state, "a", "old", 0);
+    put(bus, w->state, "b", "gone", 0);
+    assert_int_equal(commit(bus), BUS_OK);
+    put(bus, w->state, "a", "new", 0);
+    assert_int_equal(bus->engine->put(bus, w->state, -1, SPAN_LIT("b"), (struct span){0}, 0, &err), BUS_OK);
+    assert_int_equal(commit(bus), BUS_OK);
+    close_bus(bus);
+    bus = open_writer(w, NULL); /* anybody may look */
+    assert_state(w, bus, "a=new ");
+    close_bus(bus);
+    seen_release(&seen);
+}
+
+struct replayed {
+    int n, stop_at;
+    int64_t first_ts, last_ts;
+};
+
+static bool count(void *ctx, const struct bus_record *r) {
+    struct replayed *all = ctx;
+    all->first_ts = all->n ? all->first_ts : r->ts_ms;
+    all->last_ts = r->ts_ms;
+    return ++all->n != all->stop_at;
+}
+
+static int replay(struct world *w, struct bus *bus, int64_t from_ms, int64_t to, int stop_at) {
+    struct replayed all = {.stop_at = stop_at};
+    struct err err = {0};
+    assert_int_equal(bus->engine->replay(bus, w->in, -1, from_ms, to, count, &all, &err), BUS_OK);
+    return all.n;
+}
+
+static void replay_reads_from_a_time_on_and_commits_nothing(void **state) {
+    struct world *w = *state;
+    struct seen seen = {0};
+    feed(w, w->in, "k", "v", 0, 1500);
+    int64_t between = 0;
+    while (between == 0) { /* a later millisecond, so that a time tells the two apart */
+        look(w, w->in, &seen);
+        int64_t last = seen.records[seen.n - 1].ts_ms;
+        clock_sleep_ms(5);
+        feed(w, w->in, "k", "w", 0, 1);
+        between = last + 1;
+    }
+    struct bus *bus = open_reader(w, w->group);
+    assert_int_equal(replay(w, bus, 0, -1, 0), 1501);
+    assert_int_equal(replay(w, bus, between, -1, 0), 1);
+    assert_int_equal(replay(w, bus, between + 3600 * 1000, -1, 0), 0);
+    assert_int_equal(replay(w, bus, 0, -1, 7), 7);
+    assert_int_equal(lag_of(w, bus), 1501);
+    close_bus(bus);
+    seen_release(&seen);
+}
+
+static void a_second_reader_takes_over_when_the_first_leaves(void **state) {
+    struct world *w = *state;
+    struct seen a = {0}, b = {0};
+    feed(w, w->in, "k", "v", 0, 4);
+    struct bus *first = open_reader(w, w->group);
+    read_n(first, &a, 4);
+    assert_int_equal(commit(first), BUS_OK);
+    struct bus *second = open_reader(w, w->group);
+    take(second, &b);
+    assert_int_equal(b.n, 0); /* nothing is read twice */
+    close_bus(first);
+    read_all(second, &b);
+    assert_int_equal(b.n, 0);
+    feed(w, w->in, "k", "v", 4, 1);
+    read_n(second, &b, 1);
+    assert_string_equal(value_of(&b, 0), "v4");
+    close_bus(second);
+    seen_release(&a);
+    seen_release(&b);
+}
+
+static void feed_one_later(struct world *w) { feed(w, w->in, "k", "late", 0, 1); }
+
+static void a_waiting_reader_is_woken(void **state) {
+    struct world *w = *state;
+    struct seen seen = {0};
+    struct bus_batch batch = {0};
+    struct err err = {0};
+    struct bus *bus = open_reader(w, w->group);
+    read_all(bus, &seen);
+    pid_t child = in_child(w, "feed_one_later");
+    /* One call that waits for longer than the test may take: it must come back with the record. */
+    assert_int_equal(bus->engine->poll(bus, 600000, &batch, &err), BUS_OK);
+    assert_int_equal(batch.n, 1);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    close_bus(bus);
+    seen_release(&seen);
+}
+
+static void on_alarm(int number) { (void)number; }
+
+static void a_signal_ends_the_wait(void **state) {
+    struct world *w = *state;
+    struct seen seen = {0};
+    struct bus_batch batch = {0};
+    struct err err = {0};
+    struct bus *bus = open_reader(w, w->group);
+    read_all(bus, &seen);
+    struct sigaction act = {.sa_handler = on_alarm}, before;
+    sigaction(SIGALRM, &act, &before);
+    ualarm(200000, 200000);
+    assert_int_equal(bus->engine->poll(bus, 600000, &batch, &err), BUS_OK);
+    ualarm(0, 0);
+    sigaction(SIGALRM, &before, NULL);
+    assert_int_equal(batch.n, 0);
+    close_bus(bus);
+    seen_release(&seen);
+}
+
+enum { WRITERS = 6, EACH = 300 };
+
+static void write_many(struct world *w) {
+    struct told told = {0};
+    struct err err = {0};
+    struct bus *bus = open_writer(w, &told);
+    char key[32], value[32];
+    snprintf(key, sizeof key, "%d", (int)getpid());
+    for (int i = 0; i < EACH; i++) {
+        snprintf(value, sizeof value, "%d", i);
+        put(bus, w->in, key, value, 1);
+        if (i % 10 == 9 && bus->engine->poll(bus, 0, NULL, &err) != BUS_OK) _exit(1);
+    }
+    if (bus->engine->flush(bus, 30000, &err) != BUS_OK || told.ok != EACH) _exit(1);
+    close_bus(bus);
+}
+
+static void many_writers_lose_and_double_nothing(void **state) {
+    struct world *w = *state;
+    struct seen seen = {0};
+    pid_t pids[WRITERS];
+    int next[WRITERS] = {0};
+    for (int i = 0; i < WRITERS; i++) pids[i] = in_child(w, "write_many");
+    struct bus *bus = open_reader(w, w->group);
+    read_n(bus, &seen, WRITERS * EACH);
+    for (int i = 0; i < WRITERS; i++) {
+        int status = 1;
+        assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+        assert_int_equal(status, 0);
+    }
+    for (size_t i = 0; i < seen.n; i++)
+        for (int k = 0; k < WRITERS; k++)
+            if (atol(seen.records[i].key.p) == pids[k]) assert_int_equal(atol(value_of(&seen, i)), next[k]++);
+    for (int k = 0; k < WRITERS; k++) assert_int_equal(next[k], EACH);
+    read_all(bus, &seen);
+    assert_int_equal(seen.n, WRITERS * EACH);
+    close_bus(bus);
+    seen_release(&seen);
+}
+
+/* Copies in to out for ever: what pubsub does. */
+static void copy_for_ever(struct world *w) {
+    struct bus *bus = open_reader(w, w->group);
+    for (;;) {
+        struct seen seen = {0};
+        take(bus, &seen);
+        for (size_t i = 0; i < seen.n; i++) put(bus, w->out, seen.records[i].key.p, value_of(&seen, i), 0);
+        if (commit(bus) != BUS_OK) _exit(1);
+        seen_release(&seen);
+    }
+}
+
+static void feed_on(struct world *w) {
+    for (int i = 0; i < 40; i++) feed(w, w->in, "k", "", i * 10, 10);
+}
+
+static void a_killed_copier_loses_and_doubles_nothing(void **state) {
+    struct world *w = *state;
+    struct seen out = {0};
+    const char *inputs[] = {w->out, NULL};
+    struct bus_open how = {.group = "", .inputs = inputs, .from_start = true};
+    struct bus *bus = open_bus(w, &how);
+    pid_t feeder = in_child(w, "feed_on");
+    for (size_t round = 1; round <= 2; round++) {
+        pid_t copier = in_child(w, "copy_for_ever");
+        while (out.n < round * 50) /* it is in the middle of the work */
+            take(bus, &out);
+        kill(copier, SIGKILL);
+        waitpid(copier, NULL, 0);
+    }
+    pid_t copier = in_child(w, "copy_for_ever");
+    int status = 1;
+    waitpid(feeder, &status, 0);
+    assert_int_equal(status, 0);
+    read_n(bus, &out, 400);
+    kill(copier, SIGKILL);
+    waitpid(copier, NULL, 0);
+    read_all(bus, &out);
+    assert_int_equal(out.n, 400);
+    for (size_t i = 0; i < out.n; i++) assert_int_equal(atol(value_of(&out, i)), i);
+    close_bus(bus);
+    seen_release(&out);
+}
+
+enum { REPORT_FD = 100 }; /* a number that nothing else has */
+
+static void report(void *ctx, uint64_t tag, bool ok, const char *why) {
+    (void)ctx, (void)why;
+    if (!ok || write(REPORT_FD, &tag, sizeof tag) != sizeof tag) _exit(1);
+}
+
+static void write_and_report(struct world *w) {
+    struct bus_open how = {.delivered = report};
+    struct err err = {0};
+    struct bus *bus = open_bus(w, &how);
+    for (uint64_t i = 0;; i++) {
+        char value[32];
+        snprintf(value, sizeof value, "%d", (int)i);
+        enum bus_rc rc;
+        while ((rc = bus->engine->put(bus, w->in, -1, SPAN_LIT("k"), span_of(value), i, &err)) == BUS_BUSY)
+            if (bus->engine->poll(bus, 10, NULL, &err) != BUS_OK) _exit(1);
+        if (rc != BUS_OK) _exit(1);
+        if (i % 3 == 0 && bus->engine->poll(bus, 0, NULL, &err) != BUS_OK) _exit(1);
+    }
+}
+
+static void what_was_delivered_survives_a_kill(void **state) {
+    struct world *w = *state;
+    struct seen seen = {0};
+    int fds[2];
+    uint64_t tag = 0, newest = 0;
+    assert_int_equal(pipe(fds), 0);
+    assert_int_equal(dup2(fds[1], REPORT_FD), REPORT_FD);
+    close(fds[1]);
+    pid_t child = in_child(w, "write_and_report");
+    close(REPORT_FD);
+    while (newest < 200 && read(fds[0], &newest, sizeof newest) == sizeof newest)
+        ;
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    while (read(fds[0], &tag, sizeof tag) == sizeof tag) newest = tag;
+    close(fds[0]);
+    assert_true(newest >= 200);
+    look(w, w->in, &seen);
+    assert_true(seen.n > newest);
+    for (size_t i = 0; i < seen.n; i++) assert_int_equal(atol(value_of(&seen, i)), i);
+    seen_release(&seen);
+}
+
+/* What this program does as a child of itself. */
+static int child(char **argv) {
+    static const struct {
+        const char *name;
+        void (*work)(struct world *w);
+    } works[] = {{"feed_one_later", feed_one_later},
+                 {"write_many", write_many},
+                 {"copy_for_ever", copy_for_ever},
+                 {"feed_on", feed_on},
+                 {"write_and_report", write_and_report}};
+    struct world *w = world_of_child(argv);
+    for (size_t i = 0; i < sizeof works / sizeof *works; i++)
+        if (strcmp(works[i].name, argv[1]) == 0) works[i].work(w);
+    conf_free(w->conf);
+    free(w);
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    if (argc > 1) return child(argv);
+#define CASE(f) cmocka_unit_test_setup_teardown(f, world_make, world_end)
+    const struct CMUnitTest tests[] = {
+        CASE(records_come_in_order_with_keys_and_values),
+        CASE(null_empty_and_binary_survive),
+        CASE(a_record_of_the_limit_passes_and_a_larger_one_is_poison),
+        CASE(from_now_on_skips_what_is_there),
+        CASE(two_topics_come_to_one_reader),
+        CASE(at_end_is_said_only_when_nothing_is_left),
+        CASE(a_group_goes_on_where_it_committed),
+        CASE(groups_do_not_disturb_each_other),
+        CASE(outputs_state_and_offsets_commit_as_one),
+        CASE(undo_drops_what_was_put_and_reads_again),
+        CASE(restore_gives_the_newest_of_each_key),
+        CASE(replay_reads_from_a_time_on_and_commits_nothing),
+        CASE(a_second_reader_takes_over_when_the_first_leaves),
+        CASE(a_waiting_reader_is_woken),
+        CASE(a_signal_ends_the_wait),
+        CASE(many_writers_lose_and_double_nothing),
+        CASE(a_killed_copier_loses_and_doubles_nothing),
+        CASE(what_was_delivered_survives_a_kill),
+    };
+    return cmocka_run_group_tests_name("bus", tests, NULL, NULL);
+}
