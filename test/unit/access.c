@@ -1,0 +1,86 @@
+/* access: who may post.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "../../lib/core/access.h"
+
+static bool allows(const struct access *a, const char *authorization) {
+    return access_allows(a, span_of(authorization));
+}
+
+static void nothing_asked(void **state) {
+    (void)state;
+    struct access a;
+    access_init(&a, "", "", "", NULL);
+    assert_false(access_asks(&a));
+    assert_true(allows(&a, NULL));
+    assert_true(allows(&a, "Basic whatever"));
+    access_release(&a);
+}
+
+static void basic(void **state) {
+    (void)state;
+    struct access a;
+    access_init(&a, "Aladdin", "open sesame", "", NULL);
+    /* The example of RFC 7617. */
+    assert_true(allows(&a, "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="));
+    assert_true(allows(&a, "bASIC  QWxhZGRpbjpvcGVuIHNlc2FtZQ=="));
+    assert_false(allows(&a, "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ="));
+    assert_false(allows(&a, "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==QWxhZGRpbjpvcGVuIHNlc2FtZQ=="));
+    assert_false(allows(&a, "Bearer QWxhZGRpbjpvcGVuIHNlc2FtZQ=="));
+    assert_false(allows(&a, "Basic"));
+    assert_false(allows(&a, "Basic "));
+    assert_false(allows(&a, ""));
+    assert_false(allows(&a, NULL));
+    assert_string_equal(access_challenge(&a), "Basic realm=\"distlog\"");
+    access_release(&a);
+}
+
+static void bearer(void **state) {
+    (void)state;
+    struct access a;
+    access_init(&a, "", "", "sesame", NULL);
+    assert_true(allows(&a, "Bearer sesame"));
+    assert_false(allows(&a, "Bearer sesam"));
+    assert_false(allows(&a, "Bearer sesames"));
+    assert_false(allows(&a, "Bearer sesamesesame"));
+    assert_false(allows(&a, "Bearer "));
+    assert_false(allows(&a, "Basic Og=="));
+    assert_string_equal(access_challenge(&a), "Bearer realm=\"distlog\"");
+    access_release(&a);
+}
+
+static void pages(void **state) {
+    (void)state;
+    char *names[] = {"https://a.example", "https://b.example"}, *any[] = {"*"};
+    struct opt_list list = {names, 2}, star = {any, 1}, none = {NULL, 0};
+    struct access a;
+    const char *allow;
+    access_init(&a, "", "", "", &list);
+    assert_int_equal(access_page(&a, span_of("https://b.example"), &allow), ACCESS_PAGE);
+    assert_string_equal(allow, "https://b.example");
+    assert_int_equal(access_page(&a, span_of("https://b.example.org"), &allow), ACCESS_FOREIGN);
+    assert_null(allow);
+    assert_int_equal(access_page(&a, span_of(NULL), &allow), ACCESS_NO_PAGE);
+    a.origins = &star;
+    assert_int_equal(access_page(&a, span_of("null"), &allow), ACCESS_PAGE);
+    assert_string_equal(allow, "*");
+    a.origins = &none;
+    assert_int_equal(access_page(&a, span_of("https://a.example"), &allow), ACCESS_NO_PAGE);
+    access_release(&a);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_asked),
+        cmocka_unit_test(basic),
+        cmocka_unit_test(bearer),
+        cmocka_unit_test(pages),
+    };
+    return cmocka_run_group_tests_name("access", tests, NULL, NULL);
+}
