@@ -1,0 +1,86 @@
+/* daemon: see daemon.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "daemon.h"
+
+#include "../lib/adapter/clock.h"
+#include "../lib/base/stop.h"
+
+/* --drain works on for 4 s, so that the last commit fits into the 5 s after which every daemon has
+ * left, whatever its engines do. */
+enum { FIRST_WAIT_MS = 100, LAST_WAIT_MS = 5000, DRAIN_MS = 4000, LEAVE_MS = 5000, NAP_MS = 100 };
+
+static const struct opt rows[] = {
+    OPT(struct daemon_conf, BOOL, no_follow, "false", .flag = "no-follow", .bits = OPT_FLAG_ONLY,
+        .help = "exit once everything that is there has been handled"),
+    OPT(struct daemon_conf, BOOL, drain, "false", .flag = "drain", .bits = OPT_FLAG_ONLY,
+        .help = "when told to stop, handle what is there first, for up to 4 s"),
+};
+const struct opt_section daemon_section =
+    OPT_SECTION("daemon", "how a daemon leaves", rows, struct daemon_conf);
+
+void daemon_init(struct daemon *d, const struct run *run) {
+    *d = (struct daemon){.run = run, .backoff = {.base_ms = FIRST_WAIT_MS, .max_ms = LAST_WAIT_MS}};
+    rng_seed(&d->rng, rng_os());
+}
+
+/* Has a stop been asked? Remembers when that was first seen. */
+static bool leaving(struct daemon *d) {
+    if (stop_asked() && !d->stop_asked_ms) d->stop_asked_ms = stop_asked_ms();
+    return d->stop_asked_ms != 0;
+}
+
+struct bus *daemon_bus(struct daemon *d, const struct bus_open *how, const char *flow) {
+    struct err err;
+    struct bus *bus;
+    enum bus_rc rc;
+    while ((rc = wire_bus(d->run->conf, how, &bus, &err)) == BUS_RETRY && !leaving(d))
+        daemon_trouble(d, &err);
+    if (rc == BUS_OK) { /* whether the trouble is over, only poll() can tell */
+        if (!d->introduced) log_say(&d->run->log, "%s, %s", bus->engine->place(bus), flow);
+        d->introduced = true;
+        return bus;
+    }
+    if (rc != BUS_RETRY) log_say(&d->run->log, "%s", err.text);
+    return NULL;
+}
+
+struct store *daemon_store(struct daemon *d) {
+    struct err err;
+    struct store *store;
+    enum store_rc rc;
+    while ((rc = wire_store(d->run->conf, true, &store, &err)) == STORE_RETRY && !leaving(d)) {
+        daemon_trouble(d, &err);
+        conf_renew_secrets(d->run->conf);
+    }
+    if (rc == STORE_OK) {
+        daemon_well(d);
+        return store;
+    }
+    if (rc != STORE_RETRY) log_say(&d->run->log, "%s", err.text);
+    return NULL;
+}
+
+void daemon_trouble(struct daemon *d, const struct err *err) {
+    if (!d->in_trouble) log_say(&d->run->log, "%s; trying again until it works", err->text);
+    d->in_trouble = true;
+    /* In naps, because a signal that comes just before a wait does not end it. */
+    int64_t left = backoff_next(&d->backoff, &d->rng);
+    do {
+        clock_sleep_ms(left < NAP_MS ? left : NAP_MS);
+        left -= NAP_MS;
+    } while (left > 0 && !leaving(d));
+}
+
+void daemon_well(struct daemon *d) {
+    if (d->in_trouble) log_say(&d->run->log, "it works again");
+    d->in_trouble = false;
+    backoff_reset(&d->backoff);
+}
+
+bool daemon_done(struct daemon *d, bool at_end) {
+    const struct daemon_conf *c = conf_section(d->run->conf, &daemon_section);
+    if (!leaving(d)) return at_end && c->no_follow;
+    return !c->drain || at_end || clock_mono_ms() - d->stop_asked_ms >= DRAIN_MS;
+}
+
+bool daemon_overdue(struct daemon *d) { return leaving(d) && clock_mono_ms() - d->stop_asked_ms >= LEAVE_MS; }

@@ -1,0 +1,42 @@
+/* daemon: what pubsub, store and alert have in common: open the bus with patience, say trouble once
+ * and once when it is over, and know when to leave. Owns the trouble's state. Main thread. Callers:
+ * cmd/ only. SPDX-License-Identifier: Apache-2.0 */
+#ifndef DISTLOG_CMD_DAEMON_H
+#define DISTLOG_CMD_DAEMON_H
+
+#include "../lib/core/backoff.h"
+#include "../lib/wire.h"
+#include "cmd.h"
+
+struct daemon {
+    const struct run *run;
+    struct rng rng;
+    struct backoff backoff;
+    bool in_trouble;       /* something was said and is not over yet */
+    bool introduced;       /* the first line was printed */
+    int64_t stop_asked_ms; /* monotonic time at which the stop was first seen, 0: not yet */
+};
+
+/* How a daemon leaves: at once when asked to (false), or after reading what is there. */
+struct daemon_conf {
+    bool no_follow; /* --no-follow: exit 0 once everything there has been handled */
+    bool drain;     /* --drain: on TERM or INT handle what is there first, up to 4 s */
+};
+extern const struct opt_section daemon_section;
+
+void daemon_init(struct daemon *d, const struct run *run);
+/* Opens the bus, waiting with backoff while it answers BUS_RETRY; prints the first line (`bus kafka
+ * localhost:9092, <flow>`). NULL when stopped meanwhile or on BUS_FATAL (said). */
+struct bus *daemon_bus(struct daemon *d, const struct bus_open *how, const char *flow);
+struct store *daemon_store(struct daemon *d);
+/* Something answered "later": says so once, waits with backoff (returns early on a signal). */
+void daemon_trouble(struct daemon *d, const struct err *err);
+/* It worked: says so once if there was trouble. */
+void daemon_well(struct daemon *d);
+/* True when the loop should end: asked to stop (and, with --drain, at_end or out of time), or
+ * at_end with --no-follow. at_end: the last poll found nothing left in any part. */
+bool daemon_done(struct daemon *d, bool at_end);
+/* True when a stop was asked more than 5 s ago: leave without the engine, exit EXIT_FAILED. */
+bool daemon_overdue(struct daemon *d);
+
+#endif

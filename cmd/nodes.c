@@ -1,0 +1,155 @@
+/* nodes: who is known, UP or silent, since when. Looks at what pubsub keeps in the bus, and reads
+ * the beats on to the end; owns no place in any topic. Main thread.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../lib/adapter/clock.h"
+#include "../lib/base/mem.h"
+#include "../lib/wire.h"
+#include "line.h"
+#include "pubsub_state.h"
+
+struct nodes_conf {
+    const char *format;
+};
+
+static const struct opt rows[] = {
+    OPT(struct nodes_conf, CHOICE, format, "table", .flag = "format", .choices = "table|json",
+        .bits = OPT_FLAG_ONLY, .help = "a table, or a JSON object a line"),
+};
+static const struct opt_section nodes_section =
+    OPT_SECTION("nodes", "what nodes prints", rows, struct nodes_conf);
+
+enum { SERVICE_WIDTH = 16 }; /* of its column; a longer one pushes the node aside */
+
+/* Looking must not make a bus: an empty one would answer "no nodes" to a wrong path. */
+static bool bus_is_there(const struct run *run) {
+    const struct bus_conf *bus = conf_section(run->conf, &bus_section);
+    if (strcmp(bus->type, "local") != 0) return true;
+    const char *path = *(char **)conf_find(run->conf, "bus.local.path")->field;
+    if (access(path, F_OK) == 0) return true;
+    log_say(&run->log, "no bus at %s: nothing was ever sent to it (bus.local.path)", path);
+    return false;
+}
+
+static int by_id(const void *a, const void *b) {
+    const struct registry_node *x = a, *y = b;
+    size_t n = x->id.n < y->id.n ? x->id.n : y->id.n;
+    int order = memcmp(x->id.p, y->id.p, n);
+    return order ? order : x->id.n < y->id.n ? -1 : x->id.n > y->id.n;
+}
+
+/* All nodes by id; the caller frees them. */
+static struct registry_node *sorted(const struct registry *r, size_t *n) {
+    struct registry_node *nodes = NULL, node;
+    size_t cap = 0;
+    *n = 0;
+    for (size_t place = 0; registry_each(r, &place, &node); nodes[(*n)++] = node)
+        nodes = mem_room(nodes, *n, &cap, sizeof *nodes);
+    if (nodes) qsort(nodes, *n, sizeof *nodes, by_id);
+    return nodes;
+}
+
+static void add_json(struct buf *out, const struct registry_node *n, const char *since, const char *last) {
+    struct buf json = {0};
+    buf_text(&json, "{\"node_id\":");
+    buf_json(&json, n->id);
+    buf_text(&json, ",\"service_name\":");
+    if (n->service.p) buf_json(&json, n->service);
+    else buf_text(&json, "null");
+    buf_printf(&json, ",\"status\":\"%s\",\"since\":\"%s\",\"last_heartbeat\":\"%s\"}",
+               n->silent ? "silent" : "UP", since, last);
+    line_json(out, buf_view(&json));
+    buf_char(out, '\n');
+    buf_release(&json);
+}
+
+/* Times and status are of one width, so they come first, and the names last. */
+static void add_row(struct buf *out, const struct registry_node *n, const char *since, const char *last) {
+    struct buf service = {0};
+    buf_printable(&service, n->service.p ? n->service : SPAN_LIT("-"));
+    buf_printf(out, "%-8s%s  %s  %-*s  ", n->silent ? "silent" : "UP", since, last, SERVICE_WIDTH,
+               buf_view(&service).p);
+    buf_printable(out, n->id);
+    buf_char(out, '\n');
+    buf_release(&service);
+}
+
+static bool show(const struct run *run, const struct registry *r) {
+    const struct nodes_conf *conf = conf_section(run->conf, &nodes_section);
+    enum when_style style = pubsub_style(conf_section(run->conf, &pubsub_section));
+    struct buf out = {0}, since = {0}, last = {0};
+    size_t n;
+    struct registry_node *nodes = sorted(r, &n);
+    bool table = strcmp(conf->format, "table") == 0;
+    int width = (int)strlen(style == WHEN_LOCAL ? "2024-01-31 23:59:59" : "2024-01-31T23:59:59+01:00");
+    if (table)
+        buf_printf(&out, "%-8s%-*s  %-*s  %-*s  NODE\n", "STATUS", width, "SINCE", width, "LAST",
+                   SERVICE_WIDTH, "SERVICE");
+    for (struct registry_node *node = nodes; node < nodes + n; node++) {
+        buf_clear(&since);
+        when_format(&since, node->since_ms, clock_offset_s(node->since_ms), style);
+        buf_clear(&last);
+        when_format(&last, node->last_proof_ms, clock_offset_s(node->last_proof_ms), style);
+        (table ? add_row : add_json)(&out, node, since.p, last.p);
+    }
+    bool ok = line_write(run, &out);
+    free(nodes);
+    buf_release(&since);
+    buf_release(&last);
+    buf_release(&out);
+    return ok;
+}
+
+/* Loads the registry up to the end of the input and to the bus's time. */
+static enum bus_rc look(const struct run *run, struct bus *bus, struct registry *r, int64_t *left,
+                        struct err *err) {
+    const struct pubsub_conf *conf = conf_section(run->conf, &pubsub_section);
+    const struct topics_conf *topics = conf_section(run->conf, &topics_section);
+    struct buf state = {0};
+    buf_printf(&state, "%s.state", conf->group);
+    uint64_t garbage;
+    struct bus_batch now = {0};
+    enum bus_rc rc = pubsub_load(bus, state.p, topics->input, NULL, r, &garbage, err);
+    if (rc == BUS_OK) rc = bus->engine->lag(bus, conf->group, topics->input, left, err);
+    if (rc == BUS_OK) rc = bus->engine->poll(bus, 0, &now, err);
+    struct registry_part part;
+    for (size_t i = 0; rc == BUS_OK && registry_part(r, i, &part); i++)
+        registry_confirm(r, part.partition, 0, now.now_ms);
+    buf_release(&state);
+    return rc;
+}
+
+static int run_nodes(struct run *run) {
+    const struct topics_conf *topics = conf_section(run->conf, &topics_section);
+    struct registry *registry = pubsub_registry(conf_section(run->conf, &pubsub_section));
+    struct bus *bus = NULL;
+    struct err err;
+    int64_t left = 0;
+    int code = EXIT_FAILED;
+    if (!bus_is_there(run)) goto out;
+    if (wire_bus(run->conf, &(struct bus_open){0}, &bus, &err) != BUS_OK ||
+        look(run, bus, registry, &left, &err) != BUS_OK) {
+        log_say(&run->log, "%s", err.text);
+        goto out;
+    }
+    if (left)
+        log_say(&run->log, "pubsub is behind: %" PRId64 " records of %s are not routed yet", left,
+                topics->input);
+    code = show(run, registry) ? EXIT_DONE : EXIT_FAILED;
+out:
+    if (bus) bus->engine->close(bus);
+    registry_free(registry);
+    return code;
+}
+
+const struct cmd cmd_nodes = {
+    .name = "nodes",
+    .operands = "",
+    .summary = "show who is known, UP or silent, since when",
+    .sections = (const struct opt_section *const[]){&nodes_section, NULL},
+    .run = run_nodes,
+};

@@ -1,0 +1,268 @@
+/* pubsub: routes what the nodes sent, and tells when one goes quiet. A turn is one poll: all that
+ * follows from its records, and from the time that the bus has proved to have passed, becomes
+ * visible with one commit. What did not happen (BUS_UNDONE) and what changes hands is forgotten and
+ * loaded again from the bus. Owns the router. Main thread.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <string.h>
+
+#include "../lib/adapter/clock.h"
+#include "../lib/core/route.h"
+#include "line.h"
+#include "pubsub_state.h"
+#include "reader.h"
+
+/* Time stands still between two confirmations further apart than 2 s (core/registry), so ask well
+ * before that; and not for each of many deadlines that are close together. */
+enum { LONGEST_WAIT_MS = 500, SHORTEST_WAIT_MS = 20 };
+
+enum count { READ, ROUTED, ALERTS, DEAD, UNREGISTERED, COUNTS };
+
+struct pubsub {
+    const struct run *run;
+    const struct pubsub_conf *conf;
+    struct daemon daemon;
+    struct reader reader;
+    struct bus *bus; /* the turn's */
+    const char *input, *topics[ROUTE_TOPICS];
+    struct buf state_topic;
+    size_t max_record;
+    struct route route;
+    struct arena arena; /* one record's */
+    struct buf lines;
+    uint64_t turn[COUNTS], all[COUNTS]; /* what is staged, what is committed */
+    uint32_t generation;                /* whose registry is loaded */
+    bool told_spread, told_unregistered;
+};
+
+/* --- writing --- */
+
+static enum bus_rc bury(struct pubsub *p, const char *topic, const struct bus_record *record,
+                        const char *reason, struct err *err) {
+    p->turn[DEAD]++;
+    return reader_bury(&p->reader, p->bus, topic, record, reason, err);
+}
+
+/* Puts what the router's last step led to; record: the one it was about, or NULL. What its topic
+ * does not take is a dead letter: the record itself, once, or what was made of it. */
+static enum bus_rc put_outs(struct pubsub *p, const struct bus_record *record, struct err *err) {
+    bool buried = false;
+    for (size_t i = 0; i < p->route.n; i++) {
+        const struct route_out *out = &p->route.outs[i];
+        const char *topic = p->topics[out->topic];
+        enum bus_rc rc = reader_put(&p->reader, p->bus, topic, out->partition, out->key, out->value, err);
+        if (rc == BUS_OK) {
+            p->turn[ROUTED] += out->topic == ROUTE_PROCESSED;
+            p->turn[ALERTS] += out->topic == ROUTE_ALERTS;
+        } else if (rc == BUS_POISON && out->forwarded) {
+            rc = buried ? BUS_OK : bury(p, p->input, record, err->text, err);
+            buried = true;
+        } else if (rc == BUS_POISON) {
+            struct bus_record made = {.partition = -1, .offset = -1, .key = out->key, .value = out->value};
+            rc = bury(p, topic, &made, err->text, err);
+        }
+        if (rc != BUS_OK) return rc;
+        if (out->alarm) {
+            buf_text(&p->lines, "ALERT: Node ");
+            buf_printable(&p->lines, out->key);
+            buf_text(&p->lines, " missed its heartbeat!\n");
+        }
+    }
+    return BUS_OK;
+}
+
+/* Takes steps, route_expire or route_save, until none is left, and puts what they lead to. */
+static enum bus_rc put_steps(struct pubsub *p, bool (*step)(struct route *r), struct err *err) {
+    enum bus_rc rc = BUS_OK;
+    while (rc == BUS_OK && step(&p->route)) rc = put_outs(p, NULL, err);
+    return rc;
+}
+
+/* --- reading --- */
+
+static void tell_spread(struct pubsub *p) {
+    struct span node = p->route.step.spread;
+    if (!node.p || p->told_spread) return;
+    p->told_spread = true;
+    log_say(&p->run->log,
+            "records of node %.*s come on several partitions of %s: its alarms go by the one that is"
+            " behind. Key records by node_id; after partitions were added, have the nodes register"
+            " again (said for the first node only)",
+            SPAN_ARG(node), p->input);
+}
+
+static enum bus_rc unregistered(struct pubsub *p, const struct bus_record *record, const struct event *e,
+                                struct err *err) {
+    bool dead = strcmp(p->conf->unregistered, "dead_letter") == 0;
+    p->turn[UNREGISTERED]++;
+    if (!p->told_unregistered)
+        log_say(&p->run->log,
+                "node %.*s is not registered: such records are %s (said for the first node only;"
+                " pubsub.unregistered)",
+                SPAN_ARG(e->node.text), dead ? "dead letters" : "dropped");
+    p->told_unregistered = true;
+    return dead ? bury(p, p->input, record, "the node is not registered", err) : BUS_OK;
+}
+
+/* 0, or -1 with err: what no node may send. */
+static int judge(const struct pubsub *p, struct span value, struct arena *arena, struct event *e,
+                 struct err *err) {
+    enum { FIXED = 512 }; /* the rest of an alert */
+    if (event_parse(value, arena, e, err) != EVENT_OK || event_of_node(e, err) != EVENT_OK) return -1;
+    /* An alert has the id three times, and once more as its key. */
+    if (e->kind == EVENT_REGISTRATION && 24 * e->node.text.n + 6 * e->service.text.n + FIXED > p->max_record)
+        return err_set(err, "node_id and service_name are so long that alerts would exceed bus.max_record");
+    return 0;
+}
+
+static enum bus_rc handle(struct pubsub *p, const struct bus_record *record, int64_t now_ms,
+                          struct err *err) {
+    struct registry_at at = {record->partition, record->offset, record->ts_ms, now_ms};
+    struct event e;
+    arena_clear(&p->arena);
+    p->turn[READ]++;
+    registry_pass(p->route.registry, &at);
+    enum bus_rc rc = put_steps(p, route_expire, err);
+    if (rc != BUS_OK) return rc;
+    if (judge(p, record->value, &p->arena, &e, err) != 0) return bury(p, p->input, record, err->text, err);
+    bool routed = route_record(&p->route, &e, record->key.p ? record->key : e.node.text, &at);
+    tell_spread(p);
+    return routed ? put_outs(p, record, err) : unregistered(p, record, &e, err);
+}
+
+/* --- a turn --- */
+
+/* Takes over the partitions of b: their nodes are loaded, and their records polled again. */
+static enum bus_rc take_over(struct pubsub *p, const struct bus_batch *b, struct err *err) {
+    uint64_t garbage;
+    p->reader.fresh = p->reader.again = true;
+    p->generation = b->generation;
+    enum bus_rc rc = b->n ? p->bus->engine->undo(p->bus, err) : BUS_OK;
+    if (rc == BUS_OK)
+        rc = pubsub_load(p->bus, p->state_topic.p, p->input, b, p->route.registry, &garbage, err);
+    if (rc != BUS_OK) return rc;
+    p->reader.fresh = false;
+    if (garbage)
+        log_say(&p->run->log, "%" PRIu64 " records of %s made no sense and were passed over", garbage,
+                p->state_topic.p);
+    return BUS_OK;
+}
+
+/* All that follows from a batch, up to the commit. */
+static enum bus_rc work(struct pubsub *p, const struct bus_batch *b, struct err *err) {
+    enum bus_rc rc = BUS_OK;
+    memset(p->turn, 0, sizeof p->turn);
+    buf_clear(&p->lines);
+    for (size_t i = 0; i < b->n && rc == BUS_OK; i++) rc = handle(p, &b->records[i], b->now_ms, err);
+    if (rc != BUS_OK) return rc;
+    for (size_t i = 0; i < b->n_parts; i++) {
+        const struct bus_part *part = &b->parts[i];
+        if (part->at_end)
+            registry_confirm(p->route.registry, part->partition, part->asked_ms, part->until_ms);
+    }
+    rc = put_steps(p, route_expire, err);
+    if (rc != BUS_OK || !(b->n || p->turn[ALERTS] || p->turn[ROUTED] || p->turn[DEAD])) return rc;
+    rc = put_steps(p, route_save, err);
+    return rc == BUS_OK ? reader_commit(&p->reader, p->bus, err) : rc;
+}
+
+static enum bus_rc turn(void *ctx, struct bus *bus, const struct bus_batch *b, struct err *err) {
+    struct pubsub *p = ctx;
+    p->bus = bus;
+    if (p->reader.fresh || b->generation != p->generation) return take_over(p, b, err);
+    enum bus_rc rc = work(p, b, err);
+    if (rc != BUS_OK) return rc;
+    for (size_t i = 0; i < COUNTS; i++) p->all[i] += p->turn[i];
+    if (p->lines.n)
+        line_write(p->run, &p->lines); /* says itself what went wrong; the alerts are in the bus */
+    int64_t next = registry_next(p->route.registry);
+    p->reader.wait_ms = next < 0 || next > LONGEST_WAIT_MS ? LONGEST_WAIT_MS
+                        : next < SHORTEST_WAIT_MS          ? SHORTEST_WAIT_MS
+                                                           : (int)next;
+    return BUS_OK;
+}
+
+/* --- the command --- */
+
+/* 0, or -1 with err: what can't be meant. */
+static int check(const struct pubsub *p, struct err *err) {
+    const struct pubsub_conf *c = p->conf;
+    const char *out[] = {p->topics[ROUTE_PROCESSED], p->topics[ROUTE_ALERTS], p->topics[ROUTE_STATE]};
+    if (p->run->argc != 0 && p->run->argc != 3)
+        return err_set(err, "name all three topics, IN PROCESSED ALERTS, or none");
+    if (!*c->group) return err_set(err, "pubsub.group: expected a name");
+    if (c->registry.forget && c->registry.forget <= c->registry.timeout + c->registry.grace)
+        return err_set(err, "pubsub.forget_after: expected 0 or more than heartbeat_timeout and"
+                            " heartbeat_grace together");
+    for (size_t i = 0; i < sizeof out / sizeof *out; i++)
+        if (strcmp(p->input, out[i]) == 0)
+            return err_set(err, "the topic %s would be read and written", p->input);
+    return 0;
+}
+
+static void setup(struct pubsub *p, struct run *run) {
+    const struct topics_conf *topics = conf_section(run->conf, &topics_section);
+    const struct bus_conf *bus = conf_section(run->conf, &bus_section);
+    bool named = run->argc == 3;
+    *p = (struct pubsub){.run = run, .conf = conf_section(run->conf, &pubsub_section)};
+    p->input = named ? run->argv[0] : topics->input;
+    buf_printf(&p->state_topic, "%s.state", p->conf->group);
+    p->topics[ROUTE_PROCESSED] = named ? run->argv[1] : topics->processed;
+    p->topics[ROUTE_ALERTS] = named ? run->argv[2] : topics->alerts;
+    p->topics[ROUTE_STATE] = p->state_topic.p;
+    p->max_record = (size_t)bus->max_record;
+    struct route_conf conf = {.forward_unknown = strcmp(p->conf->unregistered, "forward") == 0,
+                              .style = pubsub_style(p->conf),
+                              .offset_s = clock_offset_s};
+    route_init(&p->route, &conf, pubsub_registry(p->conf));
+    daemon_init(&p->daemon, run);
+}
+
+static int run_pubsub(struct run *run) {
+    struct pubsub p;
+    struct err err;
+    struct buf flow = {0};
+    int code = EXIT_USAGE;
+    setup(&p, run);
+    const char *inputs[] = {p.input, NULL};
+    buf_printf(&flow, "%s → %s, %s", p.input, p.topics[ROUTE_PROCESSED], p.topics[ROUTE_ALERTS]);
+    p.reader =
+        (struct reader){.daemon = &p.daemon,
+                        .how = {.group = p.conf->group, .inputs = inputs, .state = p.topics[ROUTE_STATE]},
+                        .flow = flow.p,
+                        .wait_ms = LONGEST_WAIT_MS,
+                        .idle = true,
+                        .turn = turn,
+                        .ctx = &p};
+    if (check(&p, &err) != 0) {
+        log_say(&run->log, "%s", err.text);
+        goto out;
+    }
+    code = reader_run(&p.reader);
+    /* `up` reads this line: "name N" pairs. */
+    log_say(&run->log,
+            "stopped: read %" PRIu64 ", routed %" PRIu64 ", alerts %" PRIu64 ", dead letters %" PRIu64
+            ", unregistered %" PRIu64,
+            p.all[READ], p.all[ROUTED], p.all[ALERTS], p.all[DEAD], p.all[UNREGISTERED]);
+out:
+    route_release(&p.route);
+    arena_release(&p.arena);
+    buf_release(&p.lines);
+    buf_release(&p.state_topic);
+    buf_release(&flow);
+    return code;
+}
+
+static const struct opt_section *const sections[] = {&pubsub_section, &daemon_section, NULL};
+
+static const struct cmd_alias aliases[] = {{"pub_sub_model", NULL}, {NULL, NULL}};
+
+const struct cmd cmd_pubsub = {
+    .name = "pubsub",
+    .operands = "[IN PROCESSED ALERTS]",
+    .max_operands = 3,
+    .summary = "route records of nodes, and tell when a node goes quiet",
+    .sections = sections,
+    .aliases = aliases,
+    .run = run_pubsub,
+};

@@ -1,0 +1,110 @@
+/* reader: see reader.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "reader.h"
+
+#include <inttypes.h>
+
+#include "../lib/base/stop.h"
+#include "../lib/core/deadletter.h"
+
+enum { WAIT_MS = 1000 };  /* a poll; a signal ends it */
+enum { OPEN_AGAIN = -1 }; /* beside the exit codes */
+enum { KEY_MAX = 1024 };  /* a dead letter has its record's key if it is no longer */
+
+bool reader_wait(struct reader *r, const struct err *err) {
+    daemon_trouble(r->daemon, err);
+    return !daemon_overdue(r->daemon);
+}
+
+enum bus_rc reader_put(struct reader *r, struct bus *bus, const char *topic, int32_t partition,
+                       struct span key, struct span value, struct err *err) {
+    enum bus_rc rc;
+    while ((rc = bus->engine->put(bus, topic, partition, key, value, 0, err)) == BUS_RETRY || rc == BUS_BUSY)
+        if (!reader_wait(r, err)) break;
+    return rc;
+}
+
+enum bus_rc reader_bury(struct reader *r, struct bus *bus, const char *topic, const struct bus_record *record,
+                        const char *reason, struct err *err) {
+    const struct bus_conf *conf = conf_section(r->daemon->run->conf, &bus_section);
+    struct deadletter letter = {.reason = reason,
+                                .topic = topic,
+                                .partition = record->partition,
+                                .offset = record->offset,
+                                .ts_ms = record->ts_ms,
+                                .key = record->key,
+                                .value = record->value};
+    struct span key = record->key.n <= KEY_MAX ? record->key : (struct span){0};
+    struct buf text = {0}, to = {0};
+    deadletter_write(&text, &letter, (size_t)conf->max_record - key.n);
+    buf_printf(&to, "%s.dlq", r->how.inputs[0]);
+    enum bus_rc rc = reader_put(r, bus, to.p, -1, key, buf_view(&text), err);
+    if (rc == BUS_POISON) { /* its topic takes less than bus.max_record says: the stream goes on */
+        log_say(&r->daemon->run->log, "%s-%" PRId32 " offset %" PRId64 " is lost: no room in %s: %s", topic,
+                record->partition, record->offset, to.p, err->text);
+        rc = BUS_OK;
+    }
+    buf_release(&text);
+    buf_release(&to);
+    return rc;
+}
+
+enum bus_rc reader_commit(struct reader *r, struct bus *bus, struct err *err) {
+    enum bus_rc rc;
+    while ((rc = bus->engine->commit(bus, err)) == BUS_RETRY || rc == BUS_BUSY)
+        if (!reader_wait(r, err)) break;
+    return rc;
+}
+
+/* Says what the batch tells beside its records. True: nothing is left to read behind it. */
+static bool look_at(struct reader *r, const struct bus_batch *b, bool *standby) {
+    const struct log *log = &r->daemon->run->log;
+    if (b->lost)
+        log_say(log, "retention removed %" PRIu64 " records of %s before they were read", b->lost,
+                r->how.inputs[0]);
+    if (b->standby && !*standby)
+        log_say(log, "another reader of the group %s is active: standing by", r->how.group);
+    if (!b->standby && *standby) log_say(log, "active now");
+    *standby = b->standby;
+    bool end = b->n_parts > 0;
+    for (size_t i = 0; i < b->n_parts; i++) end = end && b->parts[i].at_end;
+    return end;
+}
+
+/* Until it is time to leave. An exit code, or OPEN_AGAIN: somebody else has the group now, or the
+ * outcome of a commit is unknown. A bus that can't even be read once will not be mended by that. */
+static int follow(struct reader *r, struct bus *bus) {
+    bool standby = false, polled = false;
+    r->fresh = true;
+    for (;;) {
+        struct bus_batch b = {0};
+        struct err err;
+        bool end = r->again = false;
+        enum bus_rc rc = bus->engine->poll(bus, standby || !r->wait_ms ? WAIT_MS : r->wait_ms, &b, &err);
+        polled |= rc == BUS_OK;
+        if (rc == BUS_OK) end = look_at(r, &b, &standby);
+        if (rc == BUS_OK && (b.n || (r->idle && !b.standby))) rc = r->turn(r->ctx, bus, &b, &err);
+        r->fresh = r->fresh || b.standby || rc == BUS_UNDONE;
+        if (r->failed) return EXIT_FAILED;
+        if (rc == BUS_OK) daemon_well(r->daemon);
+        if (rc != BUS_OK && (daemon_overdue(r->daemon) || (rc == BUS_FATAL && !polled))) {
+            log_say(&r->daemon->run->log, "leaving: %s", err.text);
+            return EXIT_FAILED;
+        }
+        if (rc != BUS_OK && rc != BUS_UNDONE) daemon_trouble(r->daemon, &err);
+        if (daemon_done(r->daemon, end && rc == BUS_OK && !r->again))
+            return rc == BUS_FATAL ? EXIT_FAILED : EXIT_DONE;
+        if (rc == BUS_FATAL) return OPEN_AGAIN;
+    }
+}
+
+int reader_run(struct reader *r) {
+    int code = OPEN_AGAIN;
+    while (code == OPEN_AGAIN) {
+        struct bus *bus = daemon_bus(r->daemon, &r->how, r->flow);
+        if (!bus) return stop_asked() ? EXIT_DONE : EXIT_FAILED;
+        code = follow(r, bus);
+        bus->engine->close(bus);
+    }
+    return code;
+}

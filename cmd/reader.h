@@ -1,0 +1,38 @@
+/* reader: the loop of a daemon that reads one topic and handles batch after batch: pubsub, store
+ * and alert. Opens the bus, opens it again when it must be, says what happens to it, and knows when to leave.
+ * Owns the bus. Main thread. Callers: cmd/ only.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef DISTLOG_CMD_READER_H
+#define DISTLOG_CMD_READER_H
+
+#include "daemon.h"
+
+struct reader {
+    struct daemon *daemon;
+    struct bus_open how; /* one input */
+    const char *flow;    /* for the daemon's first line */
+    int wait_ms;         /* the longest poll of an active reader; turn may change it; 0: a second */
+    bool idle;           /* turn is called for batches without a record too */
+    /* Handles a batch, which has at least one record, and commits it. What it returns is what the
+     * bus last answered: BUS_RETRY and BUS_BUSY if it was waited for until it was time to leave. */
+    enum bus_rc (*turn)(void *ctx, struct bus *bus, const struct bus_batch *batch, struct err *err);
+    void *ctx;
+    bool failed; /* turn sets it, and has said why: leave, exit 1 */
+    bool again;  /* turn sets it: it has undone the batch, whose records come again */
+    bool fresh;  /* the bus was opened, undone or another reader's since turn set this to false */
+};
+
+/* Reads until it is time to leave. Returns the exit code. */
+int reader_run(struct reader *r);
+/* Puts a record, waiting while the bus answers "later", until it is time to leave. */
+enum bus_rc reader_put(struct reader *r, struct bus *bus, const char *topic, int32_t partition,
+                       struct span key, struct span value, struct err *err);
+/* Puts a record of topic into the dead letters of the input. reason may be err's own text. */
+enum bus_rc reader_bury(struct reader *r, struct bus *bus, const char *topic, const struct bus_record *record,
+                        const char *reason, struct err *err);
+/* Commits, waiting while the bus answers "later", until it is time to leave. */
+enum bus_rc reader_commit(struct reader *r, struct bus *bus, struct err *err);
+/* The bus or store answered "later": waits. False: time to leave without its answer. */
+bool reader_wait(struct reader *r, const struct err *err);
+
+#endif
