@@ -1,0 +1,79 @@
+/* delete: deletes documents from the store: all, or those that match. Owns the store. Main thread.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "../lib/base/stop.h"
+#include "filter.h"
+#include "line.h"
+
+struct delete_conf {
+    int64_t older_than;
+    bool dry_run, yes;
+};
+
+static const struct opt delete_rows[] = {
+    OPT(struct delete_conf, MS, older_than, "0s", .flag = "older-than", .bits = OPT_FLAG_ONLY,
+        .help = "only documents that are older than this; 0s does not restrict"),
+    OPT(struct delete_conf, BOOL, dry_run, "false", .flag = "dry-run", .bits = OPT_FLAG_ONLY,
+        .help = "only count them"),
+    OPT(struct delete_conf, BOOL, yes, "false", .flag = "yes", .letter = 'y', .bits = OPT_FLAG_ONLY,
+        .help = "don't ask before deleting everything"),
+};
+static const struct opt_section delete_section =
+    OPT_SECTION("delete", "what delete deletes", delete_rows, struct delete_conf);
+
+/* On a person's terminal only. */
+static bool agreed(struct store *store) {
+    fprintf(stderr, "Delete every document of %s? [y/N] ", store->engine->place(store));
+    int answer = getchar();
+    return answer == 'y' || answer == 'Y';
+}
+
+static void show(uint64_t done, uint64_t all) {
+    fprintf(stderr, "\r%" PRIu64 " of %" PRIu64 "%s", done, all, done == all ? "\n" : "");
+}
+
+static int erase(const struct run *run, const struct filter *f, bool dry_run) {
+    struct err err;
+    struct buf line = {0}, answer = {0};
+    uint64_t count;
+    bool ok = f->store->engine->erase(f->store, &f->query, dry_run, isatty(STDERR_FILENO) ? show : NULL,
+                                      &count, &answer, &err) == STORE_OK;
+    buf_printf(&line, "%s: %s\n", dry_run ? "Documents to delete" : "Deleted documents", buf_view(&answer).p);
+    if (!ok) log_say(&run->log, "%s", err.text);
+    else ok = line_write(run, &line);
+    if (ok && stop_asked()) log_say(&run->log, "stopped before the end: what is left is still there");
+    buf_release(&answer);
+    buf_release(&line);
+    return ok && !stop_asked() ? EXIT_DONE : EXIT_FAILED;
+}
+
+static int run_delete(struct run *run) {
+    const struct delete_conf *conf = conf_section(run->conf, &delete_section);
+    struct filter f;
+    int code = filter_open(run, NULL, conf->older_than, &f);
+    bool ask = f.all && !conf->yes && !conf->dry_run && isatty(STDIN_FILENO);
+    if (f.store && ask && !agreed(f.store)) {
+        log_say(&run->log, "nothing was deleted");
+        code = EXIT_FAILED;
+    } else if (f.store) {
+        code = erase(run, &f, conf->dry_run);
+    }
+    filter_close(&f);
+    return code;
+}
+
+static const struct opt_section *const sections[] = {&delete_section, &filter_section, NULL};
+
+static const struct cmd_alias aliases[] = {{"delete_es_storage", NULL}, {NULL, NULL}};
+
+const struct cmd cmd_delete = {
+    .name = "delete",
+    .operands = "",
+    .summary = "delete stored documents",
+    .sections = sections,
+    .aliases = aliases,
+    .run = run_delete,
+};

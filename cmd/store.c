@@ -1,0 +1,180 @@
+/* store: reads the processed topic into the searchable index. One turn: poll, documents, bulk until
+ * each has its verdict, dead letters and offsets in one commit. A crash anywhere repeats the turn,
+ * and the documents' ids make the repetition harmless. Owns the store. Main thread.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "../lib/base/stop.h"
+#include "../lib/core/event.h"
+#include "../lib/base/when.h"
+#include "line.h"
+#include "reader.h"
+
+enum {
+    ID_MAX = 512, /* bytes, Elasticsearch's bound */
+    BATCH = 5000  /* records of a turn: what a commit costs is shared by as many */
+};
+
+struct storing {
+    const struct run *run;
+    const struct store_conf *conf;
+    size_t max_record;
+    struct daemon daemon;
+    struct reader reader;
+    struct store *store;
+    const char *topic;
+    struct arena arena;   /* one turn's */
+    struct buf good, bad; /* lines of one turn: what was stored, what never will be */
+    uint64_t stored, there, dead;
+};
+
+/* Reads the record. -1 with err: it is none that could be stored. */
+static int parse(struct storing *s, const struct bus_record *r, struct event *e, struct err *err) {
+    if (!r->value.p) return err_set(err, "the record is null");
+    if (r->value.n > s->max_record)
+        return err_set(err, "the record has %zu bytes, more than bus.max_record", r->value.n);
+    return event_parse(r->value, &s->arena, e, err) == EVENT_OK ? 0 : -1;
+}
+
+/* The record as a document; one that is none has its verdict already. */
+static struct store_doc to_doc(struct storing *s, const struct bus_record *r) {
+    struct event e;
+    struct err err;
+    struct store_doc d = {.verdict = STORE_POISON};
+    if (parse(s, r, &e, &err) < 0) {
+        snprintf(d.reason, sizeof d.reason, "%.*s", (int)sizeof d.reason - 1, err.text);
+        return d;
+    }
+    d = (struct store_doc){.json = e.json,
+                           .id = e.log_id.text,
+                           .log_id = e.log_id.text,
+                           .node = e.node.text,
+                           .service = e.service.text,
+                           .level = e.level.text,
+                           .type = e.type.text,
+                           .message = e.message.text};
+    if (!when_zoned(e.timestamp.text, &d.at_ms)) d.at_ms = r->ts_ms;
+    if (d.id.n == 0 || d.id.n > ID_MAX) {
+        char id[ID_MAX + 1];
+        int n = snprintf(id, sizeof id, "%.400s-%" PRId32 "-%" PRId64 "-%" PRId64, s->topic, r->partition,
+                         r->offset, r->ts_ms);
+        d.id = arena_span(&s->arena, (struct span){id, (size_t)n});
+    }
+    return d;
+}
+
+static bool any_pending(const struct store_doc *docs, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (docs[i].verdict == STORE_PENDING) return true;
+    return false;
+}
+
+/* Sends until every document has its verdict; only those without one are sent again. False: leave
+ * (said). */
+static bool store_docs(struct storing *s, struct store_doc *docs, size_t n) {
+    while (any_pending(docs, n)) {
+        struct err err;
+        enum store_rc rc = s->store->engine->bulk(s->store, docs, n, &err);
+        if (rc == STORE_RETRY) conf_renew_secrets(s->run->conf);
+        if (rc == STORE_FATAL || (rc == STORE_RETRY && !reader_wait(&s->reader, &err))) {
+            log_say(&s->run->log, "%s", err.text);
+            return false;
+        }
+    }
+    daemon_well(&s->daemon);
+    return true;
+}
+
+static void add_stored(struct buf *lines, const struct store_doc *d) {
+    if (d->log_id.p) line_add(lines, "Log stored successfully: %, %, %\n", d->node, d->log_id, d->level);
+    else line_add(lines, "Log stored successfully: %, %\n", d->node, d->type);
+}
+
+/* Everything that one poll brought. Documents are counted and printed whether or not the bus's turn comes
+ * to pass, for they are there; dead letters only if it does, for otherwise they come again. */
+static enum bus_rc turn(void *ctx, struct bus *bus, const struct bus_batch *b, struct err *err) {
+    struct storing *s = ctx;
+    struct store_doc *docs = arena_take(&s->arena, b->n * sizeof *docs);
+    uint64_t dead = 0;
+    enum bus_rc rc = BUS_OK;
+    for (size_t i = 0; i < b->n; i++) docs[i] = to_doc(s, &b->records[i]);
+    s->reader.failed = !store_docs(s, docs, b->n);
+    buf_clear(&s->good);
+    buf_clear(&s->bad);
+    for (size_t i = 0; i < b->n; i++) {
+        if (docs[i].verdict == STORE_STORED) add_stored(&s->good, &docs[i]);
+        s->stored += docs[i].verdict == STORE_STORED;
+        s->there += docs[i].verdict == STORE_EXISTS;
+        if (docs[i].verdict != STORE_POISON) continue;
+        line_add(&s->bad, "Error storing log: %\n", span_of(docs[i].reason));
+        dead++;
+        if (rc == BUS_OK && !s->reader.failed)
+            rc = reader_bury(&s->reader, bus, s->topic, &b->records[i], docs[i].reason, err);
+    }
+    /* The commit ends the records' life: the lines hold what is said of them. */
+    if (rc == BUS_OK && !s->reader.failed) rc = reader_commit(&s->reader, bus, err);
+    if (rc == BUS_OK && !s->reader.failed) {
+        buf_span(&s->good, buf_view(&s->bad));
+        s->dead += dead;
+    }
+    if (!s->conf->quiet && !line_write(s->run, &s->good)) s->reader.failed = true;
+    arena_clear(&s->arena);
+    return rc;
+}
+
+static int start(struct storing *s) {
+    const char *inputs[] = {s->topic, NULL};
+    struct buf flow = {0};
+    s->store = daemon_store(&s->daemon);
+    if (!s->store) return stop_asked() ? EXIT_DONE : EXIT_FAILED;
+    buf_printf(&flow, "%s → %s", s->topic, s->store->engine->place(s->store));
+    s->reader = (struct reader){
+        .daemon = &s->daemon,
+        .how = {.group = s->conf->group, .inputs = inputs, .max_records = BATCH},
+        .flow = flow.p,
+        .turn = turn,
+        .ctx = s,
+    };
+    int code = reader_run(&s->reader);
+    /* So that what follows `store --no-follow` finds it; if not now, the engine does it by itself. */
+    if (code == EXIT_DONE) s->store->engine->refresh(s->store, &(struct err){""});
+    s->store->engine->close(s->store);
+    buf_release(&flow);
+    return code;
+}
+
+static int run_store(struct run *run) {
+    const struct topics_conf *topics = conf_section(run->conf, &topics_section);
+    const struct bus_conf *bus = conf_section(run->conf, &bus_section);
+    struct storing s = {.run = run,
+                        .conf = conf_section(run->conf, &store_section),
+                        .max_record = (size_t)bus->max_record,
+                        .topic = run->argc ? run->argv[0] : topics->processed};
+    if (!*s.conf->group) {
+        log_say(&run->log, "store.group: expected a name");
+        return EXIT_USAGE;
+    }
+    daemon_init(&s.daemon, run);
+    int code = start(&s);
+    log_say(&run->log, "stopped: stored %" PRIu64 ", already there %" PRIu64 ", dead letters %" PRIu64,
+            s.stored, s.there, s.dead);
+    arena_release(&s.arena);
+    buf_release(&s.good);
+    buf_release(&s.bad);
+    return code;
+}
+
+static const struct opt_section *const sections[] = {&store_section, &daemon_section, NULL};
+
+static const struct cmd_alias aliases[] = {{"log_storage", NULL}, {NULL, NULL}};
+
+const struct cmd cmd_store = {
+    .name = "store",
+    .operands = "[PROCESSED]",
+    .max_operands = 1,
+    .summary = "store the processed records in the searchable index",
+    .sections = sections,
+    .aliases = aliases,
+    .run = run_store,
+};
