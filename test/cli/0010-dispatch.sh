@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# dispatch: every way to name a command, the words of the command line, exit codes, standard output.
+# SPDX-License-Identifier: Apache-2.0
+. "$(dirname "$0")/lib.sh"
+
+run distlog
+is "$status" 2 "distlog alone is wrong usage"
+like "$out" '^Usage: distlog COMMAND' "and prints the overview"
+overview=$out
+for way in help --help -h; do
+    run distlog $way
+    is "$status:$out" "0:$overview" "distlog $way prints the overview"
+done
+
+run distlog help config
+page=$out
+like "$page" '^Usage: distlog config ' "distlog help config"
+for way in 'config --help' 'config -h' '--help config' 'help distlog-config' 'config --origin x --help'; do
+    run distlog $way
+    is "$status:$out" "0:$page" "distlog $way prints the same"
+done
+for link in distlog-config config; do
+    ln -s "$DISTLOG" "$TMP/$link"
+    run "$TMP/$link" --help
+    is "$status:$out" "0:$page" "a link named $link is that command"
+done
+ln -s "$DISTLOG" "$TMP/other"
+run "$TMP/other" config --help
+is "$status:$out" "0:$page" "a link of any other name is distlog"
+
+for old in node1:node node2:node node3:node pub_sub_model:pubsub log_storage:store alert_system:alert \
+    search_es_storage:search delete_es_storage:delete; do
+    for name in "${old%:*}" "${old%:*}.py"; do
+        ln -s "$DISTLOG" "$TMP/$name"
+        run "$TMP/$name" --help
+        like "$out" "^Usage: distlog ${old#*:} " "a link named $name is ${old#*:}"
+    done
+    run distlog "${old%:*}" --help
+    like "$out" "^Usage: distlog ${old#*:} " "so is distlog ${old%:*}"
+done
+
+run distlog confg
+is "$status:$out" "2:" "an unknown command is wrong usage"
+is "$err" "distlog: 'confg' is not a distlog command; the nearest is 'config'
+distlog: see 'distlog help'" "and names the nearest"
+run distlog xyzzy
+like "$err" "^distlog: 'xyzzy' is not a distlog command$" "if one is near"
+run distlog help confg
+is "$status" 2 "so with help"
+
+run distlog config --orign
+is "$status:$out" "2:" "an unknown option is wrong usage"
+is "$err" "distlog config: --orign: no such option; the nearest is '--origin'
+distlog config: see 'distlog help config'" "and names the nearest"
+for bad in '-x:-x: no such option' '-o:-o: KEY=VALUE is missing' '-c:-c: FILE is missing' \
+    '--config:--config: FILE is missing' '-o nothing:-o: .nothing. is not KEY=VALUE' \
+    '--help=1:--help takes no value' '--no-check=1:--no-check takes no value' '-hx:-x: no such option' '--check=maybe:--check: .maybe. is not true or false' \
+    '--=x:--: no such option' '-o bus.type=x:-o: bus.type: .x. is not one of local' \
+    '-o config.x=1:-o: config.x: no such setting'; do
+    run distlog config ${bad%%:*}
+    is "$status:$out" "2:" "distlog config ${bad%%:*} is wrong usage"
+    like "$err" "^distlog config: ${bad#*:}" "and says so"
+done
+run distlog help config store
+is "$status" 2 "an operand too many"
+like "$err" "'store' is one operand too many" "is named"
+
+echo 'topics: {input: from_yaml}' >a.yaml
+for words in '-c a.yaml config topics.input' '--config a.yaml config topics.input' '--config=a.yaml config topics.input' \
+    '-ca.yaml config topics.input' 'config topics.input -c a.yaml' 'config -c a.yaml -- topics.input'; do
+    run distlog $words
+    is "$status:$out" "0:from_yaml" "distlog $words"
+done
+run distlog config --no-origin --origin --no-origin topics.input
+is "$status:$out" "0:nodes" "--no-BOOL takes a flag back"
+run distlog -o topics.input=a config --check=no -o topics.input=b=c topics.input
+is "$status:$out" "0:b=c" "the last -o counts, and a value may have an equals sign"
+run distlog config -- --origin
+is "$status" 2 "after -- all are operands"
+
+run distlog --version
+is "$status" 0 "distlog --version"
+like "$out" '^distlog [0-9]+\.[0-9]+\.[0-9]+$' "has the version"
+like "$out" 'librdkafka [0-9].*libcurl [0-9].*jansson [0-9].*libyaml [0-9].*SQLite [0-9].*libmicrohttpd [0-9].*zlib [0-9].*msgpack-c [0-9]' \
+    "and those of the libraries"
+
+distlog help >/dev/full 2>err
+is "$?" 1 "a full disk is a failure"
+like "$(cat err)" '^distlog help: cannot write standard output: ' "and is said"
+{ distlog help 2>err; echo $? >code; } | :
+wait_for 5 test -s code
+is "$(cat err)" "" "a reader that has gone is nothing to talk about"
+distlog help >&- 2>err
+is "$?" 1 "a closed standard output is a failure"
+done_testing

@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# config: where settings come from and in which order, what is refused, secrets, reading back.
+# SPDX-License-Identifier: Apache-2.0
+. "$(dirname "$0")/lib.sh"
+export DISTLOG_CONFIG= # no file but those of the tests
+
+# value [WORDS]: topics.input and where it came from
+value() { run distlog config --origin topics.input "$@" && echo "$out"; }
+is "$(value)" "nodes  # default" "the built-in default"
+echo 'topics: {input: a}' >a.yaml
+is "$(value -c a.yaml)" "a  # a.yaml:1" "the YAML is above it"
+export DISTLOG_TOPICS_INPUT=b
+is "$(value -c a.yaml)" "b  # environment DISTLOG_TOPICS_INPUT" "the environment is above the YAML"
+is "$(value -c a.yaml -o topics.input=c)" "c  # -o" "the command line is above all"
+unset DISTLOG_TOPICS_INPUT
+
+mkdir -p "$XDG_CONFIG_HOME/distlog"
+unset DISTLOG_CONFIG
+echo 'topics: {input: user}' >"$XDG_CONFIG_HOME/distlog/distlog.yaml"
+like "$(value)" '^user ' "the user's configuration folder"
+like "$(unset XDG_CONFIG_HOME && value)" '^user ' "with and without XDG_CONFIG_HOME"
+echo 'topics: {input: here}' >distlog.yaml
+is "$(value)" "here  # distlog.yaml:1" "./distlog.yaml is before it"
+is "$(DISTLOG_CONFIG=a.yaml value)" "a  # a.yaml:1" "\$DISTLOG_CONFIG is before that"
+is "$(DISTLOG_CONFIG= value)" "nodes  # default" "and if it is empty, no file is read"
+is "$(DISTLOG_CONFIG=none value -c a.yaml)" "a  # a.yaml:1" "-c is before all"
+rm distlog.yaml "$XDG_CONFIG_HOME/distlog/distlog.yaml"
+export DISTLOG_CONFIG=
+
+run distlog config -c none.yaml
+is "$status:$out" "2:" "a file that is not there is an error"
+is "$err" "distlog config: cannot read none.yaml: No such file or directory" "and is named"
+run distlog config -c "$TMP"
+is "$status:$err" "2:distlog config: cannot read $TMP: Is a directory" "so is a folder"
+run distlog help -c none.yaml
+is "$status" 0 "help does not need it"
+
+run distlog config --check
+is "$status:$out:$err" "0::" "--check is silent when all is well"
+# refuses LINE-NUMBER KEY WHAT: --check of the YAML on standard input
+refuses() {
+    cat >bad.yaml
+    run distlog config --check -c bad.yaml
+    is "$status:$out:$err" "2::distlog config: bad.yaml:$1: $2: $3" "refused: $2: $3"
+}
+refuses 2 bus.tpye "no such setting; the nearest is 'bus.type'" <<<$'bus:\n  tpye: local'
+refuses 3 bus.type "given twice; the first is in line 2" <<<$'bus:\n  type: local\n  type: local'
+refuses 1 bus.type "a list is not one of $(distlog config -o bus.type=x 2>&1 | sed -n "s/.* is not one of //p")" <<<'bus: {type: [a]}'
+refuses 1 topics.input "a mapping is not text" <<<'topics: {input: {a: b}}'
+# shellcheck disable=SC2016
+refuses 1 topics.input '${NO_SUCH_NAME} is not set in the environment' <<<'topics: {input: "${NO_SUCH_NAME}"}'
+DISTLOG_BUS_TYPE=rabbit run distlog config --check
+is "$status" 2 "a wrong environment is an error"
+like "$err" "^distlog config: environment DISTLOG_BUS_TYPE: 'rabbit' is not one of local" "and is named"
+DISTLOG_PORT=tcp://10.0.0.1:80 DISTLOG_BUS_TPYE=x run distlog config --check
+is "$status" 0 "names that are no setting are left alone"
+
+export PART='a b: #$1'
+# shellcheck disable=SC2016
+echo 'topics: {input: "x${PART}$$", processed: "$${x}"}' >expand.yaml
+run distlog config -c expand.yaml topics.input topics.processed
+# shellcheck disable=SC2016
+is "$out" 'xa b: #$1$
+${x}' '${NAME} is the environment, $$ a dollar sign'
+run distlog config -c expand.yaml
+echo "$out" >again.yaml
+before=$out
+run distlog config -c again.yaml
+is "$out" "$before" "what config prints can be read back"
+run distlog config -c "$TOP/distlog.yaml"
+shipped=$out
+run distlog config
+is "$shipped" "$out" "distlog.yaml is every setting at its default"
+settings() { grep -oE '^ *[a-z_]+: ' "$1" | grep -v _file: | sort; }
+echo "$out" >all.yaml
+is "$(settings "$TOP/distlog.yaml")" "$(settings all.yaml)" "and leaves none out"
+
+run distlog config bus.local.path
+is "$out" "$DISTLOG_DATA/bus.db" "a bare file name is in the data folder"
+run distlog config bus.local.path -o bus.local.path=./x.db
+is "$out" "./x.db" "any other is not"
+run distlog config bus.local.path -o bus.local.path=~/x.db
+is "$out" "$HOME/x.db" "~/ is the home folder"
+run distlog config topics.input bus
+is "$status:$out:$err" "2::distlog config: bus: a section, not a setting; name one of its settings" "KEY is a setting"
+
+echo hush-hush >secret
+run distlog config -o node.token=hush
+unlike "$out" hush "a secret is not printed"
+like "$out" '^ *# token: \*{6}$' "a comment stands for it"
+echo "$out" >again.yaml
+run distlog config -c again.yaml
+like "$out" "^ *token: ''\$" "which read back sets nothing"
+run distlog config -o node.token=hush node.token
+is "$out" "******" "nor alone"
+run distlog config -o node.token_file=secret
+like "$out" '^ *token_file: secret$' "the file of a secret is printed"
+unlike "$out" hush "and not what is in it"
+DISTLOG_NODE_TOKEN_FILE=secret run distlog config node.token --origin
+is "$out" "******  # environment DISTLOG_NODE_TOKEN_FILE" "the environment may name it"
+echo 'node: {token: x, token_file: secret}' >both.yaml
+run distlog config -c both.yaml
+is "$status:$err" "2:distlog config: both.yaml:1: node.token_file: token and token_file are both given (both.yaml:1); one of them is enough" \
+    "a secret and its file are one too many"
+echo 'node: {token: "", token_file: secret}' >empty.yaml
+run distlog config -c empty.yaml node.token
+is "$status:$out" "0:******" "but one may be empty"
+echo 'topics: {input: a}' >$'odd\033.yaml'
+run distlog config -c $'odd\033.yaml' --origin topics.input
+is "$out" 'a  # odd\x1b.yaml:1' "control characters of a file's name are escaped"
+run distlog config -o node.token_file=$'secret\033'
+is "$status" 2 "and refused in a setting"
+head -c 70000 /dev/zero | tr '\0' x >large
+run distlog config -o node.token_file=large
+is "$status" 2 "a secret of 70 KB is refused"
+run distlog config -o node.token_file=none
+like "$err" "^distlog config: -o: node.token_file: cannot read none: No such file or directory" "so is a missing file"
+run distlog config -o bus.kafka.properties=sasl.username=me,sasl.password=hush
+like "$out" '# properties: .sasl.username: me, sasl.password: \*{6}.$' "of a map with secrets it shows the rest"
+unlike "$out$err" hush "but never these"
+unlike "$(cat "$TOP/distlog.yaml")" 'properties_file' "a map has no file for its secret"
+done_testing

@@ -1,0 +1,183 @@
+#!/bin/bash
+# collect: its settings, TLS, credentials, CORS, health, limits, and what a 200 is worth.
+# SPDX-License-Identifier: Apache-2.0
+. "$(dirname "$0")/lib.sh"
+
+# up NAME OPTIONS…: starts collect on a free port; $port, $url.
+up() {
+    local name=$1
+    shift
+    start "$name" distlog collect --listen 127.0.0.1:0 "$@"
+    wait_for 10 has "$TMP/$name.err" 'https?://127.0.0.1:[0-9]+' || ok 1 "$name: collect starts"
+    url=$(grep -Eo -m 1 'https?://127.0.0.1:[0-9]+' "$TMP/$name.err")
+    port=${url##*:}
+}
+# code CURL-ARGUMENTS…: the status; the head in $TMP/head, the body in $TMP/body.
+code() { curl -s -o "$TMP/body" -D "$TMP/head" -w '%{http_code}' "$@"; }
+json=(-H 'Content-Type: application/json' -d '{"node_id":"n1","message_type":"HEARTBEAT"}')
+numbers() { sql "$DISTLOG_DATA/bus.db" "SELECT CAST(value AS TEXT) FROM t1" | grep -o '"n":[0-9]*' | cut -d: -f2 | sort -n; }
+
+# Settings
+run distlog collect --listen nonsense
+is "$status" 2 "a listen setting that is no address: exit 2"
+like "$err" 'collect.listen: .*HOST:PORT' "… and what was expected"
+run distlog collect --listen 127.0.0.1:0 -o collect.tls.cert=/nowhere
+is "$status" 2 "a certificate without a key: exit 2"
+like "$err" 'collect.tls.cert and collect.tls.key' "… naming both settings"
+run distlog collect --listen 127.0.0.1:0 -o collect.tls.cert=/nowhere -o collect.tls.key=/nowhere
+is "$status" 2 "a certificate that is not there: exit 2"
+like "$err" 'collect.tls.cert: cannot read /nowhere: No such file' "… naming the setting"
+echo rubbish >"$TMP/rubbish"
+run distlog collect --listen 127.0.0.1:0 -o collect.tls.cert="$TMP/rubbish" -o collect.tls.key="$TMP/rubbish"
+is "$status" 2 "a certificate that is none: exit 2"
+like "$err" 'collect.tls' "… naming the setting"
+run distlog collect --listen 127.0.0.1:0 -o collect.auth.user=u
+is "$status" 2 "a user without a password: exit 2"
+
+# The first line, health, a route, an address in use
+up plain -o collect.routes=log.input=nodes,other=second
+like "$(cat "$TMP/plain.err")" "^distlog collect: bus local .*bus.db, http://127.0.0.1:$port, log.input → nodes, other → second" \
+    "the first line names bus, address and routes"
+is "$(code "$url/healthz")" 200 "healthz"
+is "$(code "${json[@]}" "$url/other")" 200 "a route of its own"
+is "$(sql "$DISTLOG_DATA/bus.db" "SELECT name FROM topic")" second "… goes to its topic"
+is "$(sql "$DISTLOG_DATA/bus.db" "SELECT CAST(key AS TEXT) FROM t1")" n1 "the key is node_id"
+run distlog collect --listen "127.0.0.1:$port"
+is "$status" 1 "an address in use: exit 1"
+like "$err" "collect.listen: cannot listen on 127.0.0.1:$port: Address already in use" "… and why"
+pages=$(awk '/RssAnon/ {print $2}' "/proc/${pids[plain]}/status")
+note "RssAnon after a few requests: $pages kB"
+# A request in flight when TERM comes is answered.
+mkfifo "$TMP/go"
+exec 7<>"$TMP/go"
+python3 "$HERE/clients.py" slow "$port" <"$TMP/go" >"$TMP/slow.txt" &
+slow=$!
+wait_for 10 has "$TMP/slow.txt" begun
+kill "${pids[plain]}"
+wait_for 10 bash -c "! curl -s -o /dev/null $url/healthz"
+echo go >&7
+wait "$slow"
+like "$(cat "$TMP/slow.txt")" '200 OK' "a request in flight at TERM is answered"
+await plain
+is "$status" 0 "TERM: exit 0"
+like "$(cat "$TMP/plain.err")" 'stopped: accepted [23] records' "the closing line"
+unlike "$(cat "$TMP/plain.err")" 'can be reached' "no warning on loopback"
+
+# Beyond loopback
+start open distlog collect --listen '*:0'
+wait_for 10 has "$TMP/open.err" 'can be reached from other machines: .*collect.auth.*collect.tls'
+ok $? "listening on every address without TLS and auth is warned of"
+stop open
+
+# Credentials
+up auth -o collect.auth.user=eve -o collect.auth.password=apple -o collect.auth.token=sesame
+is "$(code "${json[@]}" "$url/log.input")" 401 "no credentials: 401"
+like "$(cat "$TMP/head")" '^WWW-Authenticate: Basic realm="distlog"' "… with a challenge"
+is "$(code -u eve:apple "${json[@]}" "$url/log.input")" 200 "user and password"
+is "$(code -u eve:appl "${json[@]}" "$url/log.input")" 401 "a shorter password"
+is "$(code -u eve:apple1 "${json[@]}" "$url/log.input")" 401 "a longer password"
+is "$(code -H 'Authorization: bearer sesame' "${json[@]}" "$url/log.input")" 200 "bearer token"
+is "$(code -H 'Authorization: Bearer Sesame' "${json[@]}" "$url/log.input")" 401 "a wrong token"
+is "$(code -H 'Authorization: Bearer ' "${json[@]}" "$url/log.input")" 401 "an empty token"
+is "$(code -H 'Authorization: Digest x' "${json[@]}" "$url/log.input")" 401 "another scheme"
+is "$(code "$url/healthz")" 200 "healthz needs none"
+stop auth
+
+# CORS
+up cors -o collect.cors_allow_origins=https://a.example,https://b.example
+preflight=(-X OPTIONS -H 'Access-Control-Request-Method: POST' -H 'Access-Control-Request-Headers: content-type')
+is "$(code -H 'Origin: https://b.example' "${json[@]}" "$url/log.input")" 200 "an allowed origin"
+like "$(cat "$TMP/head")" '^Access-Control-Allow-Origin: https://b.example' "… is echoed"
+is "$(code -H 'Origin: https://c.example' "${json[@]}" "$url/log.input")" 403 "another origin"
+is "$(code "${json[@]}" "$url/log.input")" 200 "no origin: not a web page"
+is "$(code -H 'Origin: https://a.example' "${preflight[@]}" "$url/log.input")" 200 "preflight"
+like "$(cat "$TMP/head")" '^Access-Control-Allow-Methods: POST' "… names the method"
+like "$(cat "$TMP/head")" '^Access-Control-Allow-Headers: content-type' "… and the headers"
+is "$(code -H 'Origin: https://c.example' "${preflight[@]}" "$url/log.input")" 403 "preflight of another origin"
+stop cors
+up anyone -o 'collect.cors_allow_origins=*'
+code -H 'Origin: https://c.example' "${json[@]}" "$url/log.input" >/dev/null
+like "$(cat "$TMP/head")" '^Access-Control-Allow-Origin: \*' "any origin"
+stop anyone
+
+# TLS
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost \
+    -addext subjectAltName=IP:127.0.0.1 -keyout "$TMP/key.pem" -out "$TMP/cert.pem" 2>/dev/null
+up tls -o collect.tls.cert="$TMP/cert.pem" -o collect.tls.key="$TMP/key.pem"
+like "$url" '^https://' "with a certificate the first line says https"
+is "$(code --cacert "$TMP/cert.pem" "${json[@]}" "$url/log.input")" 200 "a record over TLS"
+head -c 3000000 /dev/zero | tr '\0' ' ' >"$TMP/large"
+echo '{}' >>"$TMP/large"
+is "$(code --cacert "$TMP/cert.pem" -H 'Content-Type: application/json' --data-binary "@$TMP/large" "$url/log.input")" 200 \
+    "a large body over TLS"
+is "$(code "${json[@]}" "http://127.0.0.1:$port/log.input")" 000 "plain HTTP gets no answer there"
+stop tls
+is "$status" 0 "TERM: exit 0 with TLS"
+
+# Time and connections
+up times -o collect.request_timeout=500ms -o collect.keepalive_timeout=400ms -o collect.max_connections=50
+for where in head field body; do
+    is "$(python3 "$HERE/clients.py" "trickle-$where" "$port")" cut "a byte at a time in the $where is cut"
+done
+is "$(python3 "$HERE/clients.py" idle "$port")" closed "an idle connection is closed"
+stop times
+up crowd -o collect.max_connections=50 -o collect.keepalive_timeout=1h -o collect.request_timeout=1h
+is "$(python3 "$HERE/clients.py" crowd "$port")" 200 "1,000 silent connections don't keep a client out"
+is "$(python3 "$HERE/clients.py" crowd "$port" $'POST /log.input HTTP/1.1\r\nHost: x\r\n')" 200 "… nor do 1,000 that never end their head"
+stop crowd
+
+# Clients that go away while the bus is held up; then a bus that is lost
+rm -rf "$DISTLOG_DATA"
+up held
+exec 8>>"$DISTLOG_DATA/bus.db-lock"
+flock 8
+for _ in 1 2 3; do python3 "$HERE/clients.py" gone "$port" >/dev/null; done
+flock -u 8
+is "$(code "${json[@]}" "$url/log.input")" 200 "clients that went away while the bus was held up do no harm"
+four() { [ "$(sqlite3 "$DISTLOG_DATA/bus.db" "SELECT count(*) FROM t1")" = 4 ]; }
+wait_for 10 four
+ok $? "… and their records are there once"
+rm -f "$DISTLOG_DATA"/bus.db*
+is "$(code "${json[@]}" "$url/log.input")" 503 "a bus file that was removed: 503"
+like "$(cat "$TMP/body")" 'was deleted or replaced' "… and why"
+like "$(cat "$TMP/head")" '^Retry-After: 1' "… and when to try again"
+taken() { [ "$(code "${json[@]}" "$url/log.input")" = 200 ]; }
+wait_for 10 taken
+ok $? "… until it has been made anew"
+is "$(code "$url/healthz")" 200 "… then healthz says so"
+is "$(lines "$TMP/held.err" 'answering 503 until it works')" 1 "… the trouble was said once"
+is "$(lines "$TMP/held.err" 'it works again')" 1 "… and its end"
+stop held
+is "$status" 0 "TERM: exit 0 after it"
+
+# A full bus
+rm -rf "$DISTLOG_DATA"
+up full -o bus.local.max_size=16MB
+head -c 900000 /dev/zero | tr '\0' x | sed 's/.*/{"node_id":"n","a":"&"}/' >"$TMP/record"
+post_until_full() { [ "$(code -H 'Content-Type: application/json' --data-binary "@$TMP/record" "$url/log.input")" = 503 ]; }
+wait_for 20 post_until_full
+ok $? "a full bus: 503"
+like "$(cat "$TMP/head")" '^Retry-After: ' "… with Retry-After"
+like "$(cat "$TMP/body")" 'max_size' "… naming the bound"
+is "$(code "$url/healthz")" 503 "… and healthz says so"
+like "$(cat "$TMP/full.err")" 'max_size.*answering 503' "… and so does the log"
+stop full
+is "$status" 0 "TERM: exit 0 with a full bus"
+
+# What was acknowledged is there after kill -9
+rm -rf "$DISTLOG_DATA"
+up killed
+start number python3 "$HERE/clients.py" number "$port" "$TMP/acknowledged"
+fifty() { [ "$(wc -l <"$TMP/acknowledged")" -ge 50 ]; }
+wait_for 20 fifty
+stop killed KILL
+await number
+numbers >"$TMP/there"
+is "$(comm -23 <(sort "$TMP/acknowledged") <(sort "$TMP/there"))" "" \
+    "kill -9: each of $(wc -l <"$TMP/acknowledged") acknowledged records is there"
+up again
+is "$(code "${json[@]}" "$url/log.input")" 200 "… and collect goes on"
+stop again
+for file in "$TMP"/*.err; do cat "$file"; done >"$TMP/all"
+unlike "$(cat "$TMP/all")" 'Sanitizer|runtime error' "no sanitizer has a word to say"
+done_testing

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# pubsub against an oracle: random traffic in random portions, pubsub killed and restarted meanwhile;
+# whatever happens, every topic is what oracle.py works out from the input alone.
+# ORACLE_SEED and ORACLE_ROUNDS repeat or lengthen a run.
+# SPDX-License-Identifier: Apache-2.0
+. "$(dirname "$0")/lib.sh"
+
+# Much grace and little timeout: most gaps are closed before they are reported, some are not; and a
+# slow disk, on which records are readable long after their timestamp, changes nothing.
+timeout=300 grace=700
+pubsub() {
+    start ps distlog pubsub in out al --group g --heartbeat-timeout ${timeout}ms --heartbeat-grace ${grace}ms \
+        --time-format local "$@"
+}
+what() { "$BUS" get -t "$1" >"$TMP/$1.topic"; }
+
+seed=${ORACLE_SEED:-$((RANDOM * 32768 + RANDOM))}
+note "ORACLE_SEED=$seed"
+mkdir portions
+python3 "$HERE/traffic.py" "$seed" "${ORACLE_ROUNDS:-40}" portions >plan
+pubsub
+while read -r step how; do
+    case $step in
+    put) "$BUS" put <"portions/$how" ;;
+    sleep) sleep "$how" ;; # real silence: the bus's own time is what counts
+    start) pubsub ;;
+    *) stop ps "$step" ;;
+    esac
+done <plan
+stop ps KILL
+sleep 1.3 # all nodes are silent for longer than timeout and grace, while nobody looks
+pubsub --no-follow
+await ps
+is "$status" 0 "what is left is routed"
+for topic in in out al in.dlq; do what $topic; done
+run python3 "$HERE/oracle.py" $timeout $grace in.topic out.topic al.topic in.dlq.topic
+is "$status" 0 "processed, alerts and dead letters are the oracle's (ORACLE_SEED=$seed)"
+note "$out$err"
+like "$out" '\([1-9][0-9]* missed, [1-9][0-9]* recovered\)' "and there was something to compare"
+done_testing

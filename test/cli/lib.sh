@@ -1,0 +1,134 @@
+# lib.sh: what every test/cli script starts with: `. "$(dirname "$0")/lib.sh"`. TAP on standard output.
+# Owns $TMP (a new folder, gone at the end) and every process begun with `start`.
+# A script sees only the build under test: $DISTLOG, and an environment without the user's settings.
+# SPDX-License-Identifier: Apache-2.0
+set -u
+HERE=$(cd "$(dirname "$0")" && pwd)
+TOP=$(cd "$HERE/../.." && pwd)
+DISTLOG=${DISTLOG:-$TOP/distlog}
+DISTLOG=$(readlink -f "$DISTLOG")
+BUS=$(dirname "$DISTLOG")/test/tool/bus # `$BUS put < LINES`, `$BUS get TOPIC`: see test/tool/bus.c
+TMP=$(mktemp -d "${TMPDIR:-/tmp}/distlog-test.XXXXXX")
+for name in $(env | sed -n 's/^\(DISTLOG_[A-Za-z_]*\)=.*/\1/p'); do unset "$name"; done
+export DISTLOG_DATA=$TMP/data HOME=$TMP/home XDG_CONFIG_HOME=$TMP/home/.config LC_ALL=C.UTF-8 TZ=UTC
+unset XDG_DATA_HOME
+mkdir -p "$HOME"
+mkdir "$TMP/bin" && ln -s "$DISTLOG" "$TMP/bin/distlog" && PATH=$TMP/bin:$PATH
+cd "$TMP" || exit 1
+tests=0 failures=0
+
+# ok STATUS DESCRIPTION: one TAP line.
+ok() {
+    tests=$((tests + 1))
+    if [ "$1" -eq 0 ]; then echo "ok $tests - $2"; else
+        failures=$((failures + 1))
+        echo "not ok $tests - $2"
+    fi
+}
+note() { sed 's/^/# /' <<<"$*"; }
+# run COMMAND…: leaves $status, and the texts in $out and $err (files $TMP/out and $TMP/err too).
+run() {
+    "$@" >"$TMP/out" 2>"$TMP/err" </dev/null
+    status=$?
+    out=$(cat "$TMP/out") err=$(cat "$TMP/err")
+}
+# is GOT WANTED DESCRIPTION
+is() {
+    if [ "$1" = "$2" ]; then ok 0 "$3"; else
+        ok 1 "$3"
+        note "got:    $1"
+        note "wanted: $2"
+    fi
+}
+# like TEXT PATTERN DESCRIPTION: an extended regular expression.
+like() {
+    if grep -Eq -- "$2" <<<"$1"; then ok 0 "$3"; else
+        ok 1 "$3"
+        note "got:     $1"
+        note "pattern: $2"
+    fi
+}
+unlike() {
+    if ! grep -Eq -- "$2" <<<"$1"; then ok 0 "$3"; else
+        ok 1 "$3"
+        note "got:            $1"
+        note "should not have: $2"
+    fi
+}
+# wait_for SECONDS COMMAND…: until it succeeds; 1 when the deadline passes first.
+wait_for() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ "$SECONDS" -lt "$end" ] || return 1
+        sleep 0.05 # wait_for's own step
+    done
+}
+# has FILE PATTERN; lines FILE PATTERN: how many.
+has() { grep -Eq -- "$2" "$1" 2>/dev/null; }
+lines() { grep -Ec -- "$2" "$1" 2>/dev/null; }
+# free_port: a TCP port of 127.0.0.1 that nobody listens on.
+free_port() {
+    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+# sql FILE QUERY: the rows of an SQLite file, a line each.
+sql() {
+    python3 -c 'import sqlite3, sys
+for row in sqlite3.connect(sys.argv[1]).execute(sys.argv[2]): print(*row, sep="|")' "$@"
+}
+# start NAME COMMAND…: in the background; output in $TMP/NAME.out and $TMP/NAME.err.
+declare -A pids=()
+at_end=() # functions that finish calls
+start() {
+    local name=$1
+    shift
+    : >"$TMP/$name.out" # here and now: nobody may take the output of an earlier one for this one's
+    : >"$TMP/$name.err"
+    "$@" >"$TMP/$name.out" 2>"$TMP/$name.err" </dev/null &
+    pids[$name]=$!
+}
+# stop NAME [SIGNAL]: sends it (TERM) and waits; leaves the exit code in $status.
+stop() {
+    kill -"${2:-TERM}" "${pids[$1]}" 2>/dev/null
+    await "$1"
+}
+# await NAME: waits for it to end by itself; leaves the exit code in $status.
+await() {
+    wait "${pids[$1]}" 2>/dev/null
+    status=$?
+    unset "pids[$1]"
+}
+# done_testing: the plan, and the script's exit code. Last line of every script.
+done_testing() {
+    echo "1..$tests"
+    [ "$failures" -eq 0 ]
+    exit
+}
+finish() {
+    local code=$?
+    for hook in "${at_end[@]}"; do "$hook"; done
+    for name in "${!pids[@]}"; do
+        kill -KILL "${pids[$name]}" 2>/dev/null
+        wait "${pids[$name]}" 2>/dev/null
+    done
+    if [ "$failures" -gt 0 ] || { [ "$code" -ne 0 ] && [ "$tests" -eq 0 ]; }; then
+        for file in "$TMP"/*.err; do
+            [ -s "$file" ] && { echo "# --- $(basename "$file")"; tail -n 20 "$file" | sed 's/^/# /'; }
+        done
+    fi
+    rm -rf "$TMP"
+    exit $code
+}
+trap finish EXIT
+# What commands say of the store that they opened.
+STORE="store local $TMP/data/store.db, index logs"
+# A script that says `Also on: elasticsearch` runs there and on OpenSearch too, in an index of its own.
+if [ -n "${TEST_STORE:-}" ]; then
+    . "$TOP/test/integration/lib.sh"
+    on_es
+fi
+# A script that says `Also on: kafka` runs there too, on an empty broker of its own.
+if [ "${TEST_BUS:-}" = kafka ]; then
+    . "$TOP/test/integration/lib.sh"
+    on_kafka
+fi
