@@ -1,0 +1,57 @@
+/* msgpack: any bytes as MessagePack. What is taken becomes lines that ingest takes whole, as many
+ * as msgpack-c's own unpacker finds maps, and at most six times as long.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <msgpack.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "../../lib/adapter/msgpack_json.h"
+#include "../../lib/core/ingest.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
+
+static void check(bool holds) {
+    if (!holds) abort();
+}
+
+/* How many records there are; SIZE_MAX where the unpacker can't say: it goes 32 levels deep. Asked
+ * only about what was taken, for it believes the headers. */
+static size_t count_maps(const char *bytes, size_t n) {
+    size_t at = 0, count = 0;
+    msgpack_unpacked read;
+    msgpack_unpacked_init(&read);
+    while (at < n) {
+        if (msgpack_unpack_next(&read, bytes, n, &at) != MSGPACK_UNPACK_SUCCESS) {
+            count = SIZE_MAX;
+            break;
+        }
+        bool array = read.data.type == MSGPACK_OBJECT_ARRAY;
+        check(array || read.data.type == MSGPACK_OBJECT_MAP);
+        count += array ? read.data.via.array.size : 1;
+    }
+    msgpack_unpacked_destroy(&read);
+    return count;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
+    static const struct ingest_limits limits = {SIZE_MAX, SIZE_MAX};
+    struct arena arena = {0};
+    struct buf out = {0};
+    struct err err = {""};
+    bool taken = msgpack_json((struct span){(const char *)bytes, n}, &out, &err) == 0;
+    check(out.n <= 6 * n);
+    if (taken) {
+        struct ingest_records records = {0};
+        check(ingest_read(INGEST_MSGPACK, buf_view(&out), &limits, &arena, &records, &err) == INGEST_OK);
+        size_t count = count_maps((const char *)bytes, n), size = 0;
+        check(count == SIZE_MAX || count == records.n);
+        for (size_t i = 0; i < records.n; i++) size += records.items[i].json.n + 1;
+        check(size == out.n); /* nothing between the lines: they are compact already */
+        ingest_release(&records);
+    } else {
+        check(*err.text);
+    }
+    buf_release(&out);
+    arena_release(&arena);
+    return 0;
+}
