@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# layers: who may include what (CONTRIBUTING.md). Reads the #include lines of the product and fails on a
+# stranger; then proves on a small tree of its own that it can fail.
+# SPDX-License-Identifier: Apache-2.0
+. "$(dirname "$0")/../cli/lib.sh"
+
+LIBRARIES='rdkafka curl/ jansson yaml\.h sqlite3 microhttpd zlib msgpack gnutls openssl'
+IO='^(stdio|time|unistd|pthread|fcntl|sys/.*|poll|signal)\.h$'
+# A pattern of every library's headers but those of one.
+others() { # [LIBRARY]
+    local library pattern=
+    for library in $LIBRARIES; do [ "$library" = "${1:-}" ] || pattern="$pattern|$library"; done
+    echo "^(${pattern#|})"
+}
+
+# The headers of each room's own: a pattern of paths seen from the top.
+rooms() { # FILE
+    case $1 in
+    lib/base/*) echo '^lib/base/' ;;
+    lib/core/*) echo '^lib/(base|core)/' ;;
+    lib/port/*) echo '^lib/(base|port)/' ;;
+    lib/adapter/*) echo '^lib/(base|port|adapter)/' ;;
+    lib/wire.*) echo '^lib/(base|port|adapter|wire\.h)' ;;
+    # The one-implementation modules are plain headers; the engines behind the doors are not to be seen.
+    cmd/*) echo '^(lib/(base|core|port|wire\.h)|lib/adapter/(clock|conf_yaml|http_server|http_client|process|inflate|msgpack_json)\.h|cmd/)' ;;
+    distlog.c | man/*.c) echo '^(lib/base/|lib/wire\.h|lib/adapter/(conf_yaml|versions)\.h|cmd/|man/)' ;;
+    *) echo '^$' ;;
+    esac
+}
+# The system's headers that a file may not have.
+forbidden() { # FILE
+    local own
+    case $1 in
+    lib/core/*) echo "$IO|$(others)" ;;
+    lib/adapter/bus_kafka* | lib/adapter/kafka_client*) others rdkafka ;;
+    lib/adapter/*_sqlite* | lib/adapter/sqlite_file*) others sqlite3 ;;
+    lib/adapter/es_client* | lib/adapter/http_client*) others curl/ ;;
+    lib/adapter/http_server*) others microhttpd ;;
+    lib/adapter/conf_yaml*) others 'yaml\.h' ;;
+    lib/adapter/versions.c) echo '^$' ;; # asks each library for its version, for --version
+    lib/adapter/inflate* | lib/adapter/deflate*) others zlib ;;
+    lib/adapter/msgpack_json*) others msgpack ;;
+    *) others ;;
+    esac
+}
+# strangers TREE: a line for each include that its room does not allow.
+strangers() {
+    (
+        cd "$1" || exit 1
+        for file in $(find distlog.c cmd lib man -name '*.[ch]' 2>/dev/null | sort); do
+            allowed=$(rooms "$file") banned=$(forbidden "$file")
+            while IFS= read -r header; do
+                path=$(realpath -m --relative-to=. "$(dirname "$file")/$header")
+                grep -Eq "$allowed" <<<"$path" || echo "$file includes $path"
+            done < <(sed -n 's/^ *# *include *"\([^"]*\)".*/\1/p' "$file")
+            while IFS= read -r header; do
+                ! grep -Eq "$banned" <<<"$header" || echo "$file includes <$header>"
+            done < <(sed -n 's/^ *# *include *<\([^>]*\)>.*/\1/p' "$file")
+        done
+    )
+}
+
+is "$(strangers "$TOP")" "" "no file includes a header of a room that is closed to it"
+
+tree() { # FILE LINE: a tree with that one file
+    rm -rf "$TMP/tree" && mkdir -p "$TMP/tree/$(dirname "$1")" && echo "$2" >"$TMP/tree/$1"
+    strangers "$TMP/tree"
+}
+is "$(tree lib/base/a.c '#include "../core/event.h"')" 'lib/base/a.c includes lib/core/event.h' "base knows no core"
+is "$(tree lib/core/a.c '#include <stdio.h>')" 'lib/core/a.c includes <stdio.h>' "core does no I/O"
+is "$(tree lib/core/a.c '#include "../port/bus.h"')" 'lib/core/a.c includes lib/port/bus.h' "core knows no door"
+is "$(tree lib/core/event.c '#include <jansson.h>')" 'lib/core/event.c includes <jansson.h>' "nor a library"
+is "$(tree lib/adapter/bus_sqlite.c '#include <curl/curl.h>')" 'lib/adapter/bus_sqlite.c includes <curl/curl.h>' "an adapter has one library"
+is "$(tree lib/adapter/bus_sqlite.c '#include <sqlite3.h>')" '' "its own"
+is "$(tree cmd/a.c '#include <sqlite3.h>')" 'cmd/a.c includes <sqlite3.h>' "commands name no library"
+is "$(tree cmd/a.c '#include "../lib/adapter/bus_sqlite.h"')" 'cmd/a.c includes lib/adapter/bus_sqlite.h' "commands name no engine"
+is "$(tree distlog.c '#include <yaml.h>')" 'distlog.c includes <yaml.h>' "main names no library"
+done_testing

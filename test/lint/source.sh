@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# source: what every file keeps to: size, form, no call that C would be better without, no name of a
+# machine. Prints how much there is.
+# SPDX-License-Identifier: Apache-2.0
+. "$(dirname "$0")/../cli/lib.sh"
+cd "$TOP" || exit 1
+# A clone knows its files through git; an unpacked archive has only what was in it.
+files=$(git ls-files -co --exclude-standard 2>/dev/null || find . -type f -not -path './build/*' | sed 's#^\./##')
+files=$(for f in $files; do [ -f "$f" ] && echo "$f"; done)
+c_files=$(grep -E '\.[ch]$' <<<"$files")
+# The checks around the engines are in DEV=1 builds only.
+product=$(grep -E '^(distlog\.c|cmd/|lib/)' <<<"$c_files" | grep -v '_check\.c$')
+
+# code FILE…: lines that are neither blank nor comment.
+code() { cat "$@" | grep -cvE '^ *$|^ *(/?\*|//)'; }
+lines=$(code $product)
+note "product: $lines lines of code, $(cat $product | wc -l) with comments, in $(wc -w <<<"$product") files;" \
+    "tests: $(cat $(grep '^test/' <<<"$files") | wc -l) lines"
+[ "$lines" -lt 10300 ]
+ok $? "the product is below 10,300 lines of code"
+is "$(wc -l $product man/*.c | awk '$2 != "total" && $1 > 600 { print $2 ": " $1 }')" "" "no file of it is longer than 600 lines"
+
+calls='strcpy|strcat|strncpy|strncat|sprintf|vsprintf|strtok|atoi|atol|atof|gets|system|rand|srand|alloca|tmpnam'
+banned() { grep -nE "(^|[^A-Za-z0-9_>.])($calls) *\(" "$@" /dev/null | grep -vE ':[0-9]+: *(/?\*|//)'; }
+is "$(banned $product man/*.c)" "" "no banned call ($calls)"
+echo 'int f(char *a) { return atoi(a); }' >"$TMP/bad.c"
+like "$(banned "$TMP/bad.c")" 'atoi' "and one would be found"
+
+is "$(for f in $c_files; do clang-format --dry-run --Werror "$f" >/dev/null 2>&1 || echo "$f"; done)" "" "clang-format has nothing to change"
+is "$(grep -L 'SPDX-License-Identifier' $c_files)" "" "each C file names its licence"
+is "$(for f in $(grep -E '\.(sh|bash)$' <<<"$files") test/run .ci/run; do bash -n "$f" 2>&1; done)" "" "each shell script parses"
+is "$(grep -nE '(TO)DO|(FIX)ME|(^|[^X])(X)XX([^X]|$)' $files)" "" "nothing was left to do"
+# Brackets keep these patterns from finding themselves.
+is "$(grep -nIE '(^|[^A-Za-z0-9_.])/(wor[k]|tm[p]/h)/|deb\.debia[n]\.org|repo[1]?\.mave[n]|files\.pythonhoste[d]|[.]\./share[d]' $files)" "" \
+    "no path or host of the machine it was made on"
+done_testing
