@@ -1,0 +1,146 @@
+#!/bin/bash
+# TLS, passwords and API keys of Elasticsearch: what is refused names the setting; what changes while store
+# runs is waited for; several hosts; daily indices; versions.
+# SPDX-License-Identifier: Apache-2.0
+. "$(dirname "$0")/lib.sh"
+ES_EXTRA='resource.reload.interval.high: 1s' own_es start es-secure
+on_es "$TEST_ES_SECURE"
+cp "$TEST_TLS/ca.crt" "$TMP/ca.crt"
+printf %s "$TEST_ES_PASSWORD" >"$TMP/password"
+export DISTLOG_STORE_ELASTICSEARCH_CA=$TMP/ca.crt DISTLOG_STORE_ELASTICSEARCH_PASSWORD_FILE=$TMP/password
+
+put() { printf 'processed_logs\tk\t%s\n' "$@" | "$BUS" put; }
+said() { lines "$TMP/store.err" "trying again until it works|it works again"; }
+
+put '{"log_id":"a","node_id":"n","log_level":"INFO"}'
+run distlog store --no-follow
+is "$status:$out" "0:Log stored successfully: n, a, INFO" "TLS and a password from a file"
+like "$err" "processed_logs → $STORE$" "the first line names the host"
+unlike "$err$out" "$TEST_ES_PASSWORD" "and not the password"
+
+run env -u DISTLOG_STORE_ELASTICSEARCH_CA distlog search
+is "$status" 1 "an unknown authority"
+like "$err" "^distlog search: $TEST_ES_SECURE: .*certificate.* \(set store.elasticsearch.ca to the authority that signed it\)$" "names the setting"
+run distlog search -o store.elasticsearch.ca="$TMP/none.crt"
+like "$status:$err" "^1:.*certificate.*store.elasticsearch.ca" "and so does a file that is not there"
+run env -u DISTLOG_STORE_ELASTICSEARCH_PASSWORD_FILE DISTLOG_STORE_ELASTICSEARCH_PASSWORD=wrong distlog search
+like "$status:$err" "^1:distlog search: $TEST_ES_SECURE: can't ask for its version: HTTP 401: .* refused \(check store.elasticsearch.user and password, or api_key\)$" "a wrong password"
+run distlog search -o store.elasticsearch.urls="${TEST_ES_SECURE/https/http}"
+is "$status" 1 "http where https is spoken"
+like "$err" "^distlog search: http://.* \(check store.elasticsearch.urls\)$" "names the setting"
+
+# A key of least privilege each.
+key() { # NAME CLUSTER-RIGHTS INDEX-RIGHTS
+    es POST /_security/api_key '{"name":"'"$1"'","role_descriptors":{"r":{"cluster":['"$2"'],"index":[{"names":["'"$INDEX"'*"],"privileges":['"$3"']}]}}}' |
+        sed -n 's/.*"encoded":"\([^"]*\)".*/\1/p'
+}
+with_key() { env -u DISTLOG_STORE_ELASTICSEARCH_PASSWORD_FILE DISTLOG_STORE_ELASTICSEARCH_API_KEY="$1" "${@:2}"; }
+writer=$(key writer '"monitor","manage_index_templates"' '"create_doc","create_index","view_index_metadata"')
+reader=$(key reader '"monitor"' '"read","view_index_metadata"')
+put '{"log_id":"b","node_id":"n","log_level":"INFO"}'
+run with_key "$writer" distlog store --no-follow
+is "$status:$out" "0:Log stored successfully: n, b, INFO" "an API key that may only write stores"
+run with_key "$writer" distlog search
+like "$err" "can't search: HTTP 403: .*\(give the user or API key of store.elasticsearch that right\)$" "and can't search, which is said"
+is "$(documents)" 2 "two documents"
+run with_key "$reader" distlog search
+is "$status:$(wc -l <<<"$out")" "0:3" "an API key that may only read searches"
+run with_key "$reader" distlog delete
+like "$status:$err" "can't delete: HTTP 403" "and can't delete"
+
+# A password that changes: refused until the file has the new one.
+start store distlog store
+wait_for 20 has "$TMP/store.err" "→ store"
+es POST /_security/user/elastic/_password '{"password":"another-secret"}' >/dev/null
+put '{"log_id":"c","node_id":"n","log_level":"INFO"}'
+wait_for 20 has "$TMP/store.err" "can't store: HTTP 401: .*; trying again until it works"
+ok $? "a password that was changed is said"
+TEST_ES_PASSWORD=another-secret
+printf '%s\n' "$TEST_ES_PASSWORD" >"$TMP/password"
+wait_for 20 has "$TMP/store.out" "n, c, INFO"
+ok $? "and when the file has the new one, store goes on"
+stop store
+is "$status:$(said)" 0:2 "one line when trouble starts, one when it ends"
+
+# A certificate that is replaced, by one of another authority.
+mkdir "$TMP/new" && (cd "$TMP/new" && {
+    openssl req -x509 -newkey rsa:2048 -nodes -days 30 -keyout ca.key -out ca.crt -subj /CN=new-ca \
+        -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign
+    openssl req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj /CN=server
+    echo subjectAltName=IP:127.0.0.1,DNS:localhost >ext
+    openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 30 -extfile ext -out server.crt
+} 2>/dev/null)
+config=$TEST_SERVERS_RUN/es-secure/config
+cat "$TMP/new/server.key" >"$config/server.key" && cat "$TMP/new/server.crt" >"$config/server.crt"
+renewed() { openssl s_client -connect "${TEST_ES_SECURE#https://}" </dev/null 2>/dev/null | grep -q 'issuer=CN = new-ca'; }
+wait_for 60 renewed
+put '{"log_id":"d","node_id":"n","log_level":"INFO"}'
+start store distlog store
+wait_for 20 has "$TMP/store.err" "$TEST_ES_SECURE: .*certificate.* \(set store.elasticsearch.ca .*; trying again"
+ok $? "a certificate of another authority is said"
+cat "$TMP/new/ca.crt" >"$TMP/ca.crt"
+wait_for 20 has "$TMP/store.out" "n, d, INFO"
+ok $? "and when the file has it, store goes on"
+stop store
+is "$status:$(said)" 0:2 "one line when trouble starts, one when it ends"
+es() { curl -sS --max-time 30 --cacert "$TMP/ca.crt" -u "elastic:$TEST_ES_PASSWORD" -X "$1" -H 'Content-Type: application/json' "$TEST_ES_SECURE$2" ${3+-d "$3"}; }
+
+# Several hosts: one that is not there, and one that goes away under load.
+port=$(free_port)
+cat >relay.py <<'P'
+import socket, sys, threading
+def pump(a, b):
+    try:
+        while data := a.recv(65536):
+            b.sendall(data)
+    except OSError:
+        pass
+    for s in (a, b):
+        try: s.shutdown(socket.SHUT_RDWR)
+        except OSError: pass
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+while True:
+    a, _ = listener.accept()
+    b = socket.create_connection(("127.0.0.1", int(sys.argv[2])))
+    for pair in ((a, b), (b, a)):
+        threading.Thread(target=pump, args=pair, daemon=True).start()
+P
+start relay python3 relay.py "$port" "${TEST_ES_SECURE##*:}"
+export DISTLOG_STORE_ELASTICSEARCH_URLS=https://127.0.0.1:$(free_port),https://127.0.0.1:$port,$TEST_ES_SECURE
+awk 'BEGIN { for (i = 0; i < 10000; i++) printf "processed_logs\tk\t{\"log_id\":\"e%d\",\"node_id\":\"k\",\"log_level\":\"INFO\"}\n", i }' | "$BUS" put
+start store distlog store
+wait_for 20 has "$TMP/store.out" "k, e"
+stop relay KILL
+all() { [ "$(documents)" = 10004 ]; }
+wait_for 60 all
+ok $? "hosts that are not there or go away: the next one takes the documents"
+stop store
+is "$status:$(documents)" 0:10004 "nothing lost, nothing twice"
+export DISTLOG_STORE_ELASTICSEARCH_URLS=$TEST_ES_SECURE
+
+# Daily indices, by the document's time.
+printf 'days\tk\t%s\n' '{"log_id":"x","node_id":"n","log_level":"DAY","timestamp":"2026-11-20T23:59:59.999Z"}' \
+    '{"log_id":"y","node_id":"n","log_level":"DAY","timestamp":"2026-11-21T01:00:00+01:00"}' | "$BUS" put
+export DISTLOG_STORE_INDEX=$INDEX-%Y.%m.%d
+run distlog store --no-follow days
+like "$err" "stored 2," "a pattern of dates"
+is "$(es GET "/_cat/indices/$INDEX-*?h=index&s=index" | xargs)" "$INDEX-2026.11.20 $INDEX-2026.11.21" "makes an index a day, in UTC"
+like "$(es GET "/$INDEX-2026.11.21/_mapping")" '"dynamic":"false".*"node_id":\{"type":"keyword","ignore_above":8191\}' "of the template"
+is "$(distlog search day 2>/dev/null | sed -n 's/.*"log_id":"\([^"]*\)".*/\1/p' | xargs)" "y x" "which search finds together"
+run distlog delete
+like "$out" '"deleted":2,' "and delete"
+run distlog search -o store.index='Logs*'
+like "$status:$err" "^1:distlog search: store.index: 'Logs\*' can't be an index's name" "a name that is none"
+
+# What can't be served is refused by its name.
+old=$(free_port)
+start old python3 -c 'import http.server, sys
+class H(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.end_headers(); self.wfile.write(b"{\"version\":{\"number\":\"7.17.28\"}}")
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), H).serve_forever()' "$old"
+wait_for 10 curl -fs "http://127.0.0.1:$old/"
+run distlog store --no-follow -o store.elasticsearch.urls="http://127.0.0.1:$old"
+is "$status" 1 "an old version is refused"
+like "$err" "^distlog store: http://127.0.0.1:$old: found Elasticsearch 7.17.28, but distlog needs Elasticsearch 8 or OpenSearch 2$" "and named"
+done_testing

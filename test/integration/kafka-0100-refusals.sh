@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# Kafka's refusals: each is one clear line that names the setting to change; and what it takes to get in.
+# SPDX-License-Identifier: Apache-2.0
+. "$(dirname "$0")/lib.sh"
+on_kafka
+export DISTLOG_BUS_KAFKA_BROKERS=$TEST_KAFKA_TLS
+# told PATTERN DESCRIPTION BROKERS [PROPERTY=VALUE…]: alert says one line of trouble, which matches.
+told() {
+    properties "${@:3}"
+    says "$1" "$2" alert alert --no-follow
+    properties
+}
+# says PATTERN DESCRIPTION NAME COMMAND…: the same of a command.
+says() {
+    rm -f "$3.err"
+    start "$3" distlog "${@:4}"
+    wait_for 30 has "$3.err" "$1"
+    stop "$3"
+    like "$(cat "$3.err")" "$1" "$2"
+    is "$(grep -Evc '^distlog [a-z]+: (bus kafka|stopped)' "$3.err")" 1 "in one line"
+}
+tls=(security.protocol=SASL_SSL "ssl.ca.location=$TEST_TLS/ca.crt")
+plain=("${tls[@]}" sasl.mechanism=PLAIN sasl.username=alice)
+scram=("${tls[@]}" sasl.mechanism=SCRAM-SHA-512 sasl.username=bob)
+places="kafka 127.0.0.1:[0-9]+: can't reach it: [^ ]+/bootstrap:"
+port=$(free_port)
+told "$places Connect to .* failed: Connection refused \(check bus.kafka.brokers\); trying again" \
+    "nobody listens there" "127.0.0.1:$port"
+told "Failed to resolve .* \(check bus.kafka.brokers\)" "no such host" nowhere.invalid:9092
+told "$places SASL auth.* Invalid username or password \(check sasl.mechanism, sasl.username and sasl.password in" \
+    "a wrong password" "$TEST_KAFKA_TLS" "${plain[@]}" sasl.password=wrong
+told "$places SASL auth.* invalid credentials .*SCRAM-SHA-512 \(check sasl.*; SCRAM on Kafka 4 needs librdkafka 2.6.1" \
+    "a wrong password with SCRAM" "$TEST_KAFKA_TLS" "${scram[@]}" sasl.password=wrong
+told "$places .*certificate verify failed.* \(check ssl.ca.location in bus.kafka.properties" \
+    "an unknown CA" "$TEST_KAFKA_TLS" "${plain[@]/ssl.ca*/client.id=x}" sasl.password=alice-secret
+told "ssl.ca.location failed: .* \(see bus.kafka.properties\)" \
+    "a CA file that is not there" "$TEST_KAFKA_TLS" "${plain[@]/ssl.ca*/ssl.ca.location=nowhere.crt}" sasl.password=x
+told "$places Disconnected .* \(check security.protocol in bus.kafka.properties: does the listener want TLS or SASL\?\)" \
+    "plain text to a TLS listener" "$TEST_KAFKA_TLS"
+told "$places .*SSL .* \(check security.protocol and the ssl" \
+    "TLS to a plain listener" "$TEST_KAFKA" security.protocol=SSL
+told "$places Disconnected.* might require SASL authentication \(check security.protocol" \
+    "a listener that wants SASL" "$TEST_KAFKA_TLS" security.protocol=SSL "ssl.ca.location=$TEST_TLS/ca.crt"
+told "\(see bus.kafka.properties: sasl.mechanism is not set\)" "SASL without a mechanism" "$TEST_KAFKA_TLS" "${tls[@]}"
+told '^distlog alert: bus.kafka.properties: no.such: No such configuration property: "no.such"$' \
+    "no such property" "$TEST_KAFKA" no.such=1
+told '^distlog alert: bus.kafka.properties: acks: Invalid value' "a property's bad value" "$TEST_KAFKA" acks=many
+DISTLOG_BUS_KAFKA_CREATE_TOPICS=false told "topic alerts is not there \(make it, or set bus.kafka.create_topics: true\)$" \
+    "a missing topic that may not be made" "$TEST_KAFKA"
+
+# --- ways in
+allowed=("$TEST_KAFKA_TLS" "${plain[@]}" sasl.password=alice-secret)
+for way in PLAIN SCRAM-SHA-256 SCRAM-SHA-512; do
+    user=bob
+    [ $way = PLAIN ] && user=alice
+    properties "$TEST_KAFKA_TLS" "${tls[@]}" sasl.mechanism=$way sasl.username=$user sasl.password=$user-secret
+    printf 'seen\tk\t%s\n' $way | "$BUS" put
+done
+properties "${allowed[@]}" "ssl.certificate.location=$TEST_TLS/client.crt" "ssl.key.location=$TEST_TLS/client.key"
+printf 'seen\tk\tmutual TLS\n' | "$BUS" put
+is "$(values seen)" "$(printf 'k\t%s\n' PLAIN SCRAM-SHA-256 SCRAM-SHA-512 'mutual TLS')" "TLS with each way to log in"
+cat >map.yaml <<Y
+bus:
+  type: kafka
+  kafka:
+    brokers: $TEST_KAFKA_TLS
+    properties: {security.protocol: SASL_SSL, sasl.mechanism: PLAIN, sasl.username: alice,
+                 sasl.password: alice-secret, ssl.ca.location: "$TEST_TLS/ca.crt"}
+Y
+run timeout 60 env -u DISTLOG_BUS_KAFKA_BROKERS -u DISTLOG_BUS_KAFKA_PROPERTIES distlog -c map.yaml pubsub --no-follow
+is "$status" 0 "properties as a mapping in the YAML"
+run timeout 60 env -u DISTLOG_BUS_KAFKA_PROPERTIES distlog -c map.yaml config
+like "$out" 'security.protocol: SASL_SSL' "config shows them"
+unlike "$out" 'alice-secret' "but for what is secret"
+
+# --- rights. This broker lets everybody do what no ACL speaks of.
+properties "${allowed[@]}"
+admin deny alice READ TOPIC alerts
+says "can't (read|use topic alerts): .*opic authorization failed \(give this user the right to it: an ACL for the topic\)" \
+    "no right to read a topic" denied alert --group g
+admin deny alice READ GROUP distlog-pubsub
+says "an ACL for the group\)" "no right to the group" denied pubsub
+admin lift alice READ GROUP distlog-pubsub
+admin deny alice WRITE TRANSACTIONAL_ID distlog-pubsub-one
+printf 'nodes\ta\t{"node_id":"a","message_type":"REGISTRATION"}\n' | "$BUS" put
+says "an ACL for the transactional id\)" "no right to the transactional id" denied -o bus.kafka.instance=one pubsub
+admin deny alice WRITE TOPIC processed_logs
+says "an ACL for the topic\)" "no right to write a topic" denied pubsub
+admin lift alice WRITE TOPIC processed_logs
+run timeout 60 distlog pubsub --no-follow
+like "$err" 'read 1, routed 1' "once the right is there, nothing is missing"
+admin deny alice WRITE TOPIC nodes
+port=$(free_port)
+start collect distlog collect --listen "127.0.0.1:$port"
+wait_for 10 has collect.err '→'
+is "$(curl -s -o answer -w '%{http_code}' -H 'Content-Type: application/json' -d '{"a":1}' "127.0.0.1:$port/log.input")" 503 \
+    "collect that may not write answers 503"
+like "$(cat collect.err)" 'an ACL for the topic' "and says why"
+stop collect
+admin deny alice CREATE CLUSTER kafka-cluster
+admin permit alice DESCRIBE TOPIC new
+says "topic new is not there, and this user may not make it: .* \(make it, or give the user the right to create\)" \
+    "no right to make a topic" denied alert new
+done_testing

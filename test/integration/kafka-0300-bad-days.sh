@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# Bad days on Kafka: the broker goes away under load, records that are none, a topic made anew, partitions
+# added. Nothing is lost or doubled, and each trouble is said once and once when it is over.
+# SPDX-License-Identifier: Apache-2.0
+. "$(dirname "$0")/lib.sh"
+on_kafka
+put() { kcat -P -b "$TEST_KAFKA" -X message.max.bytes=2000000 -X partitioner=murmur2_random "$@"; } # not ours
+
+# --- the broker is stopped, and killed, under load: what got its 200 is there
+port=$(free_port)
+start collect distlog collect --listen "127.0.0.1:$port" -o collect.request_timeout=5s
+start pubsub distlog pubsub
+start store distlog store
+wait_for 20 has collect.err '→'
+cat >post.py <<'P'
+import http.client, json, os, sys, time
+port, n, end = int(sys.argv[1]), 0, time.monotonic() + 200 # until the script has seen enough, or for good
+post = lambda o: (c := http.client.HTTPConnection("127.0.0.1", port, timeout=20),
+                  c.request("POST", "/log.input", json.dumps(o), {"Content-Type": "application/json"}), c.getresponse().status)[2]
+refused = 0
+while time.monotonic() < end and not os.path.exists("enough"):
+    o = {"log_id": "l%d" % n, "node_id": "n%d" % (n % 5), "message_type": "LOG" if n >= 5 else "REGISTRATION", "log_level": "INFO"}
+    status = post(o)
+    if status == 200:
+        print(o["log_id"], flush=True)
+        n += 1
+    else:
+        refused += 1
+        n += 5 if n >= 5 else 0  # it may be there or not: another one
+print("refused", refused, file=sys.stderr)
+P
+start post python3 post.py "$port"
+posted() { [ "$(grep -c . post.out)" -gt "$1" ]; }
+further() { wait_for 40 posted $(($(grep -c . post.out) + 100)); }
+further
+broker stop
+wait_for 20 has collect.err 'answering 503 until it works'
+ok $? "collect says that the bus is away"
+broker start
+further
+ok $? "and takes records once it is back"
+broker kill
+broker start
+further
+ok $? "killed and started: the same"
+touch enough
+await post
+stop collect
+for d in pubsub store; do stop $d; is "$status" 0 "$d leaves in peace"; done
+run timeout 60 distlog pubsub --no-follow
+run timeout 60 distlog store --no-follow
+like "$(cat collect.err)" 'it works again' "said when it was over"
+values nodes | grep -o '"log_id": *"[^"]*"' | grep -o 'l[0-9]*' | grep -v log | sort >there
+sort post.out >accepted
+is "$(comm -23 accepted there | wc -l)" 0 "every 200 is in the topic"
+values nodes | grep '"LOG"' | grep -o '"l[0-9]*"' | sort >in
+values processed_logs | grep '"LOG"' | grep -o '"l[0-9]*"' | sort >out
+is "$(comm -3 in out | wc -l)" 0 "each record was routed once"
+is "$(timeout 20 distlog search INFO --limit 100000 | grep -c '"LOG"')" "$(sort -u out | wc -l)" "and stored once"
+note "accepted $(wc -l <accepted), in the topic $(wc -l <in), $(cat post.err)"
+note "$(cat pubsub.err store.err)"
+
+# --- records that are none, in the middle of others
+python3 - >poison <<'P'
+import json
+one = lambda **k: json.dumps({"node_id": "p", "message_type": "LOG", "log_level": "WARN", **k})
+print("p\t" + json.dumps({"node_id": "p", "message_type": "REGISTRATION"}))
+print("p\t" + one(log_id="p_1"))
+print("p\tnot json")
+print("p\t" + one(log_id="p_" + "x" * 600))
+print("p\t" + one(log_id="p_big", message="x" * 1048000))
+print("p\t" + one(log_id="p_2"))
+P
+printf 'poison\tp\t{}\n' | DISTLOG_BUS_KAFKA_PARTITIONS=1 "$BUS" put # makes the topic
+put -t poison -K '\t' -l poison
+printf '{\n  "node_id": "p",\n  "message_type": "LOG",\n  "log_level": "WARN",\n  "log_id": "p_pretty"\n}' >pretty
+put -t poison -k p pretty
+printf '\t{"node_id":"p","message_type":"LOG","log_level":"WARN","log_id":"p_nokey"}\n' | put -t poison -Z -K '\t'
+printf 'p\t\n' | put -t poison -Z -K '\t'
+run timeout 60 distlog pubsub poison p2 a2 --group g2 --no-follow
+like "$err" 'read 10, routed 7, alerts 6, dead letters 3' "what can be judged is routed, the rest set aside"
+note "$err"
+run timeout 60 distlog store p2 --no-follow -o store.group=s2
+is "$status" 0 "and stored"
+is "$(timeout 20 distlog search WARN --limit 100 | grep -c '"p_\(1\|2\|big\|pretty\|nokey\|xxx\)')" 6 "all six of them"
+
+# --- a topic made anew
+admin delete poison
+printf 'poison\tp\t{"node_id":"q","message_type":"REGISTRATION"}\npoison\tp\t{"node_id":"q","message_type":"LOG","log_level":"WARN"}\n' >again
+made_again() { "$BUS" put <again; }
+wait_for 20 made_again
+run timeout 60 distlog pubsub poison p2 a2 --group g2 --no-follow
+like "$err" 'read 2, routed 2, alerts 1' "a topic made anew is read from its beginning"
+note "$err"
+
+# --- a node on two partitions
+start pubsub distlog pubsub poison p2 a2 --group g2
+for p in 0 1 2; do printf 'q\t{"node_id":"q","message_type":"HEARTBEAT"}\n' | put -t poison -p $p -K '\t'; done
+wait_for 20 has pubsub.err 'records of node q come on several partitions of poison.*Key records by node_id'
+ok $? "a node on two partitions is told, with the cure"
+start other distlog pubsub poison p2 a2 --group g2
+stop pubsub
+stop other
+done_testing

@@ -1,0 +1,33 @@
+// Admin: what tests ask of a Kafka beyond what distlog and kcat do. `java -cp 'lib/*' Admin.java BROKERS COMMAND…`
+//   delete TOPIC · partitions TOPIC N
+//   deny|permit|lift USER OPERATION TOPIC|GROUP|TRANSACTIONAL_ID|CLUSTER NAME; lift takes a deny back
+//   trim TOPIC PARTITION OFFSET: removes the records before it, as retention does
+// SPDX-License-Identifier: Apache-2.0
+import java.util.*;
+import org.apache.kafka.clients.admin.*;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.acl.*;
+import org.apache.kafka.common.resource.*;
+
+public class Admin {
+    public static void main(String[] a) throws Exception {
+        try (var admin = org.apache.kafka.clients.admin.Admin.create(Map.of("bootstrap.servers", (Object) a[0]))) {
+            switch (a[1]) {
+            case "delete" -> admin.deleteTopics(List.of(a[2])).all().get();
+            case "partitions" ->
+                admin.createPartitions(Map.of(a[2], NewPartitions.increaseTo(Integer.parseInt(a[3])))).all().get();
+            case "trim" ->
+                admin.deleteRecords(Map.of(new TopicPartition(a[2], Integer.parseInt(a[3])),
+                    RecordsToDelete.beforeOffset(Long.parseLong(a[4])))).all().get();
+            case "deny", "permit", "lift" -> {
+                var what = new ResourcePattern(ResourceType.fromString(a[4]), a[5], PatternType.LITERAL);
+                var way = a[1].equals("permit") ? AclPermissionType.ALLOW : AclPermissionType.DENY;
+                var acl = new AclBinding(what, new AccessControlEntry("User:" + a[2], "*", AclOperation.fromString(a[3]), way));
+                if (a[1].equals("lift")) admin.deleteAcls(List.of(acl.toFilter())).all().get();
+                else admin.createAcls(List.of(acl)).all().get();
+            }
+            default -> throw new IllegalArgumentException(a[1]);
+            }
+        }
+    }
+}
