@@ -7,8 +7,7 @@
  *
  * Owns the exit codes. Main thread.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_CMD_CMD_H
-#define DISTLOG_CMD_CMD_H
+#pragma once
 
 #include "../lib/base/log.h"
 #include "../lib/base/opt.h"
@@ -57,5 +56,3 @@ const struct cmd *cmd_find(const char *name, const struct cmd_alias **alias);
 
 /* Says that there is no such command and which is the nearest. */
 void cmd_unknown(const struct log *log, const char *name);
-
-#endif

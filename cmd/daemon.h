@@ -1,8 +1,7 @@
 /* daemon: what pubsub, store and alert have in common: open the bus with patience, say trouble once
  * and once when it is over, and know when to leave. Owns the trouble's state. Main thread. Callers:
  * cmd/ only. SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_CMD_DAEMON_H
-#define DISTLOG_CMD_DAEMON_H
+#pragma once
 
 #include "../lib/core/backoff.h"
 #include "../lib/wire.h"
@@ -38,5 +37,3 @@ void daemon_well(struct daemon *d);
 bool daemon_done(struct daemon *d, bool at_end);
 /* True when a stop was asked more than 5 s ago: leave without the engine, exit EXIT_FAILED. */
 bool daemon_overdue(struct daemon *d);
-
-#endif

@@ -1,8 +1,7 @@
 /* filter: the flags by which search and delete choose documents, and the query they make.
  * Owns the store and the upper-case copies in struct filter. Main thread. Callers: cmd/ only.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_CMD_FILTER_H
-#define DISTLOG_CMD_FILTER_H
+#pragma once
 
 #include "../lib/port/store.h"
 #include "cmd.h"
@@ -23,5 +22,3 @@ struct filter {
  * that contradict each other. filter_close in any case. */
 int filter_open(const struct run *run, const char *what, int64_t older_than_ms, struct filter *f);
 void filter_close(struct filter *f);
-
-#endif

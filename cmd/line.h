@@ -2,8 +2,7 @@
  * that whoever waits on the pipe has them, and a full disk or a reader that left is noticed.
  * Owns nothing. Main thread. Callers: cmd/ only.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_CMD_LINE_H
-#define DISTLOG_CMD_LINE_H
+#pragma once
 
 #include "../lib/base/buf.h"
 #include "cmd.h"
@@ -16,5 +15,3 @@ void line_add(struct buf *lines, const char *format, ...);
 /* Adds one JSON text, with DEL and the C1 controls that may stand in its strings as \u00NN: a
  * terminal obeys them, and JSON itself escapes only those below 0x20. */
 void line_json(struct buf *lines, struct span json);
-
-#endif

@@ -2,8 +2,7 @@
  * record is durable, or can't be. Opens the bus again when it was lost. Owns the bus handle and the
  * waiting requests. Main thread. Callers: cmd/collect.c only.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_CMD_OUTBOX_H
-#define DISTLOG_CMD_OUTBOX_H
+#pragma once
 
 #include "../lib/core/ingest.h"
 #include "daemon.h"
@@ -43,5 +42,3 @@ const char *outbox_trouble(const struct outbox *o);
 bool outbox_flush(struct outbox *o, int64_t limit_ms);
 /* Settles what still waits with 503, closes the bus. */
 void outbox_release(struct outbox *o);
-
-#endif

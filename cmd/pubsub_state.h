@@ -1,8 +1,7 @@
 /* pubsub_state: pubsub's settings, and its registry as the bus remembers it. Owns the section. Main
  * thread. Callers: pubsub, which goes on from there, and nodes, which shows it.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_CMD_PUBSUB_STATE_H
-#define DISTLOG_CMD_PUBSUB_STATE_H
+#pragma once
 
 #include "../lib/core/registry.h"
 #include "../lib/base/when.h"
@@ -26,5 +25,3 @@ enum when_style pubsub_style(const struct pubsub_conf *c);
  * use. */
 enum bus_rc pubsub_load(struct bus *bus, const char *state, const char *input, const struct bus_batch *parts,
                         struct registry *registry, uint64_t *garbage, struct err *err);
-
-#endif

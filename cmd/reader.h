@@ -2,8 +2,7 @@
  * and alert. Opens the bus, opens it again when it must be, says what happens to it, and knows when to leave.
  * Owns the bus. Main thread. Callers: cmd/ only.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_CMD_READER_H
-#define DISTLOG_CMD_READER_H
+#pragma once
 
 #include "daemon.h"
 
@@ -34,5 +33,3 @@ enum bus_rc reader_bury(struct reader *r, struct bus *bus, const char *topic, co
 enum bus_rc reader_commit(struct reader *r, struct bus *bus, struct err *err);
 /* The bus or store answered "later": waits. False: time to leave without its answer. */
 bool reader_wait(struct reader *r, const struct err *err);
-
-#endif

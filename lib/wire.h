@@ -1,8 +1,7 @@
 /* wire: from the names in the YAML ("kafka", "local") to the engines behind the doors, and the list
  * of every section that lib/ knows. wire.c is the only file that names adapters of a door. Owns
  * nothing. Main thread. Callers: cmd/, distlog.c. SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_WIRE_H
-#define DISTLOG_WIRE_H
+#pragma once
 
 #include "port/bus.h"
 #include "port/store.h"
@@ -22,5 +21,3 @@ extern const struct opt_section *const wire_sections[];
 enum bus_rc wire_bus(const struct conf *conf, const struct bus_open *how, struct bus **out, struct err *err);
 /* Opens the store that conf names. */
 enum store_rc wire_store(const struct conf *conf, bool create, struct store **out, struct err *err);
-
-#endif

@@ -1,8 +1,7 @@
 /* text: what the manual says of each command beyond its row: DESCRIPTION and EXAMPLES.
  * Owns nothing. Callers: man/generate.c. test/cli/0900-examples.sh runs the examples as they stand.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_MAN_TEXT_H
-#define DISTLOG_MAN_TEXT_H
+#pragma once
 
 struct man_example {
     const char *command, *says;
@@ -16,5 +15,3 @@ struct man_text {
 
 /* The text of a command; a command without one is a mistake that `generate` reports. */
 const struct man_text *man_text(const char *command);
-
-#endif

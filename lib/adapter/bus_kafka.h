@@ -1,8 +1,7 @@
 /* bus_kafka: what the files of the Kafka engine share: the handle. bus_kafka.c opens and closes it
  * and writes; bus_kafka_read.c polls, commits and follows the group; bus_kafka_look.c reads beside
  * the group. SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_ADAPTER_BUS_KAFKA_H
-#define DISTLOG_ADAPTER_BUS_KAFKA_H
+#pragma once
 
 #include "kafka_client.h"
 
@@ -64,5 +63,3 @@ rd_kafka_resp_err_t kafka_positions(struct kafka_bus *b, rd_kafka_t *member,
                                     rd_kafka_topic_partition_list_t *list, uint64_t *lost, int64_t *left);
 /* A message as the port tells it; its bytes are the message's. */
 struct bus_record kafka_record(const rd_kafka_message_t *m, int32_t topic);
-
-#endif

@@ -8,8 +8,7 @@
  *   bus_sqlite_retention.c  what may go, and when the bus is full
  * Owns nothing. One thread a handle. Callers: bus_sqlite*.c only.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_ADAPTER_BUS_SQLITE_H
-#define DISTLOG_ADAPTER_BUS_SQLITE_H
+#pragma once
 
 #include "../base/arena.h"
 #include "../port/bus.h"
@@ -130,5 +129,3 @@ void local_give_back(struct local *l);
 void local_retain(struct local *l);
 /* For a bounded writer: sets l->full, and l->full_why, which names the bound. */
 void local_measure(struct local *l);
-
-#endif

@@ -1,8 +1,7 @@
 /* clock: the time, as values. Core never calls it: cmd/ and adapters hand its results on.
  * Owns nothing. Any thread. POSIX clocks, plus Linux's CLOCK_BOOTTIME.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_ADAPTER_CLOCK_H
-#define DISTLOG_ADAPTER_CLOCK_H
+#pragma once
 
 #include <stdint.h>
 
@@ -16,5 +15,3 @@ int64_t clock_boot_ms(void);
 int32_t clock_offset_s(int64_t wall_ms);
 /* Waits; returns early when a signal arrives. */
 void clock_sleep_ms(int64_t ms);
-
-#endif

@@ -5,8 +5,7 @@
  * tags and a second document are refused. In values ${NAME} is the environment and $$ a dollar
  * sign. Every error begins with FILE:LINE: KEY.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_ADAPTER_CONF_YAML_H
-#define DISTLOG_ADAPTER_CONF_YAML_H
+#pragma once
 
 #include "../base/opt.h"
 
@@ -14,5 +13,3 @@
 int conf_yaml_file(struct conf *c, const char *path, struct err *err);
 /* The same from memory; name stands for the file in errors and origins. */
 int conf_yaml_text(struct conf *c, struct span text, const char *name, struct err *err);
-
-#endif

@@ -1,8 +1,7 @@
 /* deflate: packs a body as gzip (zlib), fast rather than small.
  * Owns nothing between calls. Any thread.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_ADAPTER_DEFLATE_H
-#define DISTLOG_ADAPTER_DEFLATE_H
+#pragma once
 
 #include <stdint.h>
 
@@ -10,5 +9,3 @@
 
 /* Adds body to out as one gzip member (RFC 1952). */
 void deflate_gzip(struct span body, struct buf *out);
-
-#endif

@@ -2,8 +2,7 @@
  * with failover, TLS, basic auth or API key, keep-alive, gzip, several requests in flight. Owns its
  * curl handles and connections. One thread a client. Callers: store_es.c and its neighbours.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_ADAPTER_ES_CLIENT_H
-#define DISTLOG_ADAPTER_ES_CLIENT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -48,5 +47,3 @@ void es_client_run(struct es_client *c, struct es_call *calls, size_t n);
 /* What a status means that is not 2xx: fills err with the host, the engine's reason and the setting
  * to change. STORE_RETRY where waiting may mend it. */
 enum store_rc es_call_error(const struct es_call *call, const char *doing, struct err *err);
-
-#endif

@@ -2,8 +2,7 @@
  * read differently lets one request be smuggled inside another (RFC 9112, 6.3 and 11.2).
  * Owns nothing. Pure. Any thread.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_ADAPTER_FRAMING_H
-#define DISTLOG_ADAPTER_FRAMING_H
+#pragma once
 
 #include "../base/span.h"
 
@@ -17,5 +16,3 @@ struct framing {
 void framing_field(struct framing *f, struct span name, struct span value);
 /* After the last field: what is wrong, NULL if nothing is. newest: HTTP/1.1, not 1.0. */
 const char *framing_fault(const struct framing *f, bool newest);
-
-#endif

@@ -2,8 +2,7 @@
  * kept-alive connections. Owns the handle, the connections and the bodies under way. No threads of
  * its own; one thread at a time. Callers: cmd/. libcurl only.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_ADAPTER_HTTP_CLIENT_H
-#define DISTLOG_ADAPTER_HTTP_CLIENT_H
+#pragma once
 
 #include <stdint.h>
 
@@ -38,5 +37,3 @@ void http_client_wait(struct http_client *c, int wait_ms);
 bool http_client_reply(struct http_client *c, struct http_reply *reply);
 /* Breaks off what is under way, without replies. NULL is fine. */
 void http_client_free(struct http_client *c);
-
-#endif

@@ -2,8 +2,7 @@
  * capped. Knows nothing of logs. Owns its sockets, connections and the requests in progress.
  * One thread: everything happens inside http_server_run. libmicrohttpd (GnuTLS for TLS).
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_ADAPTER_HTTP_SERVER_H
-#define DISTLOG_ADAPTER_HTTP_SERVER_H
+#pragma once
 
 #include <stdint.h>
 
@@ -70,5 +69,3 @@ void http_field(struct http_request *r, const char *name, const char *value);
 void http_respond(struct http_request *r, unsigned status, struct span body);
 /* Answers with a body of two lines: "400 Bad Request", and why. */
 void http_refuse(struct http_request *r, unsigned status, const char *why);
-
-#endif

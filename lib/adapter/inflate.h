@@ -1,8 +1,7 @@
 /* inflate: HTTP content codings of a request body, undone with zlib.
  * Owns nothing. Any thread.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_ADAPTER_INFLATE_H
-#define DISTLOG_ADAPTER_INFLATE_H
+#pragma once
 
 #include "../base/buf.h"
 #include "../base/err.h"
@@ -27,5 +26,3 @@ enum inflate_coding inflate_coding_of(struct span content_encoding);
  * or INFLATE_DEFLATE. On anything but INFLATE_OK out holds a part of them. */
 enum inflate_rc inflate_body(enum inflate_coding coding, struct span body, size_t limit, struct buf *out,
                              struct err *err);
-
-#endif

@@ -3,8 +3,7 @@
  * topic there (and make it), where does a partition end. Owns the handle and the last reason that
  * the library gave. One thread a client. Callers: bus_kafka.c, bus_kafka_look.c.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_ADAPTER_KAFKA_CLIENT_H
-#define DISTLOG_ADAPTER_KAFKA_CLIENT_H
+#pragma once
 
 #include <librdkafka/rdkafka.h>
 
@@ -76,5 +75,3 @@ enum bus_rc kafka_client_partitions(struct kafka_client *c, const char *topic, i
  * that timestamp (ms) or later. One question to each broker. */
 enum bus_rc kafka_client_ends(struct kafka_client *c, rd_kafka_topic_partition_list_t *parts, int64_t at,
                               struct err *err);
-
-#endif

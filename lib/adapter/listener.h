@@ -1,8 +1,7 @@
 /* listener: a listening TCP socket from "HOST:PORT".
  * Owns nothing: the socket is the caller's. Main thread. POSIX sockets.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_ADAPTER_LISTENER_H
-#define DISTLOG_ADAPTER_LISTENER_H
+#pragma once
 
 #include "../base/buf.h"
 #include "../base/err.h"
@@ -12,5 +11,3 @@
  * machine can reach it. The socket (non-blocking, close-on-exec), or -1 with err; *hopeless: text
  * can never work, where otherwise the system refused (in use, not ours, not allowed). */
 int listener_open(const char *text, struct buf *address, bool *loopback, bool *hopeless, struct err *err);
-
-#endif

@@ -1,8 +1,7 @@
 /* msgpack_json: MessagePack → JSON text, value by value, without a tree in between, so that a
  * hostile header can't make it allocate. Owns nothing. Any thread. msgpack-c's parser template.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_ADAPTER_MSGPACK_JSON_H
-#define DISTLOG_ADAPTER_MSGPACK_JSON_H
+#pragma once
 
 #include "../base/buf.h"
 #include "../base/err.h"
@@ -14,5 +13,3 @@
  * empty body. 0, or -1 with err, which names the byte where the refused value ends; out then holds
  * a part. out grows by at most six times the body. */
 int msgpack_json(struct span body, struct buf *out, struct err *err);
-
-#endif

@@ -3,8 +3,7 @@
  * §5), and a child that is stopped or hangs ends too. Owns the pipes and half-read lines. Main
  * thread (the kernel ties the death signal to the thread that forked). Linux. Callers: cmd/up.c.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_ADAPTER_PROCESS_H
-#define DISTLOG_ADAPTER_PROCESS_H
+#pragma once
 
 #include <stdint.h>
 #include <sys/types.h>
@@ -31,5 +30,3 @@ void process_read(struct process *const *all, size_t n, int wait_ms,
 /* Has it ended, and has all its output been read? Then *code is its exit code, or 128 + the signal
  * that ended it, and the process is none again. */
 bool process_ended(struct process *p, int *code);
-
-#endif

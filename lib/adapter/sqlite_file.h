@@ -3,8 +3,7 @@
  * it is bus_sqlite's and store_sqlite's. Owns the connection, its statements, and the lock file
  * PATH-lock beside the database. One thread a handle. Callers: bus_sqlite, store_sqlite.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_ADAPTER_SQLITE_FILE_H
-#define DISTLOG_ADAPTER_SQLITE_FILE_H
+#pragma once
 
 #include <sqlite3.h>
 #include <stdbool.h>
@@ -95,5 +94,3 @@ bool sqlite_file_end(struct sqlite_file *f);
 void sqlite_file_in_place(struct sqlite_file *f);
 /* Bytes on disk: the database and its WAL. */
 int64_t sqlite_file_size(const struct sqlite_file *f);
-
-#endif

@@ -1,8 +1,7 @@
 /* store_es: what the files of the Elasticsearch engine share: the handle. store_es.c opens, installs
  * the template and judges bulk requests; store_es_query.c searches and erases.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_ADAPTER_STORE_ES_H
-#define DISTLOG_ADAPTER_STORE_ES_H
+#pragma once
 
 #include "../base/arena.h"
 #include "../base/map.h"
@@ -46,5 +45,3 @@ enum store_rc es_erase(struct store *store, const struct store_query *query, boo
 enum store_rc es_refresh(struct store *store, struct err *err);
 /* How the store spells "@timestamp" when it adds it, to tell it from a record's own when it is read. */
 #define ES_STAMP_KEY "\"\\u0040timestamp\""
-
-#endif

@@ -3,8 +3,7 @@
  * before the commit is visible.
  * Owns the two descriptors. One thread a handle. Callers: bus_sqlite. Linux.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_ADAPTER_WAKE_H
-#define DISTLOG_ADAPTER_WAKE_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -21,5 +20,3 @@ void wake_drain(struct wake *w);
 /* Waits up to ms for a touch since the last drain. False: a signal arrived. */
 bool wake_wait(struct wake *w, int ms);
 void wake_close(struct wake *w);
-
-#endif

@@ -2,8 +2,7 @@
  * Owns every block it gave out. What is made while a batch is handled dies at commit or undo.
  * One thread at a time. libc only.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_BASE_ARENA_H
-#define DISTLOG_BASE_ARENA_H
+#pragma once
 
 #include "span.h"
 
@@ -23,5 +22,3 @@ char *arena_printf(struct arena *a, const char *format, ...) __attribute__((form
 /* Gives back everything at once; one block is kept for the next turn. */
 void arena_clear(struct arena *a);
 void arena_release(struct arena *a);
-
-#endif

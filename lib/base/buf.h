@@ -2,8 +2,7 @@
  * Owns its bytes from first use to buf_release. A zeroed struct is an empty buffer.
  * One thread at a time. libc only.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_BASE_BUF_H
-#define DISTLOG_BASE_BUF_H
+#pragma once
 
 #include "err.h"
 #include "span.h"
@@ -39,5 +38,3 @@ static inline struct span buf_view(const struct buf *b) { return (struct span){b
 void buf_clear(struct buf *b);
 /* Frees the memory; the buffer is empty and may be used again. */
 void buf_release(struct buf *b);
-
-#endif

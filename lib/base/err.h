@@ -3,8 +3,7 @@
  * the caller may do next; only cmd/ prints it. Log it or return it, never both.
  * One thread at a time. libc only.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_BASE_ERR_H
-#define DISTLOG_BASE_ERR_H
+#pragma once
 
 #include "span.h"
 
@@ -17,5 +16,3 @@ struct err {
 int err_set(struct err *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Puts "prefix: " before what is there: the place that knows the file or the address adds it. */
 void err_prefix(struct err *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-#endif

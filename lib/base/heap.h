@@ -2,8 +2,7 @@
  * structs. Owns its array, not the items. A zeroed struct is an empty heap. One thread at a time.
  * libc only.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_BASE_HEAP_H
-#define DISTLOG_BASE_HEAP_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -29,5 +28,3 @@ void heap_moved(struct heap *h, struct heap_item *item);
 void heap_cut(struct heap *h, struct heap_item *item);
 /* Frees the array; the items are the caller's. */
 void heap_release(struct heap *h);
-
-#endif

@@ -2,8 +2,7 @@
  * tokens, and tells the top-level members, without building a tree: a tree would lose how numbers
  * are spelled. Held against jansson by test/unit and test/fuzz. Owns nothing. Pure. Any thread.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_BASE_JSON_H
-#define DISTLOG_BASE_JSON_H
+#pragma once
 
 #include "arena.h"
 #include "buf.h"
@@ -49,5 +48,3 @@ size_t json_space(struct span in, size_t at);
 /* Decodes a raw string token (with its quotes, already validated): in place if it has no escapes.
  */
 struct span json_decode(struct span raw, struct arena *arena);
-
-#endif

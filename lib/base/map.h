@@ -2,8 +2,7 @@
  * the keys come from outside (Aumasson, Bernstein: "SipHash: a fast short-input PRF", 2012). Owns
  * its table and copies of the keys, not the values. One thread at a time. libc only.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_BASE_MAP_H
-#define DISTLOG_BASE_MAP_H
+#pragma once
 
 #include <stdint.h>
 
@@ -36,5 +35,3 @@ bool map_next(const struct map *m, size_t *at, struct span *key, void **value);
 void map_release(struct map *m);
 /* The hash itself, for the test vectors. */
 uint64_t map_siphash(const uint64_t seed[2], struct span s);
-
-#endif

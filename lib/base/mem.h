@@ -3,8 +3,7 @@
  * from outside is capped before it gets here, and no caller could do better (HOUSE rule).
  * Any thread. libc only.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_BASE_MEM_H
-#define DISTLOG_BASE_MEM_H
+#pragma once
 
 #include <stddef.h>
 
@@ -19,5 +18,3 @@ void *mem_room(void *list, size_t n, size_t *cap, size_t size);
 char *mem_text(const char *bytes, size_t n);
 /* Says "distlog: out of memory" and leaves with exit code 1. For libraries that return NULL. */
 _Noreturn void mem_die(void);
-
-#endif

@@ -1,8 +1,7 @@
 /* nearest: the name that somebody probably meant. The names are offered one by one; the hint is ready
  * to stand behind an error. Owns a copy of the best name. One thread at a time. libc only.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_BASE_NEAREST_H
-#define DISTLOG_BASE_NEAREST_H
+#pragma once
 
 #include <stddef.h>
 
@@ -15,5 +14,3 @@ struct nearest {
 void nearest_init(struct nearest *n, const char *word);
 /* Is this name nearer than those before? Longer ones than 64 bytes never are. */
 void nearest_offer(struct nearest *n, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-#endif

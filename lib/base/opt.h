@@ -6,8 +6,7 @@
  *
  * To add a setting: add a field to its section's struct and a row to its section's table. Nothing
  * else. SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_BASE_OPT_H
-#define DISTLOG_BASE_OPT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -167,5 +166,3 @@ const char *opt_arg(const struct opt *row);
 void opt_expected(const struct opt *row, struct buf *out);
 /* "5s" → 5000. 0 or -1. Also used for --since 15m. */
 int opt_parse_ms(struct span text, int64_t *ms);
-
-#endif

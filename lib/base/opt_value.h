@@ -1,8 +1,7 @@
 /* opt_value: what opt.c, opt_value.c and opt_write.c share: a conf from within, and one setting's value, from
  * text into the field of its section's struct. Owns nothing: texts live in the conf's arena. One thread.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_BASE_OPT_VALUE_H
-#define DISTLOG_BASE_OPT_VALUE_H
+#pragma once
 
 #include "arena.h"
 #include "opt.h"
@@ -26,5 +25,3 @@ void opt_value_number(const struct opt *row, int64_t value, struct buf *out);
 static inline bool opt_value_given(const struct opt *row, const void *field) {
     return row->type == OPT_MAP ? ((const struct opt_map *)field)->n > 0 : **(char *const *)field != '\0';
 }
-
-#endif

@@ -3,8 +3,7 @@
  * ids that must not meet. Owns its state. For simulation, jitter and ids, never for secrets. One thread
  * at a time. libc only.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_BASE_RNG_H
-#define DISTLOG_BASE_RNG_H
+#pragma once
 
 #include <stdint.h>
 
@@ -21,5 +20,3 @@ int64_t rng_range(struct rng *r, int64_t low, int64_t high);
 void rng_uuid4(struct rng *r, char text[37]);
 /* 64 bits from the operating system. */
 uint64_t rng_os(void);
-
-#endif

@@ -2,8 +2,7 @@
  * Owns nothing: whoever made the bytes says how long they live.
  * Any thread. libc only.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_BASE_SPAN_H
-#define DISTLOG_BASE_SPAN_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -59,5 +58,3 @@ static inline long span_hex(struct span s, size_t n) {
     memcpy(digits, s.p, n);
     return strspn(digits, "0123456789abcdefABCDEF") == n ? strtol(digits, NULL, 16) : -1;
 }
-
-#endif

@@ -3,8 +3,7 @@
  * once (a signal handler has no argument, hence the one static flag of the program).
  * Main thread. libc only.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_BASE_STOP_H
-#define DISTLOG_BASE_STOP_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,5 +15,3 @@ void stop_install(void);
 bool stop_asked(void);
 /* When that was, by the clock of clock_mono_ms; 0: not yet. */
 int64_t stop_asked_ms(void);
-
-#endif

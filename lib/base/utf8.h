@@ -1,8 +1,7 @@
 /* utf8: is this UTF-8 (RFC 3629)? The one definition, for the JSON scan and for printing.
  * Owns nothing. Any thread. libc only.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_BASE_UTF8_H
-#define DISTLOG_BASE_UTF8_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,5 +29,3 @@ static inline bool utf8_valid(const char *p, size_t n) {
         if ((len = utf8_sequence(p + i, n - i)) == 0) return false;
     return true;
 }
-
-#endif

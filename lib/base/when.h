@@ -1,8 +1,7 @@
 /* when: points in time as people and records write them. All times are ms since 1970 UTC; the time
  * zone comes in as an offset. Owns nothing. Pure. Any thread. libc's calendar (gmtime_r, timegm).
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_BASE_WHEN_H
-#define DISTLOG_BASE_WHEN_H
+#pragma once
 
 #include <stdint.h>
 
@@ -24,5 +23,3 @@ bool when_zoned(struct span text, int64_t *ms);
 int when_parse(struct span text, int64_t now_ms, int32_t offset_s, int64_t *ms, struct err *err);
 /* "logs-%Y.%m.%d" with the UTC date of ms; %Y %m %d %H only. */
 void when_pattern(struct buf *out, const char *pattern, int64_t ms);
-
-#endif

@@ -1,8 +1,7 @@
 /* access: who may post: by basic authentication or a bearer token (RFC 7617, RFC 6750), and from
  * which web pages (CORS). Owns the expected credentials. Pure. Any thread.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_CORE_ACCESS_H
-#define DISTLOG_CORE_ACCESS_H
+#pragma once
 
 #include "../base/buf.h"
 #include "../base/opt.h"
@@ -31,5 +30,3 @@ enum access_page {
     ACCESS_FOREIGN  /* a web page of an origin that may not post */
 };
 enum access_page access_page(const struct access *a, struct span origin, const char **allow);
-
-#endif

@@ -2,8 +2,7 @@
  * don't come back together (Brooker: "Exponential Backoff And Jitter", AWS, 2015).
  * Owns its counter. Pure: the random number comes in. One thread at a time.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_CORE_BACKOFF_H
-#define DISTLOG_CORE_BACKOFF_H
+#pragma once
 
 #include "../base/rng.h"
 
@@ -17,5 +16,3 @@ struct backoff {
 int64_t backoff_next(struct backoff *b, struct rng *rng);
 /* It worked: start again from base_ms. */
 void backoff_reset(struct backoff *b);
-
-#endif

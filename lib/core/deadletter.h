@@ -1,8 +1,7 @@
 /* deadletter: the envelope of a record that can't be delivered (CONTRACT §8).
  * Owns nothing. Pure. Any thread.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_CORE_DEADLETTER_H
-#define DISTLOG_CORE_DEADLETTER_H
+#pragma once
 
 #include <stdint.h>
 
@@ -21,5 +20,3 @@ struct deadletter {
  * would be larger than limit bytes: only the first 64 KB of the value (less if limit asks for it)
  * and "truncated":<its full size>; the key is then cut at 1 KB. */
 void deadletter_write(struct buf *out, const struct deadletter *d, size_t limit);
-
-#endif

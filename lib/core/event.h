@@ -2,8 +2,7 @@
  * key order and number spelling survive every stage (CONTRACT §2). Owns nothing: what it makes
  * lives in the caller's arena. Pure: no I/O, no clock, no globals. Any thread.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_CORE_EVENT_H
-#define DISTLOG_CORE_EVENT_H
+#pragma once
 
 #include "../base/arena.h"
 #include "../base/err.h"
@@ -43,5 +42,3 @@ enum event_rc event_parse(struct span bytes, struct arena *arena, struct event *
 /* What a node's record must have: node_id and message_type, both strings, node_id not empty.
  * EVENT_BAD with the reason otherwise. */
 enum event_rc event_of_node(const struct event *e, struct err *err);
-
-#endif

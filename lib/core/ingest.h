@@ -2,8 +2,7 @@
  * them, all or none. Stricter where Fluentd drops data in silence: what can't be taken is refused
  * with the reason. Owns the list it fills; the bytes live in the body and in the caller's arena.
  * Pure: no I/O, no clock, no globals. Any thread. SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_CORE_INGEST_H
-#define DISTLOG_CORE_INGEST_H
+#pragma once
 
 #include "../base/arena.h"
 #include "../base/err.h"
@@ -56,5 +55,3 @@ struct span ingest_tag(struct span path, struct arena *arena);
 /* A query may have time=, as Fluentd's does: seconds since 1970, perhaps with a fraction. 0, or -1
  * with err. The value is not used: collect stamps at arrival. */
 int ingest_check_query(struct span query, struct err *err);
-
-#endif

@@ -7,8 +7,7 @@
  * registry_save until they say false. What follows from each of these steps is in a struct registry_step.
  * There is no undo: after a turn that did not happen, and when the partitions change, clear the registry and
  * load it again. SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_CORE_REGISTRY_H
-#define DISTLOG_CORE_REGISTRY_H
+#pragma once
 
 #include <stdint.h>
 
@@ -115,5 +114,3 @@ struct registry_node {
 };
 /* Walks all nodes, in no order: *place starts at 0; false at the end. */
 bool registry_each(const struct registry *r, size_t *place, struct registry_node *out);
-
-#endif

@@ -3,8 +3,7 @@
  * what the current step has led to. Pure: no I/O, no clock; the time zone comes in. One thread at a
  * time. Callers: cmd/pubsub.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_CORE_ROUTE_H
-#define DISTLOG_CORE_ROUTE_H
+#pragma once
 
 #include "registry.h"
 #include "../base/when.h"
@@ -48,5 +47,3 @@ bool route_record(struct route *r, const struct event *e, struct span key, const
 bool route_expire(struct route *r);
 /* Where a partition stands now: last in a turn; false: there is none left. */
 bool route_save(struct route *r);
-
-#endif

@@ -2,8 +2,7 @@
  * bytes ready to be posted. What it does is data: weights, intervals, ids. Owns its random numbers
  * and its timetable; the texts of its conf are borrowed. Pure: the time comes in. One thread at a
  * time. SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_CORE_TRAFFIC_H
-#define DISTLOG_CORE_TRAFFIC_H
+#pragma once
 
 #include "../base/opt.h"
 #include "../base/rng.h"
@@ -62,5 +61,3 @@ int64_t traffic_due(const struct traffic *t);
 bool traffic_take(struct traffic *t, const struct traffic_now *now, struct buf *out, enum traffic_kind *kind);
 /* Ends it. True with the goodbye added to out if it is registered and has not ended by an ERROR. */
 bool traffic_goodbye(struct traffic *t, const struct traffic_now *now, struct buf *out);
-
-#endif

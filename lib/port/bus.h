@@ -2,8 +2,7 @@
  * Engines: adapter/bus_sqlite.c, adapter/bus_kafka.c; bus_check.c asserts this contract around any.
  * One thread a handle. Callers: cmd/ only.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_PORT_BUS_H
-#define DISTLOG_PORT_BUS_H
+#pragma once
 
 #include <stdint.h>
 
@@ -126,5 +125,3 @@ struct bus_engine {
 
 /* Wraps any engine's handle in assertions of the contract above (tests, DEV=1). Takes inner. */
 struct bus *bus_check(struct bus *inner, const struct bus_open *how);
-
-#endif

@@ -1,8 +1,7 @@
 /* store: the door to the searchable index of documents.
  * Engines: adapter/store_sqlite.c, adapter/store_es.c; store_check.c asserts this contract around
  * any. One thread a handle. Callers: cmd/ only. SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_PORT_STORE_H
-#define DISTLOG_PORT_STORE_H
+#pragma once
 
 #include <stdint.h>
 
@@ -94,5 +93,3 @@ struct store_engine {
 
 /* Wraps any engine's handle in assertions of the contract above (tests, DEV=1). Takes inner. */
 struct store *store_check(struct store *inner);
-
-#endif

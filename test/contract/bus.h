@@ -1,8 +1,7 @@
 /* test/contract/bus.h: what the contract tests of the bus share: a place of their own, handles, and
  * ways to wait for a condition. Owns a temporary folder a test. cmocka.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_TEST_CONTRACT_BUS_H
-#define DISTLOG_TEST_CONTRACT_BUS_H
+#pragma once
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -73,5 +72,3 @@ int64_t lag_of(struct world *w, struct bus *bus);
  * SQLite must not be used across one. */
 pid_t in_child(const struct world *w, const char *work);
 struct world *world_of_child(char **argv);
-
-#endif

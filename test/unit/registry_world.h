@@ -7,8 +7,7 @@
  *     AT clock             pubsub's own clock stands at AT from here on
  *     AT restart           everything is forgotten and loaded from what the bus has
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef TEST_UNIT_REGISTRY_WORLD_H
-#define TEST_UNIT_REGISTRY_WORLD_H
+#pragma once
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -168,5 +167,3 @@ static inline void step(struct world *w, const char *line) {
     }
     end_turn(w);
 }
-
-#endif

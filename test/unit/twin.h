@@ -1,8 +1,7 @@
 /* twin: holds the JSON scanner against jansson, a second reader of the same texts. Used by
  * test/unit/json.c on a generated corpus and by test/fuzz/json.c.
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef DISTLOG_TEST_TWIN_H
-#define DISTLOG_TEST_TWIN_H
+#pragma once
 
 #include <jansson.h>
 
@@ -67,5 +66,3 @@ static inline const char *twin_differs(struct span text, struct arena *arena) {
     json_decref(members);
     return differs;
 }
-
-#endif
