@@ -1,6 +1,5 @@
 /* alert: prints what the alerts topic brings, a line each. Main thread.
  * SPDX-License-Identifier: Apache-2.0 */
-#include <inttypes.h>
 
 #include "../lib/core/event.h"
 #include "line.h"

@@ -3,7 +3,6 @@
  * group; answer them; what arrived meanwhile is the next group (natural group commit). Owns the
  * server and the outbox. Main thread.
  * SPDX-License-Identifier: Apache-2.0 */
-#include <inttypes.h>
 
 #include "../lib/adapter/clock.h"
 #include "../lib/adapter/http_server.h"

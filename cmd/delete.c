@@ -1,6 +1,5 @@
 /* delete: deletes documents from the store: all, or those that match. Owns the store. Main thread.
  * SPDX-License-Identifier: Apache-2.0 */
-#include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
 

@@ -2,8 +2,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "filter.h"
 
-#include <stdlib.h>
-
 #include "../lib/adapter/clock.h"
 #include "../lib/base/mem.h"
 #include "../lib/base/when.h"

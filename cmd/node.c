@@ -3,7 +3,6 @@
  * through one http_client.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "../lib/adapter/clock.h"
 #include "../lib/adapter/http_client.h"

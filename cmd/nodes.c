@@ -1,9 +1,6 @@
 /* nodes: who is known, UP or silent, since when. Looks at what pubsub keeps in the bus, and reads
  * the beats on to the end; owns no place in any topic. Main thread.
  * SPDX-License-Identifier: Apache-2.0 */
-#include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "../lib/adapter/clock.h"

@@ -3,8 +3,6 @@
  * visible with one commit. What did not happen (BUS_UNDONE) and what changes hands is forgotten and
  * loaded again from the bus. Owns the router. Main thread.
  * SPDX-License-Identifier: Apache-2.0 */
-#include <inttypes.h>
-#include <string.h>
 
 #include "../lib/adapter/clock.h"
 #include "../lib/core/route.h"

@@ -2,8 +2,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "pubsub_state.h"
 
-#include <string.h>
-
 #include "../lib/base/rng.h"
 
 #define YEAR_MS (365LL * 24 * 3600 * 1000)

@@ -2,8 +2,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "reader.h"
 
-#include <inttypes.h>
-
 #include "../lib/base/stop.h"
 #include "../lib/core/deadletter.h"
 

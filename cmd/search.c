@@ -1,6 +1,5 @@
 /* search: prints the documents that match, newest first, one a line. Owns the store. Main thread.
  * SPDX-License-Identifier: Apache-2.0 */
-#include <stdlib.h>
 
 #include "../lib/adapter/clock.h"
 #include "../lib/base/map.h"

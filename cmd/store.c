@@ -2,7 +2,6 @@
  * each has its verdict, dead letters and offsets in one commit. A crash anywhere repeats the turn,
  * and the documents' ids make the repetition harmless. Owns the store. Main thread.
  * SPDX-License-Identifier: Apache-2.0 */
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "../lib/base/stop.h"

@@ -3,8 +3,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "wire.h"
 
-#include <string.h>
-
 extern const struct bus_engine bus_sqlite, bus_kafka;
 extern const struct store_engine store_sqlite, store_es;
 extern const struct opt_section bus_sqlite_section, kafka_section, store_sqlite_section, es_section;

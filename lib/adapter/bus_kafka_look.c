@@ -1,7 +1,6 @@
 /* bus_kafka_look: reading Kafka beside the group: the state topic, a stretch of the input, a
  * group's lag. Each call has a consumer of its own for as long as it takes and commits nothing.
  * SPDX-License-Identifier: Apache-2.0 */
-#include <stdlib.h>
 
 #include "../base/map.h"
 #include "../base/mem.h"

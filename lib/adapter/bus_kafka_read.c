@@ -7,8 +7,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "../base/mem.h"

@@ -4,9 +4,6 @@
  * a handle. Callers: wire.c, and cmd/ through the port. SPDX-License-Identifier: Apache-2.0 */
 #include "bus_sqlite.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "../base/mem.h"
 #include "clock.h"
 

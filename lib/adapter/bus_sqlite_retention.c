@@ -4,7 +4,6 @@
  * One thread a handle. Callers: bus_sqlite.c. SPDX-License-Identifier: Apache-2.0 */
 #include "bus_sqlite.h"
 
-#include <inttypes.h>
 #include <sys/statvfs.h>
 
 #include "clock.h"

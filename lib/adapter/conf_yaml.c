@@ -4,7 +4,6 @@
 #include "conf_yaml.h"
 
 #include <ctype.h>
-#include <stdlib.h>
 #include <yaml.h>
 
 #include "../base/arena.h"

@@ -3,8 +3,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include <stdint.h>
-
 #include "../base/buf.h"
 
 /* Adds body to out as one gzip member (RFC 1952). */

@@ -4,7 +4,6 @@
 
 #include <curl/curl.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "../base/json.h"
 #include "../base/mem.h"

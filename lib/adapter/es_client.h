@@ -4,9 +4,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "../port/store.h"
 
 struct es_conf {

@@ -11,7 +11,6 @@
 #include <microhttpd.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/queue.h>
 #include <sys/resource.h>
 #include <sys/socket.h>

@@ -4,8 +4,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include <stdint.h>
-
 #include "../base/err.h"
 #include "../base/span.h"
 

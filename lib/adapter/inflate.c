@@ -3,7 +3,6 @@
 #include "inflate.h"
 
 #include <limits.h>
-#include <strings.h>
 #define ZLIB_CONST /* next_in is only read */
 #include <zlib.h>
 

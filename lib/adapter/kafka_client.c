@@ -3,8 +3,6 @@
 #include "kafka_client.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "clock.h"
 

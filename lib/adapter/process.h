@@ -5,7 +5,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include <stdint.h>
 #include <sys/types.h>
 
 #include "../base/buf.h"

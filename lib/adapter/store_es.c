@@ -6,7 +6,6 @@
 #include "store_es.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "../base/json.h"
 #include "../base/mem.h"

@@ -2,7 +2,6 @@
  * goes into the query as a JSON string, never as text of the query language.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "../base/json.h"
 #include "../base/mem.h"

@@ -11,9 +11,7 @@
  * The index is a column: a pattern (logs-%Y.%m.%d) is stored as it stands, for a search over all
  * dates of the pattern, which is all that distlog asks, has the same answer either way.
  * SPDX-License-Identifier: Apache-2.0 */
-#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "../base/buf.h"
 #include "../base/mem.h"

@@ -3,8 +3,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "json.h"
 
-#include <stdint.h>
-
 #include "utf8.h"
 
 struct scan {

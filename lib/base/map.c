@@ -2,8 +2,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "map.h"
 
-#include <stdlib.h>
-
 #include "mem.h"
 
 static uint64_t rotl(uint64_t x, int by) { return x << by | x >> (64 - by); }

@@ -8,10 +8,6 @@
  * else. SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "buf.h"
 #include "err.h"
 

@@ -2,8 +2,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "event.h"
 
-#include <stdlib.h>
-
 #include "../base/json.h"
 
 /* The members that distlog itself reads. */

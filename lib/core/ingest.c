@@ -2,8 +2,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "ingest.h"
 
-#include <stdlib.h>
-
 #include "../base/mem.h"
 #include "../base/json.h"
 

@@ -9,8 +9,6 @@
  * load it again. SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include <stdint.h>
-
 #include "../base/map.h"
 #include "event.h"
 

@@ -2,8 +2,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "route.h"
 
-#include <stdlib.h>
-
 #include "../base/mem.h"
 
 void route_init(struct route *r, const struct route_conf *conf, struct registry *take_registry) {

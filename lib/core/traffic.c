@@ -2,8 +2,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "traffic.h"
 
-#include <stdlib.h>
-
 static const char *const level_names[TRAFFIC_LEVELS] = {"INFO", "WARN", "ERROR"};
 
 const char *traffic_preset(const char *name, const char **service) {

@@ -6,7 +6,6 @@
 #include "bus.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
 #include "../base/mem.h"

@@ -3,8 +3,6 @@
  * any. One thread a handle. Callers: cmd/ only. SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include <stdint.h>
-
 #include "../base/err.h"
 #include "../base/opt.h"
 #include "../base/span.h"

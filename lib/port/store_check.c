@@ -3,7 +3,6 @@
  * handle it wraps. One thread a handle. Callers: wire.c, test/contract.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <assert.h>
-#include <stdlib.h>
 
 #include "../base/buf.h"
 #include "../base/mem.h"
