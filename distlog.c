@@ -228,11 +228,10 @@ static int run_command(struct line *l) {
 }
 
 static int print_version(void) {
-    struct buf page = {0};
+    BUF_LOCAL struct buf page = {0};
     buf_text(&page, "distlog " DISTLOG_VERSION "\n");
     versions_print(&page);
     puts(page.p);
-    buf_release(&page);
     return EXIT_DONE;
 }
 

@@ -111,14 +111,13 @@ static const char *topic_of(const struct collect *c, struct span tag) {
 }
 
 static void refuse_tag(const struct collect *c, struct http_request *r, struct span tag) {
-    struct buf why = {0};
+    BUF_LOCAL struct buf why = {0};
     buf_text(&why, "no route for the tag '");
     buf_printable(&why, (struct span){tag.p, tag.n < 256 ? tag.n : 256});
     buf_text(&why, "'; known tags:");
     for (size_t i = 0; i < c->conf->routes.n; i++)
         buf_printf(&why, "%s %s", i ? "," : "", c->conf->routes.keys[i]);
     http_refuse(r, 404, why.p);
-    buf_release(&why);
 }
 
 /* GET /healthz for a supervisor, GET / for a person. */
@@ -206,13 +205,11 @@ static unsigned read_body(struct collect *c, const struct http_request *r, struc
 static void on_body(void *ctx, struct http_request *r) {
     struct collect *c = ctx;
     struct err err;
-    struct buf plain = {0}, lines = {0};
+    BUF_LOCAL struct buf plain = {0}, lines = {0};
     unsigned status = read_body(c, r, &plain, &lines, &err);
     if (status) http_refuse(r, status, err.text);
     else outbox_put(&c->outbox, r, topic_of(c, ingest_tag(r->path, &c->arena)), &c->records);
     arena_clear(&c->arena);
-    buf_release(&plain);
-    buf_release(&lines);
 }
 
 /* --- start and end --- */
@@ -236,7 +233,7 @@ static int prepare(struct collect *c, struct err *err) {
 /* Opens the server. EXIT_DONE, or what to leave with, and err. */
 static enum exit_code listen_http(struct collect *c, struct err *err) {
     const struct tls_conf *tls = conf_section(c->run->conf, &tls_section);
-    struct buf cert = {0}, key = {0};
+    BUF_LOCAL struct buf cert = {0}, key = {0};
     bool hopeless = true;
     if (!tls->cert[0] != !tls->key[0])
         err_set(err, "collect.tls.cert and collect.tls.key: one without the other; set both or none");
@@ -253,8 +250,6 @@ static enum exit_code listen_http(struct collect *c, struct err *err) {
         c->server = http_server_open(&how, &hopeless, err);
         if (!c->server) err_prefix(err, tls->cert[0] ? "collect.listen, collect.tls" : "collect.listen");
     }
-    buf_release(&cert);
-    buf_release(&key);
     return c->server ? EXIT_DONE : hopeless ? EXIT_USAGE : EXIT_FAILED;
 }
 
@@ -276,13 +271,11 @@ static void warn(const struct collect *c) {
 /* Opens the bus. The first line says, behind it: "http://127.0.0.1:9880, log.input → nodes". */
 static bool open_bus(struct collect *c) {
     const struct opt_map *routes = &c->conf->routes;
-    struct buf flow = {0};
+    BUF_LOCAL struct buf flow = {0};
     buf_text(&flow, http_server_facts(c->server)->url);
     for (size_t i = 0; i < routes->n; i++) buf_printf(&flow, ", %s → %s", routes->keys[i], routes->values[i]);
     c->outbox = (struct outbox){.patience_ms = c->conf->http.request_ms, .settle = on_settled, .ctx = c};
-    bool open = outbox_open(&c->outbox, c->run, flow.p);
-    buf_release(&flow);
-    return open;
+    return outbox_open(&c->outbox, c->run, flow.p);
 }
 
 static void turn(struct collect *c, int idle_ms) {

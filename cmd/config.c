@@ -39,12 +39,11 @@ static int print_operands(const struct run *run, bool origin, struct buf *out) {
 
 static int run_config(struct run *run) {
     const struct config_conf *conf = conf_section(run->conf, &config_section);
-    struct buf out = {0};
+    BUF_LOCAL struct buf out = {0};
     int code = EXIT_DONE;
     if (run->argc) code = print_operands(run, conf->origin, &out);
     else conf_write(run->conf, conf->origin ? CONF_WRITE_ORIGIN : 0, &out);
     if (code == EXIT_DONE && !conf->check) fwrite(out.p, 1, out.n, stdout);
-    buf_release(&out);
     return code;
 }
 

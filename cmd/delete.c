@@ -36,7 +36,7 @@ static void show(uint64_t done, uint64_t all) {
 
 static int erase(const struct run *run, const struct filter *f, bool dry_run) {
     struct err err;
-    struct buf line = {0}, answer = {0};
+    BUF_LOCAL struct buf line = {0}, answer = {0};
     uint64_t count;
     bool ok = f->store->engine->erase(f->store, &f->query, dry_run, isatty(STDERR_FILENO) ? show : NULL,
                                       &count, &answer, &err) == STORE_OK;
@@ -44,8 +44,6 @@ static int erase(const struct run *run, const struct filter *f, bool dry_run) {
     if (!ok) log_say(&run->log, "%s", err.text);
     else ok = line_write(run, &line);
     if (ok && stop_asked()) log_say(&run->log, "stopped before the end: what is left is still there");
-    buf_release(&answer);
-    buf_release(&line);
     return ok && !stop_asked() ? EXIT_DONE : EXIT_FAILED;
 }
 

@@ -30,13 +30,12 @@ static void wrap(const char *text, size_t at, size_t column, struct buf *out) {
 
 /* letter 0: only a long one; flag NULL: only a letter; arg NULL: no value. */
 static void option(char letter, const char *flag, const char *arg, const char *help, struct buf *out) {
-    struct buf left = {0};
+    BUF_LOCAL struct buf left = {0};
     buf_printf(&left, letter ? "  -%c" : "    ", letter);
     if (flag) buf_printf(&left, "%s--%s", letter ? ", " : "  ", flag);
     if (arg) buf_printf(&left, " %s", arg);
     buf_span(out, buf_view(&left));
     wrap(help, left.n, COLUMN, out);
-    buf_release(&left);
 }
 
 static void common_options(struct buf *out) {
@@ -48,7 +47,7 @@ static void common_options(struct buf *out) {
 
 /* The options of the command, then those that every command has. */
 static void options(const struct cmd *cmd, struct buf *out) {
-    struct buf help = {0};
+    BUF_LOCAL struct buf help = {0};
     buf_text(out, "\nOptions:\n");
     for (const struct opt_section *const *s = cmd->sections; *s; s++)
         for (size_t i = 0; i < (*s)->n; i++) {
@@ -62,12 +61,11 @@ static void options(const struct cmd *cmd, struct buf *out) {
                 buf_printf(&help, " (on; --no-%s: off)", row->flag);
             option(row->letter, row->flag, row->type == OPT_BOOL ? NULL : opt_arg(row), help.p, out);
         }
-    buf_release(&help);
     common_options(out);
 }
 
 static void aliases(const struct cmd *cmd, struct buf *out) {
-    struct buf names = {0};
+    BUF_LOCAL struct buf names = {0};
     for (const struct cmd_alias *a = cmd->aliases; a && a->name; a++)
         buf_printf(&names, "%s%s%s%s%s", names.n ? ", " : "", a->name, a->set ? " (" : "",
                    a->set ? a->set : "", a->set ? ")" : "");
@@ -75,7 +73,6 @@ static void aliases(const struct cmd *cmd, struct buf *out) {
         buf_text(out, "\nOther names:");
         wrap(names.p, strlen("Other names:"), strlen("Other names:") + 2, out);
     }
-    buf_release(&names);
 }
 
 static void command_page(const struct cmd *cmd, struct buf *out) {
@@ -101,7 +98,7 @@ static void overview(struct buf *out) {
 }
 
 static int run_help(struct run *run) {
-    struct buf page = {0};
+    BUF_LOCAL struct buf page = {0};
     const struct cmd_alias *alias;
     const struct cmd *cmd = run->argc ? cmd_find(run->argv[0], &alias) : NULL;
     if (run->argc && !cmd) {
@@ -111,7 +108,6 @@ static int run_help(struct run *run) {
     if (cmd) command_page(cmd, &page);
     else overview(&page);
     fwrite(page.p, 1, page.n, stdout);
-    buf_release(&page);
     return EXIT_DONE;
 }
 

@@ -51,7 +51,7 @@ static struct registry_node *sorted(const struct registry *r, size_t *n) {
 }
 
 static void add_json(struct buf *out, const struct registry_node *n, const char *since, const char *last) {
-    struct buf json = {0};
+    BUF_LOCAL struct buf json = {0};
     buf_text(&json, "{\"node_id\":");
     buf_json(&json, n->id);
     buf_text(&json, ",\"service_name\":");
@@ -61,24 +61,22 @@ static void add_json(struct buf *out, const struct registry_node *n, const char 
                n->silent ? "silent" : "UP", since, last);
     line_json(out, buf_view(&json));
     buf_char(out, '\n');
-    buf_release(&json);
 }
 
 /* Times and status are of one width, so they come first, and the names last. */
 static void add_row(struct buf *out, const struct registry_node *n, const char *since, const char *last) {
-    struct buf service = {0};
+    BUF_LOCAL struct buf service = {0};
     buf_printable(&service, n->service.p ? n->service : SPAN_LIT("-"));
     buf_printf(out, "%-8s%s  %s  %-*s  ", n->silent ? "silent" : "UP", since, last, SERVICE_WIDTH,
                buf_view(&service).p);
     buf_printable(out, n->id);
     buf_char(out, '\n');
-    buf_release(&service);
 }
 
 static bool show(const struct run *run, const struct registry *r) {
     const struct nodes_conf *conf = conf_section(run->conf, &nodes_section);
     enum when_style style = pubsub_style(conf_section(run->conf, &pubsub_section));
-    struct buf out = {0}, since = {0}, last = {0};
+    BUF_LOCAL struct buf out = {0}, since = {0}, last = {0};
     size_t n;
     struct registry_node *nodes = sorted(r, &n);
     bool table = strcmp(conf->format, "table") == 0;
@@ -95,9 +93,6 @@ static bool show(const struct run *run, const struct registry *r) {
     }
     bool ok = line_write(run, &out);
     free(nodes);
-    buf_release(&since);
-    buf_release(&last);
-    buf_release(&out);
     return ok;
 }
 
@@ -106,7 +101,7 @@ static enum bus_rc look(const struct run *run, struct bus *bus, struct registry 
                         struct err *err) {
     const struct pubsub_conf *conf = conf_section(run->conf, &pubsub_section);
     const struct topics_conf *topics = conf_section(run->conf, &topics_section);
-    struct buf state = {0};
+    BUF_LOCAL struct buf state = {0};
     buf_printf(&state, "%s.state", conf->group);
     uint64_t garbage;
     struct bus_batch now = {0};
@@ -116,7 +111,6 @@ static enum bus_rc look(const struct run *run, struct bus *bus, struct registry 
     struct registry_part part;
     for (size_t i = 0; rc == BUS_OK && registry_part(r, i, &part); i++)
         registry_confirm(r, part.partition, 0, now.now_ms);
-    buf_release(&state);
     return rc;
 }
 

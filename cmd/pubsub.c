@@ -60,11 +60,7 @@ static enum bus_rc put_outs(struct pubsub *p, const struct bus_record *record, s
             rc = bury(p, topic, &made, err->text, err);
         }
         if (rc != BUS_OK) return rc;
-        if (out->alarm) {
-            buf_text(&p->lines, "ALERT: Node ");
-            buf_printable(&p->lines, out->key);
-            buf_text(&p->lines, " missed its heartbeat!\n");
-        }
+        if (out->alarm) line_add(&p->lines, "ALERT: Node % missed its heartbeat!\n", out->key);
     }
     return BUS_OK;
 }
@@ -219,7 +215,7 @@ static void setup(struct pubsub *p, struct run *run) {
 static int run_pubsub(struct run *run) {
     struct pubsub p;
     struct err err;
-    struct buf flow = {0};
+    BUF_LOCAL struct buf flow = {0};
     int code = EXIT_USAGE;
     setup(&p, run);
     const char *inputs[] = {p.input, NULL};
@@ -247,7 +243,6 @@ out:
     arena_release(&p.arena);
     buf_release(&p.lines);
     buf_release(&p.state_topic);
-    buf_release(&flow);
     return code;
 }
 

@@ -33,7 +33,7 @@ enum bus_rc reader_bury(struct reader *r, struct bus *bus, const char *topic, co
                                 .key = record->key,
                                 .value = record->value};
     struct span key = record->key.n <= KEY_MAX ? record->key : (struct span){0};
-    struct buf text = {0}, to = {0};
+    BUF_LOCAL struct buf text = {0}, to = {0};
     deadletter_write(&text, &letter, (size_t)conf->max_record - key.n);
     buf_printf(&to, "%s.dlq", r->how.inputs[0]);
     enum bus_rc rc = reader_put(r, bus, to.p, -1, key, buf_view(&text), err);
@@ -42,8 +42,6 @@ enum bus_rc reader_bury(struct reader *r, struct bus *bus, const char *topic, co
                 record->partition, record->offset, to.p, err->text);
         rc = BUS_OK;
     }
-    buf_release(&text);
-    buf_release(&to);
     return rc;
 }
 

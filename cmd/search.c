@@ -51,7 +51,7 @@ struct searching {
 static void add_line(struct buf *lines, const struct search_conf *conf, const struct store_hit *hit) {
     struct span json = hit->json;
     if (strcmp(conf->format, "raw") == 0) {
-        struct buf id = {0};
+        BUF_LOCAL struct buf id = {0};
         buf_json(&id, hit->id);
         buf_text(lines, "{\"_id\":");
         line_json(lines, buf_view(&id));
@@ -59,7 +59,6 @@ static void add_line(struct buf *lines, const struct search_conf *conf, const st
         when_format(lines, hit->at_ms, 0, WHEN_RFC3339);
         buf_text(lines, json.n > 2 ? "\"," : "\"");
         json = (struct span){json.p + 1, json.n - 1};
-        buf_release(&id);
     }
     line_json(lines, json);
     buf_char(lines, '\n');

@@ -124,7 +124,7 @@ static enum bus_rc turn(void *ctx, struct bus *bus, const struct bus_batch *b, s
 
 static int start(struct storing *s) {
     const char *inputs[] = {s->topic, NULL};
-    struct buf flow = {0};
+    BUF_LOCAL struct buf flow = {0};
     s->store = daemon_store(&s->daemon);
     if (!s->store) return stop_asked() ? EXIT_DONE : EXIT_FAILED;
     buf_printf(&flow, "%s → %s", s->topic, s->store->engine->place(s->store));
@@ -139,7 +139,6 @@ static int start(struct storing *s) {
     /* So that what follows `store --no-follow` finds it; if not now, the engine does it by itself. */
     if (code == EXIT_DONE) s->store->engine->refresh(s->store, &(struct err){""});
     s->store->engine->close(s->store);
-    buf_release(&flow);
     return code;
 }
 

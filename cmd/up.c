@@ -103,7 +103,7 @@ static void on_line(void *ctx, struct process *p, int stream, struct span text) 
     struct up *u = ctx;
     struct stage *s = u->stages;
     while (&s->process != p) s++;
-    struct buf line = {0}, own = {0};
+    BUF_LOCAL struct buf line = {0}, own = {0};
     buf_printf(&own, "distlog %s: ", s->command);
     if (stream == 2 && text.n >= own.n && memcmp(text.p, own.p, own.n) == 0)
         text = (struct span){text.p + own.n, text.n - own.n};
@@ -119,8 +119,6 @@ static void on_line(void *ctx, struct process *p, int stream, struct span text) 
         if (strncmp(said, "stopped: ", 9) == 0) count(u, s, said);
         s->ready = s->ready || s->level != COLLECT_LEVEL || learn_url(u, said);
     }
-    buf_release(&line);
-    buf_release(&own);
 }
 
 /* Starts the command with up's own configuration. */

@@ -44,7 +44,7 @@ static bool is_null(const yaml_node_t *node) {
  * err. */
 static const char *expand(struct reader *r, const yaml_node_t *node, const char *key) {
     static const char letters[] = "_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    struct buf out = {0};
+    BUF_LOCAL struct buf out = {0};
     const char *at = scalar(node).p;
     bool failed = strlen(at) != scalar(node).n;
     if (failed) fail(r, node, key, "a NUL byte cannot be part of a setting");
@@ -66,9 +66,7 @@ static const char *expand(struct reader *r, const yaml_node_t *node, const char 
         else buf_text(&out, value);
         n += 3;
     }
-    const char *copy = failed ? NULL : arena_span(&r->arena, buf_view(&out)).p;
-    buf_release(&out);
-    return copy;
+    return failed ? NULL : arena_span(&r->arena, buf_view(&out)).p;
 }
 
 static int check_tag(struct reader *r, const yaml_node_t *node, const char *key) {
@@ -133,11 +131,10 @@ static int read_value(struct reader *r, const yaml_node_t *node, const char *key
                         : -1;
         }
         if (v->row->type == (map ? OPT_MAP : OPT_LIST)) return read_items(r, node, key);
-        struct buf expected = {0};
+        BUF_LOCAL struct buf expected = {0};
         opt_expected(v->row, &expected);
-        fail(r, node, key, arena_printf(&r->arena, "a %s is not %s", map ? "mapping" : "list", expected.p));
-        buf_release(&expected);
-        return -1;
+        return fail(r, node, key,
+                    arena_printf(&r->arena, "a %s is not %s", map ? "mapping" : "list", expected.p));
     }
     if (!conf_has_section(r->conf, key)) return conf_unknown(r->conf, key, where(r, mark), r->err);
     if (map) return read_mapping(r, node, key);
@@ -208,9 +205,6 @@ int conf_yaml_text(struct conf *c, struct span text, const char *name, struct er
 }
 
 int conf_yaml_file(struct conf *c, const char *path, struct err *err) {
-    struct buf text = {0};
-    int failed = buf_file(&text, path, MOST, err);
-    if (!failed) failed = conf_yaml_text(c, buf_view(&text), path, err);
-    buf_release(&text);
-    return failed;
+    BUF_LOCAL struct buf text = {0};
+    return buf_file(&text, path, MOST, err) ? -1 : conf_yaml_text(c, buf_view(&text), path, err);
 }

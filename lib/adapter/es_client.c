@@ -78,10 +78,9 @@ void es_call_release(struct es_call *call) {
 }
 
 static void add_header(struct es_call *call, const char *name, const char *value) {
-    struct buf line = {0};
+    BUF_LOCAL struct buf line = {0};
     buf_printf(&line, "%s%s", name, value);
     if (!(call->headers = curl_slist_append(call->headers, line.p))) mem_die();
-    buf_release(&line);
 }
 
 /* What all requests have in common. */
@@ -111,7 +110,7 @@ static void set_up(const struct es_conf *conf, struct es_call *call) {
 /* Hands a call to curl, for the host that is in turn. */
 static void begin(struct es_client *c, struct es_call *call) {
     struct span body = buf_view(&call->body);
-    struct buf url = {0}, packed = {0};
+    BUF_LOCAL struct buf url = {0}, packed = {0};
     call->host = c->conf->urls.items[c->host];
     size_t n = strlen(call->host);
     while (call->host[n - 1] == '/') n--;
@@ -135,8 +134,6 @@ static void begin(struct es_client *c, struct es_call *call) {
     }
     curl_easy_setopt(call->easy, CURLOPT_CUSTOMREQUEST, call->method);
     curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
-    buf_release(&url);
-    buf_release(&packed);
     if (curl_multi_add_handle(c->multi, call->easy) != CURLM_OK) mem_die();
 }
 
@@ -213,13 +210,12 @@ static enum store_rc no_answer(const struct es_call *call, struct err *err) {
 enum store_rc es_call_error(const struct es_call *call, const char *doing, struct err *err) {
     if (call->status == 0) return no_answer(call, err);
     bool denied = call->status == 401, forbidden = call->status == 403;
-    struct buf why = {0};
+    BUF_LOCAL struct buf why = {0};
     if (denied) buf_text(&why, ": user and password, or the API key, are refused");
     else add_reason(call, &why);
     err_set(err, "%s: can't %s: HTTP %ld%s%s", call->host, doing, call->status, buf_view(&why).p,
             denied      ? " (check store.elasticsearch.user and password, or api_key)"
             : forbidden ? " (give the user or API key of store.elasticsearch that right)"
                         : "");
-    buf_release(&why);
     return denied || forbidden || call->status == 429 || call->status >= 500 ? STORE_RETRY : STORE_FATAL;
 }

@@ -302,11 +302,10 @@ void http_respond(struct http_request *r, unsigned status, struct span body) {
 }
 
 void http_refuse(struct http_request *r, unsigned status, const char *why) {
-    struct buf body = {0};
+    BUF_LOCAL struct buf body = {0};
     ((struct conn *)(void *)r)->server->facts.refused++;
     buf_printf(&body, "%u %s\n%s\n", status, MHD_get_reason_phrase_for(status), why);
     http_respond(r, status, buf_view(&body));
-    buf_release(&body);
 }
 
 /* --- the server --- */

@@ -102,14 +102,13 @@ struct sqlite_file_query {
 static sqlite3_stmt *prepared(struct sqlite_file *f, const char *sql, int64_t table) {
     for (size_t i = 0; i < f->n_queries; i++)
         if (f->queries[i].sql == sql && f->queries[i].table == table) return f->queries[i].s;
-    struct buf text = {0};
+    BUF_LOCAL struct buf text = {0};
     struct sqlite_file_query q = {sql, table, NULL};
     for (const char *c = sql; *c; c++) {
         if (*c == '#') buf_printf(&text, "%" PRId64, table);
         else buf_char(&text, *c);
     }
     judge(f, sqlite3_prepare_v3(f->db, text.p, -1, SQLITE_PREPARE_PERSISTENT, &q.s, NULL));
-    buf_release(&text);
     if (!q.s) return NULL;
     f->queries = mem_room(f->queries, f->n_queries, &f->cap_queries, sizeof q);
     f->queries[f->n_queries++] = q;
@@ -215,13 +214,12 @@ static void check_header(struct sqlite_file *f, int fd) {
 
 int sqlite_file_beside(struct sqlite_file *f, const char *tail) {
     if (f->rc != SQLITE_FILE_OK) return -1;
-    struct buf name = {0};
+    BUF_LOCAL struct buf name = {0};
     buf_printf(&name, "%s%s", f->path, tail);
     int fd = open(name.p, O_RDWR | O_CLOEXEC | O_CREAT, 0660);
     /* EPERM: another user of the group made it, and its mode is right already. */
     if (fd < 0 || (fchmod(fd, 0660) != 0 && errno != EPERM))
         sqlite_file_fail(f, "%s: %s", name.p, strerror(errno));
-    buf_release(&name);
     return fd;
 }
 
@@ -243,7 +241,7 @@ static void connect_to(struct sqlite_file *f, const char *path) {
 /* Builds the database under another name and renames it: nobody ever sees half a file. The caller
  * holds the lock. */
 static void make_file(struct sqlite_file *f) {
-    struct buf name = {0}, sql = {0};
+    BUF_LOCAL struct buf name = {0}, sql = {0};
     buf_printf(&name, "%s-new", f->path);
     buf_printf(&sql,
                "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA application_id=%d; PRAGMA user_version=%d;"
@@ -259,8 +257,6 @@ static void make_file(struct sqlite_file *f) {
         sqlite_file_fail(f, "%s: can't make the %s file: %s", f->path, f->kind->what, strerror(errno));
     if (fd >= 0) close(fd);
     if (f->rc != SQLITE_FILE_OK) unlink(name.p);
-    buf_release(&name);
-    buf_release(&sql);
 }
 
 /* Is there a file? Checks it, too. */
@@ -287,14 +283,13 @@ static void set_up(struct sqlite_file *f) {
     sqlite3_db_config(f->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_db_config(f->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     sqlite3_db_config(f->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    struct buf sql = {0};
+    BUF_LOCAL struct buf sql = {0};
     buf_printf(&sql,
                "PRAGMA wal_autocheckpoint=0; PRAGMA mmap_size=0; PRAGMA secure_delete=OFF;"
                "PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-%d;"
                "SELECT count(*) FROM sqlite_schema;",
                f->kind->cache_kb);
     sqlite_file_exec(f, sql.p);
-    buf_release(&sql);
     f->durable = true;
     f->checkpoint_at = WAL_BOUND;
 }
@@ -354,12 +349,10 @@ void sqlite_file_begin(struct sqlite_file *f, bool durable) {
 }
 
 static int64_t size_of(const struct sqlite_file *f, const char *tail) {
-    struct buf name = {0};
+    BUF_LOCAL struct buf name = {0};
     struct stat st;
     buf_printf(&name, "%s%s", f->path, tail);
-    int64_t size = stat(name.p, &st) == 0 ? (int64_t)st.st_size : 0;
-    buf_release(&name);
-    return size;
+    return stat(name.p, &st) == 0 ? (int64_t)st.st_size : 0;
 }
 
 int64_t sqlite_file_size(const struct sqlite_file *f) { return size_of(f, "") + size_of(f, "-wal"); }

@@ -52,7 +52,8 @@ static enum store_rc check_version(struct store_es *s, struct err *err) {
 }
 
 static enum store_rc install_template(struct store_es *s, struct err *err) {
-    struct buf path = {0}, *body = &s->call.body;
+    BUF_LOCAL struct buf path = {0};
+    struct buf *body = &s->call.body;
     buf_text(&path, "/_index_template/distlog-");
     for (const char *p = s->wildcard; *p; p++)
         if (*p != '*') buf_char(&path, *p);
@@ -71,7 +72,6 @@ static enum store_rc install_template(struct store_es *s, struct err *err) {
                    "\"error_details\":{\"properties\":{\"error_code\":{\"type\":\"long\"},"
                    "\"error_message\":{\"type\":\"text\"}}}}}}}");
     enum store_rc rc = es_ask(s, "PUT", path.p, "install the index template", err);
-    buf_release(&path);
     if (s->call.status != 403) return rc;
     err_prefix(err, "grant manage_index_templates, or install the template by hand and set "
                     "store.elasticsearch.template: false");

@@ -30,14 +30,13 @@ static void add_term(const struct store_es *s, enum es_field field, const char *
 /* All the words. The engine keeps what has a dot or colon within as one word, 10.0.0.1 or key:value;
  * someone who looks for "key: value" means two: either reading will do. */
 static void add_text(const char *text, struct buf *out) {
-    struct buf words = {0};
+    BUF_LOCAL struct buf words = {0};
     for (const char *c = text; *c; c++) buf_char(&words, strchr(".:'", *c) ? ' ' : *c);
     buf_text(out, ",{\"bool\":{\"should\":[{\"match\":{\"message\":{\"operator\":\"and\",\"query\":");
     buf_json(out, span_of(text));
     buf_text(out, "}}},{\"match\":{\"message\":{\"operator\":\"and\",\"query\":");
     buf_json(out, buf_view(&words));
     buf_text(out, "}}}]}}");
-    buf_release(&words);
 }
 
 /* edge: "gte" or "lt". Documents of older tools have no @timestamp but their own local time, whose
@@ -193,7 +192,7 @@ static void hand_on(struct look *l, struct span raw) {
  * documents anew, with other numbers. */
 static enum store_rc pages(struct look *l, const char *path, struct err *err) {
     struct store_es *s = l->s;
-    struct buf scroll = {0};
+    BUF_LOCAL struct buf scroll = {0};
     enum store_rc rc = STORE_OK;
     while ((rc = es_ask(s, "POST", path, "search", err)) == STORE_OK) {
         struct span reply = buf_view(&s->call.reply), id = json_get(reply, "_scroll_id", &s->arena), hit;
@@ -213,7 +212,6 @@ static enum store_rc pages(struct look *l, const char *path, struct err *err) {
         buf_printf(&s->call.body, "{%s", scroll.p);
         es_ask(s, "DELETE", "/_search/scroll", "", &none);
     }
-    buf_release(&scroll);
     return rc;
 }
 

@@ -108,10 +108,9 @@ static sqlite3_str *find(const struct local *l, const struct store_query *query)
     if (query->since_ms) sqlite3_str_appendf(sql, " AND at_ms >= %lld", (long long)query->since_ms);
     if (query->until_ms) sqlite3_str_appendf(sql, " AND at_ms < %lld", (long long)query->until_ms);
     if (*query->text) {
-        struct buf words = {0};
+        BUF_LOCAL struct buf words = {0};
         add_words(&words, query->text);
         sqlite3_str_appendf(sql, " AND row IN (SELECT rowid FROM word WHERE word MATCH %Q)", words.p);
-        buf_release(&words);
     }
     return sql;
 }
@@ -208,7 +207,7 @@ static enum store_rc local_search(struct store *store, const struct store_query 
                                   bool (*each)(void *ctx, const struct store_hit *hit), void *ctx,
                                   struct err *err) {
     struct local *l = (struct local *)store;
-    struct buf copy = {0};
+    BUF_LOCAL struct buf copy = {0};
     int64_t end = 0;
     sqlite3_str *sql = find(l, query);
     if (query->cursor) { /* what lies between the cursor and the end of the store, where it moves to */
@@ -222,7 +221,6 @@ static enum store_rc local_search(struct store *store, const struct store_query 
         query->oldest_first ? "" : "DESC", (long long)query->limit);
     int64_t all = take_down(l, sql);
     for (int64_t n = 1; n <= all && hand_over(l, n, &copy, each, ctx);) n++;
-    buf_release(&copy);
     enum store_rc rc = done(l, err);
     if (rc == STORE_OK && query->cursor) snprintf(query->cursor, STORE_CURSOR, "%" PRId64, end);
     return rc;

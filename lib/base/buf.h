@@ -38,3 +38,5 @@ static inline struct span buf_view(const struct buf *b) { return (struct span){b
 void buf_clear(struct buf *b);
 /* Frees the memory; the buffer is empty and may be used again. */
 void buf_release(struct buf *b);
+/* Before the declaration of a local buffer: it is released when its scope ends, by whatever way. */
+#define BUF_LOCAL __attribute__((cleanup(buf_release)))

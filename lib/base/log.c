@@ -15,7 +15,7 @@ void log_say(const struct log *log, const char *format, ...) {
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    struct buf line = {0};
+    BUF_LOCAL struct buf line = {0};
     buf_printf(&line, "%s: ", log->prefix);
     buf_printable(&line, span_of(text));
     buf_char(&line, '\n');
@@ -24,5 +24,4 @@ void log_say(const struct log *log, const char *format, ...) {
         if (wrote < 0 && errno != EINTR) break; /* standard error is gone: there is no place left to say so */
         at += wrote > 0 ? (size_t)wrote : 0;
     }
-    buf_release(&line);
 }

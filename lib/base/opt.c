@@ -95,14 +95,11 @@ static void remember(struct conf *c, struct setting *v, enum opt_origin origin, 
 /* A secret from its file, whose last newline is not part of it. Who may read the file is not judged:
  * Kubernetes and Docker mount secrets readable for everyone inside the container. */
 static int read_secret(struct conf *c, const struct setting *v, const char *path, struct err *err) {
-    struct buf secret = {0};
-    int failed = buf_file(&secret, path, SECRET_MOST, err);
+    BUF_LOCAL struct buf secret = {0};
+    if (buf_file(&secret, path, SECRET_MOST, err)) return -1;
     struct span s = buf_view(&secret);
     if (s.n && s.p[s.n - 1] == '\n') s.n -= s.n > 1 && s.p[s.n - 2] == '\r' ? 2 : 1;
-    if (!failed && !span_is(s, *(const char **)v->field))
-        failed = opt_value_parse(v->row, s, v->field, &c->arena, err);
-    buf_release(&secret);
-    return failed;
+    return span_is(s, *(const char **)v->field) ? 0 : opt_value_parse(v->row, s, v->field, &c->arena, err);
 }
 
 /* KEY_file: text is the file's name, *path what it becomes. */

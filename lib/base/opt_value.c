@@ -109,11 +109,9 @@ void opt_expected(const struct opt *row, struct buf *out) {
 
 static int refuse(const struct opt *row, const char *text, struct err *err) {
     enum { SHOWN = 60 };
-    struct buf expected = {0};
+    BUF_LOCAL struct buf expected = {0};
     opt_expected(row, &expected);
-    err_set(err, "'%.*s%s' is not %s", SHOWN, text, strlen(text) > SHOWN ? "…" : "", expected.p);
-    buf_release(&expected);
-    return -1;
+    return err_set(err, "'%.*s%s' is not %s", SHOWN, text, strlen(text) > SHOWN ? "…" : "", expected.p);
 }
 
 /* Is s one line of printable text, which YAML can hold again as it is? */
@@ -121,12 +119,11 @@ static bool is_text(struct span s) {
     /* U+2028, U+2029, U+FEFF, U+FFFE, U+FFFF: line breaks to YAML, or no characters */
     static const char *const other[] = {"\xe2\x80\xa8", "\xe2\x80\xa9", "\xef\xbb\xbf", "\xef\xbf\xbe",
                                         "\xef\xbf\xbf"};
-    struct buf printable = {0};
+    BUF_LOCAL struct buf printable = {0};
     buf_text(&printable, "");
     buf_printable(&printable, s);
     bool ok = span_eq(buf_view(&printable), s);
     for (size_t i = 0; i < sizeof other / sizeof *other; i++) ok = ok && !strstr(printable.p, other[i]);
-    buf_release(&printable);
     return ok;
 }
 

@@ -6,10 +6,9 @@ void access_init(struct access *a, const char *user, const char *password, const
                  const struct opt_list *origins) {
     *a = (struct access){.origins = origins};
     if (user[0]) {
-        struct buf pair = {0};
+        BUF_LOCAL struct buf pair = {0};
         buf_printf(&pair, "%s:%s", user, password);
         buf_base64(&a->basic, buf_view(&pair));
-        buf_release(&pair);
     }
     buf_text(&a->token, token);
 }

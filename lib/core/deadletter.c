@@ -31,11 +31,10 @@ static void add_bytes(struct buf *out, const char *name, struct span s) {
 }
 
 static void add_envelope(struct buf *out, const struct deadletter *d, struct span key, struct span value) {
-    struct buf reason = {0}; /* ours, but it may quote foreign bytes, cut anywhere */
+    BUF_LOCAL struct buf reason = {0}; /* ours, but it may quote foreign bytes, cut anywhere */
     buf_printable(&reason, span_of(d->reason));
     buf_text(out, "{\"reason\":");
     buf_json(out, buf_view(&reason));
-    buf_release(&reason);
     buf_text(out, ",\"topic\":");
     buf_json(out, span_of(d->topic));
     buf_printf(out, ",\"partition\":%d,\"offset\":%lld,\"timestamp\":%lld", (int)d->partition,

@@ -92,7 +92,7 @@ static enum traffic_kind pick_level(struct traffic *t) {
 
 static enum traffic_kind write_log(struct traffic *t, const struct traffic_now *now, struct buf *out) {
     char uuid[37];
-    struct buf id = {0}, message = {0};
+    BUF_LOCAL struct buf id = {0}, message = {0};
     enum traffic_kind level = pick_level(t);
     rng_uuid4(&t->rng, uuid);
     buf_printf(&id, "%s_%s", t->node, uuid);
@@ -100,8 +100,6 @@ static enum traffic_kind write_log(struct traffic *t, const struct traffic_now *
     buf_char(out, '{');
     members(out, (const char *const[]){"log_id", id.p, "node_id", t->node, "log_level", level_names[level],
                                        "message", message.p, "message_type", "LOG", NULL});
-    buf_release(&id);
-    buf_release(&message);
     if (level == TRAFFIC_WARN) {
         buf_printf(out, ",\"response_time_ms\":%d", (int)rng_range(&t->rng, 100, 1000));
         buf_printf(out, ",\"threshold_limit_ms\":%d", (int)rng_range(&t->rng, 300, 800));
