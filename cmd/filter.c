@@ -62,10 +62,8 @@ static int restrict_to(struct filter *f, const char *what, struct err *err) {
 static int read_time(const char *flag, const char *text, int64_t now_ms, int64_t *ms, struct err *err) {
     *ms = 0;
     if (!*text) return 0;
-    if (when_parse(span_of(text), now_ms, clock_offset_s(now_ms), ms, err) != 0) {
-        err_prefix(err, "--%s", flag);
-        return -1;
-    }
+    if (when_parse(span_of(text), now_ms, clock_offset_s(now_ms), ms, err) != 0)
+        return err_prefix(err, "--%s", flag);
     if (*ms == 0) *ms = -1; /* 1970 is a time, too: `delete --until 1970-01-01Z` must not delete all */
     return 0;
 }

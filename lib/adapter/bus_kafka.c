@@ -170,10 +170,8 @@ static rd_kafka_resp_err_t produce(struct kafka_bus *b, const char *topic, int32
 
 static enum bus_rc put(struct kafka_bus *b, const char *topic, int32_t partition, struct span key,
                        struct span value, uint64_t tag, struct err *err) {
-    if ((int64_t)(key.n + value.n) > b->how.max_record) {
-        err_set(err, "%zu bytes are more than bus.max_record", key.n + value.n);
-        return BUS_POISON;
-    }
+    if ((int64_t)(key.n + value.n) > b->how.max_record)
+        return err_as(BUS_POISON, err, "%zu bytes are more than bus.max_record", key.n + value.n);
     int has = 0;
     enum bus_rc rc = ensure(b, topic, false, 0, &has, err);
     if (rc == BUS_OK && b->transactional_id && !b->in_transaction) rc = begin(b, err);
@@ -186,14 +184,13 @@ static enum bus_rc put(struct kafka_bus *b, const char *topic, int32_t partition
     switch (code) {
     case RD_KAFKA_RESP_ERR_NO_ERROR: b->queued++; return BUS_OK;
     case RD_KAFKA_RESP_ERR__QUEUE_FULL:
-        err_set(err, "kafka %s: the queue to the brokers is full", b->conf->brokers);
-        return BUS_BUSY;
+        return err_as(BUS_BUSY, err, "kafka %s: the queue to the brokers is full", b->conf->brokers);
     case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-        err_set(err, "%zu bytes are more than the brokers take (message.max.bytes)", value.n + key.n);
-        return BUS_POISON;
+        return err_as(BUS_POISON, err, "%zu bytes are more than the brokers take (message.max.bytes)",
+                      value.n + key.n);
     case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION: /* the input got more: the next open gives the state as many */
-        err_set(err, "kafka %s: topic %s has no partition %d", b->conf->brokers, topic, (int)partition);
-        return BUS_FATAL;
+        return err_as(BUS_FATAL, err, "kafka %s: topic %s has no partition %d", b->conf->brokers, topic,
+                      (int)partition);
     default:
         kafka_client_error(&b->producer, code, "write", err);
         return b->transactional_id && !b->producer.fatal ? BUS_UNDONE : BUS_FATAL;
@@ -212,8 +209,8 @@ static enum bus_rc bus_kafka_put(struct bus *bus, const char *topic, int32_t par
 }
 
 static enum bus_rc given_up(struct kafka_bus *b, struct err *err) {
-    err_set(err, "kafka %s: %s", b->conf->brokers, b->producer.fatal ? b->producer.said : b->consumer.said);
-    return BUS_FATAL;
+    return err_as(BUS_FATAL, err, "kafka %s: %s", b->conf->brokers,
+                  b->producer.fatal ? b->producer.said : b->consumer.said);
 }
 
 static enum bus_rc bus_kafka_poll(struct bus *bus, int wait_ms, struct bus_batch *batch, struct err *err) {
@@ -230,9 +227,8 @@ static enum bus_rc bus_kafka_flush(struct bus *bus, int limit_ms, struct err *er
     rd_kafka_flush(b->producer.rk, limit_ms); /* serves on_delivered */
     if (b->producer.fatal) return given_up(b, err);
     if (b->queued == 0) return BUS_OK;
-    err_set(err, "kafka %s: %llu records are not acknowledged yet", b->conf->brokers,
-            (unsigned long long)b->queued);
-    return BUS_RETRY;
+    return err_as(BUS_RETRY, err, "kafka %s: %llu records are not acknowledged yet", b->conf->brokers,
+                  (unsigned long long)b->queued);
 }
 
 const struct bus_engine bus_kafka = {

@@ -264,8 +264,7 @@ enum bus_rc kafka_read_poll(struct kafka_bus *b, int wait_ms, struct bus_batch *
         if (b->n)
             b->why = RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS; /* out of the library's queue: read again */
         drop_turn(b);
-        err_set(err, "the group was rebalanced in mid-turn");
-        return BUS_UNDONE;
+        return err_as(BUS_UNDONE, err, "the group was rebalanced in mid-turn");
     }
     if (rc == BUS_OK && b->why && b->parts->cnt)
         rc = kafka_client_error(&b->consumer, b->why, "read the group's committed offsets", err);

@@ -130,14 +130,11 @@ static enum bus_rc put(struct bus *bus, const char *topic, int32_t partition, st
                        struct span value, uint64_t tag, struct err *err) {
     struct local *l = (struct local *)bus;
     (void)partition; /* there is one */
-    if ((int64_t)(key.n + value.n) > l->how.max_record) {
-        err_set(err, "a record of %zu bytes for %s is larger than bus.max_record", key.n + value.n, topic);
-        return BUS_POISON;
-    }
-    if (!l->how.group && l->staging.used > QUEUE_BYTES) {
-        err_set(err, "%d MB wait to be written", QUEUE_BYTES >> 20);
-        return BUS_BUSY;
-    }
+    if ((int64_t)(key.n + value.n) > l->how.max_record)
+        return err_as(BUS_POISON, err, "a record of %zu bytes for %s is larger than bus.max_record",
+                      key.n + value.n, topic);
+    if (!l->how.group && l->staging.used > QUEUE_BYTES)
+        return err_as(BUS_BUSY, err, "%d MB wait to be written", QUEUE_BYTES >> 20);
     if (l->full) {
         *err = l->full_why;
         return BUS_BUSY;

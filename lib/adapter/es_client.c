@@ -55,10 +55,7 @@ enum store_rc es_client_open(struct es_client **out, const struct es_conf *conf,
     for (size_t i = 0; i < conf->urls.n; i++)
         urls = urls && (strncmp(conf->urls.items[i], "http://", 7) == 0 ||
                         strncmp(conf->urls.items[i], "https://", 8) == 0);
-    if (!urls) {
-        err_set(err, "store.elasticsearch.urls: expected http:// or https:// URLs");
-        return STORE_FATAL;
-    }
+    if (!urls) return err_as(STORE_FATAL, err, "store.elasticsearch.urls: expected http:// or https:// URLs");
     curl_global_init(CURL_GLOBAL_DEFAULT);
     struct es_client *c = *out = mem_new(1, sizeof *c);
     c->conf = conf;
@@ -203,8 +200,7 @@ static enum store_rc no_answer(const struct es_call *call, struct err *err) {
     if (certificate) why = certificate;
     if (strstr(why, "expired")) hint = "renew the certificate";
     else if (strstr(why, "certificate")) hint = "set store.elasticsearch.ca to the authority that signed it";
-    err_set(err, "%s: %s (%s)", call->host, why, hint);
-    return STORE_RETRY;
+    return err_as(STORE_RETRY, err, "%s: %s (%s)", call->host, why, hint);
 }
 
 enum store_rc es_call_error(const struct es_call *call, const char *doing, struct err *err) {

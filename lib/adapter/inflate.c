@@ -37,10 +37,8 @@ static enum inflate_rc one(z_stream *z, size_t from, size_t limit, struct buf *o
         int rc = inflate(z, Z_NO_FLUSH);
         out->n += want - z->avail_out;
         out->p[out->n] = '\0';
-        if (out->n - from > limit) {
-            err_set(err, "the body is larger than %zu bytes when decompressed", limit);
-            return INFLATE_LARGE;
-        }
+        if (out->n - from > limit)
+            return err_as(INFLATE_LARGE, err, "the body is larger than %zu bytes when decompressed", limit);
         if (rc == Z_STREAM_END) return INFLATE_OK;
         if (rc == Z_MEM_ERROR) mem_die();
         if (rc == Z_NEED_DICT) return err_set(err, "the compressed body is damaged: it needs a dictionary");
@@ -54,10 +52,8 @@ enum inflate_rc inflate_body(enum inflate_coding coding, struct span body, size_
     enum { GZIP_ONLY = 16 };
     size_t from = out->n;
     z_stream z = {0};
-    if (body.n > UINT_MAX) {
-        err_set(err, "the compressed body is larger than %u bytes", UINT_MAX);
-        return INFLATE_LARGE;
-    }
+    if (body.n > UINT_MAX)
+        return err_as(INFLATE_LARGE, err, "the compressed body is larger than %u bytes", UINT_MAX);
     if (inflateInit2(&z, coding == INFLATE_GZIP ? MAX_WBITS + GZIP_ONLY : MAX_WBITS) != Z_OK)
         mem_die(); /* the only way it fails with these arguments */
     z.next_in = (const Bytef *)(body.p ? body.p : "");

@@ -176,8 +176,7 @@ enum bus_rc kafka_client_error(const struct kafka_client *c, rd_kafka_resp_err_t
         if (lasting[i].code == code) cure = lasting[i].cure, rc = BUS_FATAL;
     for (size_t i = 0; !cure; i++)
         if (strstr(why, cures[i].said)) cure = cures[i].cure;
-    err_set(err, "kafka %s: can't %s: %s (%s)", c->conf->brokers, doing, why, cure);
-    return rc;
+    return err_as(rc, err, "kafka %s: can't %s: %s (%s)", c->conf->brokers, doing, why, cure);
 }
 
 enum bus_rc kafka_client_reach(struct kafka_client *c, struct err *err) {
@@ -242,11 +241,10 @@ static rd_kafka_resp_err_t create(struct kafka_client *c, rd_kafka_NewTopic_t *t
 static enum bus_rc make(struct kafka_client *c, const char *topic, bool compact, int partitions,
                         int64_t largest, const char *doing, struct err *err) {
     const struct kafka_conf *conf = c->conf;
-    if (!conf->create_topics) {
-        err_set(err, "kafka %s: topic %s is not there (make it, or set bus.kafka.create_topics: true)",
-                conf->brokers, topic);
-        return BUS_FATAL;
-    }
+    if (!conf->create_topics)
+        return err_as(BUS_FATAL, err,
+                      "kafka %s: topic %s is not there (make it, or set bus.kafka.create_topics: true)",
+                      conf->brokers, topic);
     char why[256] = "", number[32];
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__INVALID_ARG;
     rd_kafka_NewTopic_t *t = rd_kafka_NewTopic_new(topic, partitions ? partitions : (int)conf->partitions,
@@ -264,16 +262,16 @@ static enum bus_rc make(struct kafka_client *c, const char *topic, bool compact,
     case RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS: return BUS_OK;
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
-        err_set(err,
-                "kafka %s: topic %s is not there, and this user may not make it: %s (make it, or "
-                "give the user the right to create)",
-                conf->brokers, topic, why);
-        return BUS_FATAL;
+        return err_as(BUS_FATAL, err,
+                      "kafka %s: topic %s is not there, and this user may not make it: %s (make it, or "
+                      "give the user the right to create)",
+                      conf->brokers, topic, why);
     default:
         if (!*why) return kafka_client_error(c, code, doing, err);
-        err_set(err, "kafka %s: can't make topic %s: %s (see bus.kafka.partitions and bus.kafka.replication)",
-                conf->brokers, topic, why);
-        return BUS_RETRY;
+        return err_as(
+            BUS_RETRY, err,
+            "kafka %s: can't make topic %s: %s (see bus.kafka.partitions and bus.kafka.replication)",
+            conf->brokers, topic, why);
     }
 }
 
@@ -336,7 +334,7 @@ enum bus_rc kafka_client_grow(struct kafka_client *c, const char *topic, int par
         rd_kafka_NewPartitions_destroy(p);
     }
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return BUS_OK;
-    err_set(err, "kafka %s: topic %s has too few partitions: %s (give it %d, as the input has)",
-            c->conf->brokers, topic, why, partitions);
-    return BUS_FATAL;
+    return err_as(BUS_FATAL, err,
+                  "kafka %s: topic %s has too few partitions: %s (give it %d, as the input has)",
+                  c->conf->brokers, topic, why, partitions);
 }

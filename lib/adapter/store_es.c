@@ -46,9 +46,8 @@ static enum store_rc check_version(struct store_es *s, struct err *err) {
     if (number.n > 2 && number.p[0] == (s->opensearch ? '2' : '8') && number.p[1] == '.') return STORE_OK;
     const char *what = s->opensearch ? "OpenSearch " : number.p ? "Elasticsearch " : "";
     if (!number.p) number = SPAN_LIT("something else");
-    err_set(err, "%s: found %s%.*s, but distlog needs Elasticsearch 8 or OpenSearch 2", s->call.host, what,
-            SPAN_ARG(number));
-    return STORE_FATAL;
+    return err_as(STORE_FATAL, err, "%s: found %s%.*s, but distlog needs Elasticsearch 8 or OpenSearch 2",
+                  s->call.host, what, SPAN_ARG(number));
 }
 
 static enum store_rc install_template(struct store_es *s, struct err *err) {
@@ -101,12 +100,11 @@ static bool learn_index(void *ctx, const struct json_member *m, struct err *err)
     size_t n = shards.p ? (size_t)strtoul(shards.p, NULL, 10) : 1; /* ends at the quote */
     if (n > s->shards) s->shards = n;
     if (!wrong) return true;
-    err_set(err,
-            "%s: index %.*s has an incompatible mapping: %s must be %s (reindex it, or choose another "
-            "store.index)",
-            s->call.host, SPAN_ARG(m->key), wrong,
-            *wrong == '@' ? "a date" : "a keyword, or text with a .keyword");
-    return false;
+    return err_as(false, err,
+                  "%s: index %.*s has an incompatible mapping: %s must be %s (reindex it, or choose another "
+                  "store.index)",
+                  s->call.host, SPAN_ARG(m->key), wrong,
+                  *wrong == '@' ? "a date" : "a keyword, or text with a .keyword");
 }
 
 /* Learns how the index is mapped. With must_exist it is an error that there is none. */
@@ -115,11 +113,10 @@ static enum store_rc look_at_index(struct store_es *s, bool must_exist, struct e
         es_ask(s, "GET", arena_printf(&s->arena, "/%s", s->wildcard), "read the index's mapping", err);
     if (s->call.status == 403)
         return STORE_OK; /* a key that may only write, or only read: as the template has it */
-    if (s->call.status == 404 || (rc == STORE_OK && s->call.reply.n <= 2)) {
-        err_set(err, "%s: there is no index %s (nothing was stored yet, or see store.index)", s->call.host,
-                s->wildcard);
-        return must_exist ? STORE_FATAL : STORE_OK;
-    }
+    if (s->call.status == 404 || (rc == STORE_OK && s->call.reply.n <= 2))
+        return err_as(must_exist ? STORE_FATAL : STORE_OK, err,
+                      "%s: there is no index %s (nothing was stored yet, or see store.index)", s->call.host,
+                      s->wildcard);
     if (rc != STORE_OK) return rc;
     struct json_value reply;
     size_t at = 0;
@@ -162,13 +159,11 @@ static enum store_rc connect(struct store_es *s, bool create, struct err *err) {
 static enum store_rc store_es_open(const struct conf *conf, bool create, struct store **out,
                                    struct err *err) {
     const struct store_conf *general = conf_section(conf, &store_section);
-    if (!index_name_ok(general->index)) {
-        err_set(err,
-                "store.index: '%s' can't be an index's name (lower case letters, digits, '-', '_', "
-                "'.', and the dates %%Y %%m %%d %%H)",
-                general->index);
-        return STORE_FATAL;
-    }
+    if (!index_name_ok(general->index))
+        return err_as(STORE_FATAL, err,
+                      "store.index: '%s' can't be an index's name (lower case letters, digits, '-', '_', "
+                      "'.', and the dates %%Y %%m %%d %%H)",
+                      general->index);
     struct store_es *s = mem_new(1, sizeof *s);
     struct buf wildcard = {0}, place = {0};
     s->base.engine = &store_es;
@@ -299,8 +294,7 @@ static enum store_rc judge_all(struct store_es *s, struct store_doc **docs, cons
         err_set(err, "%s: can't store: %.600s", call->host, why.text);
     }
     if (n == call->docs) return rc;
-    err_set(err, "%s: the answer to a bulk request does not fit it", call->host);
-    return STORE_RETRY;
+    return err_as(STORE_RETRY, err, "%s: the answer to a bulk request does not fit it", call->host);
 }
 
 /* Sends them in requests of at most so many, as many together as may be in flight, of which there are the

@@ -317,10 +317,8 @@ enum store_rc es_erase(struct store *store, const struct store_query *query, boo
     }
     if (rc != STORE_OK) return rc;
     struct span number = json_get(reply, dry_run ? "count" : "deleted", &s->arena);
-    if (!number.p) {
-        err_set(err, "%s: can't %s: its answer is not understood", s->call.host, doing);
-        return STORE_FATAL;
-    }
+    if (!number.p)
+        return err_as(STORE_FATAL, err, "%s: can't %s: its answer is not understood", s->call.host, doing);
     *count = strtoull(number.p, NULL, 10);
     if (progress && !dry_run) progress(*count, *count);
     buf_span(answer, reply);

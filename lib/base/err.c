@@ -5,15 +5,15 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-int err_set(struct err *e, const char *format, ...) {
+int err_as(int rc, struct err *e, const char *format, ...) {
     va_list args;
     va_start(args, format);
     vsnprintf(e->text, sizeof e->text, format, args);
     va_end(args);
-    return -1;
+    return rc;
 }
 
-void err_prefix(struct err *e, const char *format, ...) {
+int err_prefix(struct err *e, const char *format, ...) {
     struct err had = *e;
     va_list args;
     va_start(args, format);
@@ -21,4 +21,5 @@ void err_prefix(struct err *e, const char *format, ...) {
     va_end(args);
     if (n >= 0 && (size_t)n + 3 < sizeof e->text)
         snprintf(e->text + n, sizeof e->text - (size_t)n, ": %.*s", (int)sizeof had.text - n - 3, had.text);
+    return -1;
 }

@@ -11,8 +11,10 @@ struct err {
     char text[768];
 };
 
-/* Sets the text; cut at the buffer's end, control characters escaped later by the log. Returns -1,
- * so that `return err_set(err, …)` reads well where -1 means failed. */
-int err_set(struct err *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Puts "prefix: " before what is there: the place that knows the file or the address adds it. */
-void err_prefix(struct err *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Sets the text; cut at the buffer's end, control characters escaped later by the log. Returns rc, what the
+ * caller's caller may do next: `return err_as(BUS_FATAL, err, …)`. */
+int err_as(int rc, struct err *e, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* The same where -1 means failed. */
+#define err_set(...) err_as(-1, __VA_ARGS__)
+/* Puts "prefix: " before what is there: the place that knows the file or the address adds it. Returns -1. */
+int err_prefix(struct err *e, const char *format, ...) __attribute__((format(printf, 2, 3)));

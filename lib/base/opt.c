@@ -106,8 +106,7 @@ static int read_secret(struct conf *c, const struct setting *v, const char *path
 static int set_from_file(struct conf *c, const struct setting *v, struct span text, const char **path,
                          struct err *err) {
     static const struct opt path_row = {.type = OPT_STRING, .bits = OPT_PATH};
-    int failed = opt_value_parse(&path_row, text, path, &c->arena, err);
-    return failed ? failed : read_secret(c, v, *path, err);
+    return opt_value_parse(&path_row, text, path, &c->arena, err) ? -1 : read_secret(c, v, *path, err);
 }
 
 /* From text, or file: from the file that it names. */
@@ -121,38 +120,36 @@ static int set(struct conf *c, struct setting *v, bool file, struct span text, e
                        v->where);
     /* An empty one of the two is no second answer. */
     if (!text.n && (file || (has && v->file))) return 0;
-    int failed = file ? set_from_file(c, v, text, &path, err)
-                      : opt_value_parse(v->row, text, v->field, &c->arena, err);
-    if (!failed) remember(c, v, origin, where, path);
-    return failed;
+    if (file ? set_from_file(c, v, text, &path, err)
+             : opt_value_parse(v->row, text, v->field, &c->arena, err))
+        return -1;
+    remember(c, v, origin, where, path);
+    return 0;
 }
 
 int conf_set(struct conf *c, const char *key, struct span text, enum opt_origin origin, const char *where,
              struct err *err) {
     struct setting *v = find(c, key);
     if (!v) return conf_unknown(c, key, where, err);
-    int failed = set(c, v, strcmp(key, v->key) != 0, text, origin, where, err);
-    if (failed) err_prefix(err, "%s: %s", where, key);
-    return failed;
+    bool file = strcmp(key, v->key) != 0;
+    return set(c, v, file, text, origin, where, err) ? err_prefix(err, "%s: %s", where, key) : 0;
 }
 
 int conf_set_items(struct conf *c, const char *key, const struct opt_map *items, const char *where,
                    struct err *err) {
     struct setting *v = find(c, key);
     if (!v) return conf_unknown(c, key, where, err);
-    int failed = opt_value_items(v->row, items, v->field, &c->arena, err);
-    if (failed) err_prefix(err, "%s: %s", where, key);
-    else remember(c, v, OPT_YAML, where, NULL);
-    return failed;
+    if (opt_value_items(v->row, items, v->field, &c->arena, err))
+        return err_prefix(err, "%s: %s", where, key);
+    remember(c, v, OPT_YAML, where, NULL);
+    return 0;
 }
 
 int conf_flag(struct conf *c, const struct opt *row, const char *text, struct err *err) {
     const char *where = arena_printf(&c->arena, "--%s", row->flag);
     struct setting *v = c->all;
     while (v->row != row) v++;
-    int failed = set(c, v, false, span_of(text), OPT_COMMAND_LINE, where, err);
-    if (failed) err_prefix(err, "%s", where);
-    return failed;
+    return set(c, v, false, span_of(text), OPT_COMMAND_LINE, where, err) ? err_prefix(err, "%s", where) : 0;
 }
 
 /* bus.local.path is DISTLOG_BUS_LOCAL_PATH. */
@@ -162,9 +159,7 @@ static int set_from_env(struct conf *c, struct setting *v, bool file, struct err
     char *name = where + sizeof before - 1;
     for (char *at = name; *at; at++) *at = *at == '.' ? '_' : (char)toupper((unsigned char)*at);
     const char *value = getenv(name);
-    int failed = value ? set(c, v, file, span_of(value), OPT_ENV, where, err) : 0;
-    if (failed) err_prefix(err, "%s", where);
-    return failed;
+    return value && set(c, v, file, span_of(value), OPT_ENV, where, err) ? err_prefix(err, "%s", where) : 0;
 }
 
 int conf_env(struct conf *c, struct err *err) {

@@ -35,10 +35,7 @@ static inline bool same_key(struct span a, struct span b) {
 
 static bool on_member(void *ctx, const struct json_member *m, struct err *err) {
     struct reading *r = ctx;
-    if (m->key.n == 0) {
-        err_set(err, "a key is empty");
-        return false;
-    }
+    if (m->key.n == 0) return err_as(false, err, "a key is empty");
     r->keys[r->n++] = m->key;
     if (m->value.type != JSON_TYPE_STRING) return true;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {

@@ -21,15 +21,12 @@ static bool on_member(void *ctx, const struct json_member *m, struct err *err) {
 static enum ingest_rc add(struct reading *r, struct ingest_record record) {
     struct ingest_records *to = r->records;
     size_t size = record.json.n + record.key.n;
-    if (size > r->limits->max_record) {
-        err_set(r->err, "a record of %zu bytes, its key counted twice, is larger than %zu (bus.max_record)",
-                size, r->limits->max_record);
-        return INGEST_LARGE;
-    }
-    if (to->n == r->limits->max_records) {
-        err_set(r->err, "more than %zu records in one request", r->limits->max_records);
-        return INGEST_LARGE;
-    }
+    if (size > r->limits->max_record)
+        return err_as(INGEST_LARGE, r->err,
+                      "a record of %zu bytes, its key counted twice, is larger than %zu (bus.max_record)",
+                      size, r->limits->max_record);
+    if (to->n == r->limits->max_records)
+        return err_as(INGEST_LARGE, r->err, "more than %zu records in one request", r->limits->max_records);
     to->items = mem_room(to->items, to->n, &to->cap, sizeof *to->items);
     to->items[to->n++] = record;
     return INGEST_OK;
@@ -182,10 +179,10 @@ enum ingest_format ingest_format_of(struct span content_type, struct err *err) {
     struct span name = {to ? content_type.p + from : "", to - from};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (span_is_word(name, types[i].name)) return types[i].format;
-    err_set(err, "expected a Content-Type of application/json, application/x-ndjson, "
-                 "application/msgpack, or application/x-www-form-urlencoded with a parameter "
-                 "'json' or 'ndjson'");
-    return INGEST_UNKNOWN;
+    return err_as(INGEST_UNKNOWN, err,
+                  "expected a Content-Type of application/json, application/x-ndjson, "
+                  "application/msgpack, or application/x-www-form-urlencoded with a parameter "
+                  "'json' or 'ndjson'");
 }
 
 struct span ingest_tag(struct span path, struct arena *arena) {
