@@ -26,6 +26,7 @@ struct kafka_bus {
     rd_kafka_resp_err_t why; /* the positions must be read again from the group's commits, because */
     bool assigned;           /* the library consumes parts */
     bool turn;               /* records were handed out since the last commit or undo */
+    bool news;               /* this poll has brought other parts, or reached an end */
     bool moved;              /* a rebalance took partitions while a turn was open */
     uint64_t lost;
     int wake[2]; /* a pipe: librdkafka writes when the consumer has something */

@@ -45,6 +45,7 @@ static int32_t topic_index(const struct kafka_bus *b, const char *name) {
 static void own(struct kafka_bus *b, const rd_kafka_topic_partition_list_t *list) {
     size_t n = (size_t)list->cnt;
     if (n || b->parts->cnt) b->generation++;
+    b->news = true;
     rd_kafka_topic_partition_list_destroy(b->parts);
     b->parts = rd_kafka_topic_partition_list_copy(list);
     b->told = mem_grow(b->told, n, sizeof *b->told);
@@ -207,6 +208,7 @@ static enum bus_rc keep(struct kafka_bus *b, rd_kafka_message_t *m, struct err *
         return BUS_OK;
     case RD_KAFKA_RESP_ERR__PARTITION_EOF:
         if (part) b->ends[i] = m->offset;
+        b->news = true;
         break;
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET: /* what it stood at is gone: taken, or a topic made anew */
         drop_turn(b);
@@ -221,17 +223,19 @@ static enum bus_rc keep(struct kafka_bus *b, rd_kafka_message_t *m, struct err *
     return rc;
 }
 
-/* Takes over what is in the consumer's queue, waiting at most wait_ms for the first of it. */
+/* Takes over what is in the consumer's queue, waiting at most wait_ms for the first of it: a record, a
+ * change of parts, an end. */
 static enum bus_rc gather(struct kafka_bus *b, int wait_ms, struct err *err) {
     size_t bytes = 0;
     enum bus_rc rc = BUS_OK;
     int64_t until = clock_mono_ms() + wait_ms;
+    b->news = false;
     while (b->n < b->cap && bytes < BATCH_BYTES && rc == BUS_OK && !b->moved) {
         rd_kafka_message_t *m = rd_kafka_consumer_poll(b->consumer.rk, 0);
         if (m) {
             bytes += m->err ? 0 : m->len + m->key_len;
             rc = keep(b, m, err); /* after a rebalance in this very call it is of the new parts */
-        } else if (b->n || b->why || !wait_for_events(b, until - clock_mono_ms())) {
+        } else if (b->n || b->news || b->why || !wait_for_events(b, until - clock_mono_ms())) {
             break;
         }
     }

@@ -75,6 +75,7 @@ static const struct {
     {KAFKA_READER, "session.timeout.ms", "10000"},
     {KAFKA_READER, "heartbeat.interval.ms", "2000"},
     {KAFKA_READER, "fetch.wait.max.ms", "100"},
+    {KAFKA_LOOKER, "fetch.wait.max.ms", "10"}, /* an end behind a transaction's marker is told after it */
     {KAFKA_READER, "queued.min.messages", "200000"},       /* a fast consumer starves at the default */
     {KAFKA_READER, "queued.max.messages.kbytes", "65536"}, /* bounded memory */
 };
@@ -217,23 +218,24 @@ enum bus_rc kafka_client_partitions(struct kafka_client *c, const char *topic, i
     return kafka_client_error(c, code, doing, err);
 }
 
-/* What the cluster answers to the wish for a topic; why is empty where it does not. */
-static rd_kafka_resp_err_t create(struct kafka_client *c, rd_kafka_NewTopic_t *t, char *why, size_t size) {
-    rd_kafka_queue_t *queue = rd_kafka_queue_new(c->rk);
-    rd_kafka_CreateTopics(c->rk, &t, 1, NULL, queue);
+/* What the cluster answers to a wish that concerns one topic; why stays empty where it does not. */
+static rd_kafka_resp_err_t answer(rd_kafka_queue_t *queue, char *why, size_t size) {
     rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 2 * ASK_MS);
     rd_kafka_resp_err_t code = event ? rd_kafka_event_error(event) : RD_KAFKA_RESP_ERR__TIMED_OUT;
+    *why = '\0';
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
         size_t n = 0; /* one topic, one result */
+        const rd_kafka_CreateTopics_result_t *made = rd_kafka_event_CreateTopics_result(event);
         const rd_kafka_topic_result_t *result =
-            *rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &n);
+            made
+                ? *rd_kafka_CreateTopics_result_topics(made, &n)
+                : *rd_kafka_CreatePartitions_result_topics(rd_kafka_event_CreatePartitions_result(event), &n);
         code = rd_kafka_topic_result_error(result);
         const char *text = rd_kafka_topic_result_error_string(result);
         snprintf(why, size, "%s", text ? text : rd_kafka_err2str(code));
     }
     if (event) rd_kafka_event_destroy(event);
     rd_kafka_queue_destroy(queue);
-    rd_kafka_NewTopic_destroy(t);
     return code;
 }
 
@@ -255,7 +257,10 @@ static enum bus_rc make(struct kafka_client *c, const char *topic, bool compact,
         if (!compact) rd_kafka_NewTopic_set_config(t, "retention.ms", number);
         snprintf(number, sizeof number, "%lld", (long long)largest);
         rd_kafka_NewTopic_set_config(t, "max.message.bytes", number);
-        code = create(c, t, why, sizeof why);
+        rd_kafka_queue_t *queue = rd_kafka_queue_new(c->rk);
+        rd_kafka_CreateTopics(c->rk, &t, 1, NULL, queue);
+        code = answer(queue, why, sizeof why);
+        rd_kafka_NewTopic_destroy(t);
     }
     switch (code) {
     case RD_KAFKA_RESP_ERR_NO_ERROR:
@@ -322,19 +327,11 @@ enum bus_rc kafka_client_grow(struct kafka_client *c, const char *topic, int par
     if (p) {
         rd_kafka_queue_t *queue = rd_kafka_queue_new(c->rk);
         rd_kafka_CreatePartitions(c->rk, &p, 1, NULL, queue);
-        rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 2 * ASK_MS);
-        code = event ? rd_kafka_event_error(event) : RD_KAFKA_RESP_ERR__TIMED_OUT;
-        size_t n = 0; /* one topic, one result */
-        if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
-            code = rd_kafka_topic_result_error(
-                *rd_kafka_CreatePartitions_result_topics(rd_kafka_event_CreatePartitions_result(event), &n));
-        snprintf(why, sizeof why, "%s", rd_kafka_err2str(code));
-        if (event) rd_kafka_event_destroy(event);
-        rd_kafka_queue_destroy(queue);
+        code = answer(queue, why, sizeof why);
         rd_kafka_NewPartitions_destroy(p);
     }
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return BUS_OK;
     return err_as(BUS_FATAL, err,
                   "kafka %s: topic %s has too few partitions: %s (give it %d, as the input has)",
-                  c->conf->brokers, topic, why, partitions);
+                  c->conf->brokers, topic, *why ? why : rd_kafka_err2str(code), partitions);
 }

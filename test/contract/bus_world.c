@@ -126,7 +126,11 @@ void undo(struct bus *bus) {
 bool take(struct bus *bus, struct seen *seen) {
     struct bus_batch batch = {0};
     struct err err = {0};
-    if (bus->engine->poll(bus, 200, &batch, &err) != BUS_OK) fail_msg("poll: %s", err.text);
+    enum bus_rc rc;
+    int64_t deadline = clock_mono_ms() + DEADLINE_MS; /* of a transaction that a killed process left open */
+    while ((rc = bus->engine->poll(bus, 200, &batch, &err)) == BUS_RETRY && clock_mono_ms() < deadline)
+        continue;
+    if (rc != BUS_OK) fail_msg("poll: %s", err.text);
     seen->records = mem_grow(seen->records, seen->n + batch.n, sizeof *seen->records);
     for (size_t i = 0; i < batch.n; i++) {
         struct bus_record *r = &seen->records[seen->n++];
