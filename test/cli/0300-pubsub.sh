@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # pubsub: what goes where, what a silence leads to, and that neither kill nor restart changes it.
+# Also on: kafka
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 
@@ -23,7 +24,7 @@ send a '{"log_id":"a_2","node_id":"a","log_level":"ERROR","message_type":"LOG"}'
 run distlog pubsub --no-follow
 is "$status" 0 "what is there is routed, and --no-follow ends"
 is "$out" "" "nothing to say on standard output"
-like "$err" "^distlog pubsub: bus local $TMP/data/bus.db, nodes → processed_logs, alerts\$" \
+like "$err" "^distlog pubsub: $PLACE, nodes → processed_logs, alerts\$" \
     "the first line names the engine, the place and the flow"
 like "$err" '^distlog pubsub: stopped: read 8, routed 5, alerts 2, dead letters 3, unregistered 1$' \
     "the last line counts"
@@ -92,15 +93,18 @@ is "$(topic big.dlq '"topic":"a3","partition":-1,.*"value":"{')" 2 "an alert tha
 start one distlog pubsub
 wait_for 10 has one.err '→'
 start two distlog pubsub
-wait_for 10 has two.err 'another reader of the group distlog-pubsub is active: standing by'
-ok $? "a second pubsub stands by"
+if local_bus; then
+    wait_for 10 has two.err 'another reader of the group distlog-pubsub is active: standing by'
+    ok $? "a second pubsub stands by"
+else
+    skip "Kafka's readers share the partitions, see kafka-0200-scale.sh" "a second pubsub stands by"
+fi
 stop one
 is "$status" 0 "TERM: exit 0"
-wait_for 15 has two.err 'active now'
-ok $? "and takes over"
+local_bus && { wait_for 15 has two.err 'active now' || ok 1 "which is said"; }
 reg d
-wait_for 10 has_record processed_logs '"node_id":"d"'
-ok $? "and routes"
+wait_for 15 has_record processed_logs '"node_id":"d"'
+ok $? "and another takes over"
 stop two INT
 is "$status" 0 "INT: exit 0"
 done_testing

@@ -1,5 +1,6 @@
 #!/bin/bash
 # alert: a line for each alert; from now on, from the start, or where a group left off.
+# Also on: kafka
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 
@@ -18,14 +19,16 @@ ALERT: Node node_02 missed its heartbeat!
 ALERT: Node node_02 is back
 WARN: \x1b[2J, x
 WARN: , last' "a line for each, control characters escaped"
-like "$err" "^distlog alert: bus local $TMP/data/bus.db, alerts" "the first line names engine and topic"
+like "$err" "^distlog alert: $PLACE, alerts" "the first line names engine and topic"
 like "$err" "alerts-0 offset 4 is not an alert: " "what is none is named"
 
+if local_bus; then
 HOME="$TMP/home" DISTLOG_DATA='' XDG_DATA_HOME='' bash -c 'umask 077; distlog alert --no-follow' 2>/dev/null
 is "$(cd "$TMP/home" && stat -c %a .local .local/share .local/share/distlog | xargs)" "700 700 770" "the data folder is the group's, those above it are not"
 DISTLOG_DATA=/proc/none run distlog alert --no-follow
 is "$status" 1 "a data folder that can't be made"
 like "$err" "^distlog alert: /proc/none: can't make the folder: .* \(choose another place with DISTLOG_DATA or bus.local.path\)" "is named, with the cure"
+fi
 
 run distlog alert --no-follow
 is "$out" "" "without a group it begins now"

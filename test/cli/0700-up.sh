@@ -1,5 +1,6 @@
 #!/bin/bash
 # up: the whole flow as children: the demo, a crash, a taken port, stopping front to back.
+# Also on: kafka
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 
@@ -20,10 +21,19 @@ gone() { ! ps -p "$(tr ' ' , <<<"$*")" >/dev/null; }
 # posted NAME: where up says that records go.
 posted() { sed -n 's/.*post records to \([^,]*\),.*/\1/p' "$TMP/$1.err" | tail -n 1; }
 
+# apart NAME: what follows has a folder, topics and groups of its own.
+apart() {
+    export DISTLOG_DATA=$TMP/$1-data DISTLOG_COLLECT_ROUTES=log.input=$1 DISTLOG_TOPICS_INPUT=$1
+    export DISTLOG_TOPICS_PROCESSED=$1-processed DISTLOG_TOPICS_ALERTS=$1-alerts
+    export DISTLOG_PUBSUB_GROUP=$1-pubsub DISTLOG_STORE_GROUP=$1-store
+}
+
 # The demo runs beside the other cases.
-DISTLOG_DATA=$TMP/demo-data start demo distlog up --demo --for 21s -o collect.listen=127.0.0.1:0
+apart demo
+start demo distlog up --demo --for 21s -o collect.listen=127.0.0.1:0
 
 # A stage that crashes
+apart crash
 start up distlog up -o collect.listen=127.0.0.1:0 -o collect.auth.token=s3cret
 wait_for 20 has up.err 'ready: post records to http://127.0.0.1:[0-9]+/log.input'
 ok $? "up says where to post"
@@ -57,7 +67,7 @@ ok "$(gone "$children"; echo $?)" "no child is left"
 unlike "$(cat up.out)" $'\033' "no colours where no terminal is"
 
 # INT drains
-export DISTLOG_DATA=$TMP/drain-data
+apart drain
 start up distlog up -o collect.listen=127.0.0.1:0
 wait_for 20 has up.err 'ready: '
 run distlog node --url "$(posted up)" --nodes 40 --heartbeat 20ms --interval 10ms --count 10 --weights INFO=1
@@ -90,7 +100,7 @@ like "$err" "up: collect cannot run like this: .*nonsense" "and the reason"
 
 await demo
 is $status 0 "the demo ends by itself with exit 0"
-export DISTLOG_DATA=$TMP/demo-data
+apart demo
 like "$(cat demo.out)" '^payment \| \{"node_id":"node_01","message_type":"REGISTRATION"' "nodes register"
 like "$(cat demo.out)" '^service \| \{"node_id":"node_03","message_type":"HEARTBEAT"' "send heartbeats"
 like "$(cat demo.out)" '^alert   \| (WARN|ERROR): node_0[123], node_0[123]_[0-9a-f-]{36}' "raise alerts"

@@ -25,6 +25,10 @@ ok() {
         echo "not ok $tests - $2"
     fi
 }
+# skip REASON DESCRIPTION…: cases that cannot be here.
+skip() {
+    for what in "${@:2}"; do echo "ok $((tests += 1)) - $what # SKIP $1"; done
+}
 note() { sed 's/^/# /' <<<"$*"; }
 # run COMMAND…: leaves $status, and the texts in $out and $err (files $TMP/out and $TMP/err too).
 run() {
@@ -76,6 +80,15 @@ sql() {
     python3 -c 'import sqlite3, sys
 for row in sqlite3.connect(sys.argv[1]).execute(sys.argv[2]): print(*row, sep="|")' "$@"
 }
+# local_bus: are topics files here? Else they are Kafka's.
+local_bus() { [ "${TEST_BUS:-}" != kafka ]; }
+# hold_bus, let_bus_go: from one to the other the bus takes and gives nothing. Descriptor 9 is theirs.
+hold_bus() {
+    if local_bus; then exec 9>>"$DISTLOG_DATA/bus.db-lock" && flock 9; else kill -STOP "${pids[broker]}"; fi
+}
+let_bus_go() {
+    if local_bus; then exec 9>&-; else kill -CONT "${pids[broker]}"; fi
+}
 # start NAME COMMAND…: in the background; output in $TMP/NAME.out and $TMP/NAME.err.
 declare -A pids=()
 at_end=() # functions that finish calls
@@ -120,15 +133,18 @@ finish() {
     exit $code
 }
 trap finish EXIT
-# What commands say of the store that they opened.
+# What commands say of the bus and the store that they opened.
+PLACE="bus local $TMP/data/bus.db"
 STORE="store local $TMP/data/store.db, index logs"
 # A script that says `Also on: elasticsearch` runs there and on OpenSearch too, in an index of its own.
 if [ -n "${TEST_STORE:-}" ]; then
     . "$TOP/test/integration/lib.sh"
     on_es
 fi
-# A script that says `Also on: kafka` runs there too, on an empty broker of its own.
+# A script that says `Also on: kafka` runs there too, on an empty broker of its own, whose topics have one
+# partition: then order is total, as on the embedded bus.
 if [ "${TEST_BUS:-}" = kafka ]; then
     . "$TOP/test/integration/lib.sh"
     on_kafka
+    export DISTLOG_BUS_KAFKA_PARTITIONS=1
 fi

@@ -20,6 +20,7 @@ on_kafka() {
     broker start
     eval "$("$TOP/test/integration/servers" env)"
     export DISTLOG_BUS_TYPE=kafka DISTLOG_BUS_KAFKA_BROKERS=$TEST_KAFKA
+    PLACE="bus kafka $TEST_KAFKA"
 }
 # on_es [URL]: makes it the store of every command that follows, with an index that no one else has.
 # TEST_STORE=opensearch: that one.
