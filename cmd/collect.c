@@ -279,7 +279,8 @@ static bool open_bus(struct collect *c) {
 }
 
 static void turn(struct collect *c, int idle_ms) {
-    http_server_run(c->server, outbox_wait_ms(&c->outbox, idle_ms));
+    const struct bus *bus = c->outbox.bus;
+    http_server_run(c->server, outbox_wait_ms(&c->outbox, idle_ms), bus ? bus->wake : -1);
     outbox_serve(&c->outbox);
 }
 

@@ -6,7 +6,7 @@
 #include "../lib/base/mem.h"
 
 enum {
-    DELIVERY_MS = 10, /* a turn while the bus still owes deliveries */
+    DELIVERY_MS = 10, /* a turn while the bus still owes deliveries and does not wake us */
     DOUBT_MS = 10000  /* how long a refused record speaks against the bus */
 };
 
@@ -143,7 +143,7 @@ void outbox_serve(struct outbox *o) {
 }
 
 int outbox_wait_ms(const struct outbox *o, int idle_ms) {
-    int64_t wait = o->waiting ? DELIVERY_MS : idle_ms;
+    int64_t wait = o->waiting && o->bus && o->bus->wake < 0 ? DELIVERY_MS : idle_ms;
     int64_t until = o->retry_ms - clock_mono_ms();
     if (!o->bus && until < wait) wait = until > 0 ? until : 0;
     return (int)wait;

@@ -63,12 +63,24 @@ static enum bus_rc ensure(struct kafka_bus *b, const char *topic, bool compact, 
     return rc;
 }
 
+void kafka_wake(struct kafka_bus *b, rd_kafka_queue_t *queue) {
+    rd_kafka_queue_io_event_enable(queue, b->wake[1], "", 1);
+    rd_kafka_queue_destroy(queue);
+}
+
+void kafka_awake(struct kafka_bus *b) {
+    char sink[64];
+    while (read(b->wake[0], sink, sizeof sink) > 0) continue;
+}
+
 static enum bus_rc open_all(struct kafka_bus *b, struct err *err) {
     bool writer = !b->how.group && b->how.delivered;
     /* The probe's group is only for librdkafka, which wants one; nothing is committed under it. */
     const struct kafka_role probe = {.kind = KAFKA_PROBE, .name = "distlog-probe", .owner = b};
     b->ask = writer ? &b->producer : &b->probe;
     enum bus_rc rc = writer ? open_producer(b, err) : kafka_client_open(&b->probe, b->conf, &probe, err);
+    if (rc == BUS_OK && writer) kafka_wake(b, rd_kafka_queue_get_main(b->producer.rk));
+    b->base.wake = writer ? b->wake[0] : -1;
     if (rc == BUS_OK) rc = kafka_client_reach(b->ask, err);
     if (rc != BUS_OK || !b->how.inputs) return rc;
     int has = 0, first = 0, states = 0;
@@ -108,7 +120,7 @@ static void bus_kafka_close(struct bus *bus) {
 static enum bus_rc bus_kafka_open(const struct conf *conf, const struct bus_open *how, struct bus **out,
                                   struct err *err) {
     struct kafka_bus *b = mem_new(1, sizeof *b);
-    b->base.engine = &bus_kafka;
+    b->base = (struct bus){&bus_kafka, -1};
     b->conf = conf_section(conf, &kafka_section);
     b->how = *how;
     b->parts = rd_kafka_topic_partition_list_new(8);
@@ -215,6 +227,7 @@ static enum bus_rc given_up(struct kafka_bus *b, struct err *err) {
 
 static enum bus_rc bus_kafka_poll(struct bus *bus, int wait_ms, struct bus_batch *batch, struct err *err) {
     struct kafka_bus *b = (struct kafka_bus *)bus;
+    if (!b->consumer.rk) kafka_awake(b);
     if (b->producer.rk) rd_kafka_poll(b->producer.rk, b->consumer.rk || b->queued == 0 ? 0 : wait_ms);
     if (b->producer.fatal || b->consumer.fatal) return given_up(b, err);
     if (b->consumer.rk) return kafka_read_poll(b, wait_ms, batch, err);

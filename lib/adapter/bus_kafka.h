@@ -29,7 +29,7 @@ struct kafka_bus {
     bool news;               /* this poll has brought other parts, or reached an end */
     bool moved;              /* a rebalance took partitions while a turn was open */
     uint64_t lost;
-    int wake[2]; /* a pipe: librdkafka writes when the consumer has something */
+    int wake[2]; /* a pipe: librdkafka writes when the consumer, or a writer's producer, has something */
 
     rd_kafka_message_t **messages; /* behind the spans of the last batch */
     struct bus_record *records;
@@ -38,6 +38,11 @@ struct kafka_bus {
     bool in_transaction, offsets_sent, committing;
     uint64_t queued; /* writers: put and not delivered yet */
 };
+
+/* bus_kafka.c: from now on the pipe is written to when queue, which is taken, has something; empties the
+ * pipe, before the queue is looked at. */
+void kafka_wake(struct kafka_bus *b, rd_kafka_queue_t *queue);
+void kafka_awake(struct kafka_bus *b);
 
 /* bus_kafka_read.c */
 enum bus_rc kafka_read_start(struct kafka_bus *b, struct err *err);

@@ -165,9 +165,7 @@ enum bus_rc kafka_read_start(struct kafka_bus *b, struct err *err) {
     enum bus_rc rc = kafka_client_open(&b->consumer, b->conf, &role, err);
     if (rc != BUS_OK) return rc;
     rd_kafka_poll_set_consumer(b->consumer.rk);
-    rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(b->consumer.rk);
-    rd_kafka_queue_io_event_enable(queue, b->wake[1], "", 1);
-    rd_kafka_queue_destroy(queue);
+    kafka_wake(b, rd_kafka_queue_get_consumer(b->consumer.rk));
     b->cap = b->how.max_records ? b->how.max_records : BATCH_RECORDS;
     b->messages = mem_new(b->cap, sizeof *b->messages);
     b->records = mem_new(b->cap, sizeof *b->records);
@@ -185,9 +183,8 @@ enum bus_rc kafka_read_start(struct kafka_bus *b, struct err *err) {
  * signal. */
 static bool wait_for_events(struct kafka_bus *b, int64_t wait_ms) {
     struct pollfd p = {.fd = b->wake[0], .events = POLLIN};
-    char sink[64];
     if (wait_ms <= 0 || stop_asked() || poll(&p, 1, (int)wait_ms) <= 0) return false;
-    while (read(b->wake[0], sink, sizeof sink) > 0) continue;
+    kafka_awake(b);
     return true;
 }
 

@@ -97,7 +97,7 @@ static void close_local(struct bus *bus) {
 static enum bus_rc open_local(const struct conf *conf, const struct bus_open *how, struct bus **out,
                               struct err *err) {
     struct local *l = mem_new(1, sizeof *l);
-    l->bus.engine = &bus_sqlite;
+    l->bus = (struct bus){&bus_sqlite, -1};
     l->conf = conf_section(conf, &bus_sqlite_section);
     l->how = *how;
     if (how->state) local_topic(l, how->state)->state = true;

@@ -358,15 +358,15 @@ struct http_server *http_server_open(const struct http_server_conf *conf, bool *
 
 const struct http_server_facts *http_server_facts(const struct http_server *s) { return &s->facts; }
 
-void http_server_run(struct http_server *s, int wait_ms) {
+void http_server_run(struct http_server *s, int wait_ms, int fd) {
     MHD_UNSIGNED_LONG_LONG pending;
-    struct pollfd wait = {.fd = MHD_get_daemon_info(s->mhd, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd,
-                          .events = POLLIN};
+    int epoll = MHD_get_daemon_info(s->mhd, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+    struct pollfd wait[] = {{.fd = epoll, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
     if (MHD_get_timeout(s->mhd, &pending) == MHD_YES && pending < (unsigned)wait_ms) wait_ms = (int)pending;
     if ((s->n_conns || s->n_lingering) && wait_ms > SWEEP_MS) wait_ms = SWEEP_MS;
     if (s->again) wait_ms = 0;
     s->again = false;
-    poll(&wait, 1, wait_ms);
+    poll(wait, 2, wait_ms);
     MHD_run(s->mhd);
     int64_t now = clock_mono_ms();
     if (now < s->next_sweep_ms) return;

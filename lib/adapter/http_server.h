@@ -51,8 +51,9 @@ struct http_server;
  * never work, where otherwise the system refused. */
 struct http_server *http_server_open(const struct http_server_conf *conf, bool *hopeless, struct err *err);
 const struct http_server_facts *http_server_facts(const struct http_server *s);
-/* Waits up to wait_ms for something to happen (a signal ends the wait), and handles it. */
-void http_server_run(struct http_server *s, int wait_ms);
+/* Waits up to wait_ms for something to happen (a signal ends the wait, and so does it if fd, unless -1,
+ * becomes readable), and handles it. */
+void http_server_run(struct http_server *s, int wait_ms, int fd);
 /* Takes no more connections; every answer from now on closes its own. */
 void http_server_quiesce(struct http_server *s);
 /* Ends everything; who still waits for an answer gets 503. NULL is fine. */

@@ -68,6 +68,8 @@ struct bus_open {
 /* Every engine's handle begins with this. */
 struct bus {
     const struct bus_engine *engine;
+    int wake; /* writers: a descriptor, readable when poll() has deliveries to bring; -1: ask from time to
+                 time */
 };
 
 struct bus_engine {

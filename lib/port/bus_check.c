@@ -238,6 +238,7 @@ static const struct bus_engine check_engine = {.name = "check",
 struct bus *bus_check(struct bus *inner, const struct bus_open *how) {
     struct check *c = mem_new(1, sizeof *c);
     c->bus.engine = &check_engine;
+    c->bus.wake = inner->wake;
     c->inner = inner;
     c->reader = how->group != NULL;
     c->max_records = how->max_records;

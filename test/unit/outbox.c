@@ -64,7 +64,7 @@ static const struct bus_engine engine = {.name = "puppet",
                                          .poll = puppet_poll,
                                          .flush = puppet_flush,
                                          .close = puppet_close};
-static struct bus handle = {&engine};
+static struct bus handle = {&engine, -1};
 
 enum bus_rc wire_bus(const struct conf *conf, const struct bus_open *how, struct bus **out, struct err *err) {
     (void)conf;
