@@ -75,8 +75,9 @@ static int follow(struct reader *r, struct bus *bus) {
     for (;;) {
         struct bus_batch b = {0};
         struct err err;
+        int wait_ms = r->again ? 0 : standby || !r->wait_ms ? WAIT_MS : r->wait_ms;
         bool end = r->again = false;
-        enum bus_rc rc = bus->engine->poll(bus, standby || !r->wait_ms ? WAIT_MS : r->wait_ms, &b, &err);
+        enum bus_rc rc = bus->engine->poll(bus, wait_ms, &b, &err);
         polled |= rc == BUS_OK;
         if (rc == BUS_OK) end = look_at(r, &b, &standby);
         if (rc == BUS_OK && (b.n || (r->idle && !b.standby))) rc = r->turn(r->ctx, bus, &b, &err);

@@ -181,7 +181,11 @@ enum bus_rc kafka_client_error(const struct kafka_client *c, rd_kafka_resp_err_t
 }
 
 enum bus_rc kafka_client_reach(struct kafka_client *c, struct err *err) {
-    if (rd_kafka_controllerid(c->rk, ASK_MS) >= 0) return BUS_OK;
+    const struct rd_kafka_metadata *md; /* rd_kafka_controllerid() would take a second longer */
+    if (rd_kafka_metadata(c->rk, 0, NULL, &md, ASK_MS) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        rd_kafka_metadata_destroy(md);
+        return BUS_OK;
+    }
     rd_kafka_poll(c->rk, 0); /* brings the reason to on_error */
     return kafka_client_error(c, RD_KAFKA_RESP_ERR__TIMED_OUT, "reach it", err);
 }
