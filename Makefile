@@ -100,7 +100,7 @@ $(TEST_TOOLS) $(BENCHES): $(B)/%: $(B)/%.o $(B)/libdistlog.a
 
 # ---- tests: `make check` runs all of them, in the flavours they need; the single targets in this one.
 
-.PHONY: programs fuzzers unit contract cli lint fuzz check check-servers demo bench
+.PHONY: programs fuzzers unit contract cli lint fuzz check check-servers demo bench bench-servers
 programs: $(B)/distlog $(B)/man/generate $(UNIT_TESTS) $(CONTRACTS) $(TEST_TOOLS) $(BENCHES)
 fuzzers: $(FUZZERS) $(B)/distlog
 
@@ -166,6 +166,9 @@ demo:
 
 bench: deps-check all $(BENCHES)
 	@$(call WITH,$(B)) bash test/bench/run.sh
+bench-servers: deps-check all programs
+	@sh .ci/deps.sh servers
+	@$(call WITH,$(B)) bash test/bench/servers.sh
 
 .PHONY: format
 format:
@@ -226,7 +229,7 @@ help:
 	@echo 'make check       every test: lint, unit, contract, cli, again under sanitizers, and fuzzing'
 	@echo 'make check-servers  what the real Kafka, Elasticsearch and OpenSearch can show; needs Java and Maven'
 	@echo 'make unit | contract | cli | lint | fuzz [FUZZ_SECONDS=60]      one kind of test'
-	@echo 'make bench       speed, as ratios to bare SQLite'
+	@echo 'make bench       speed, as ratios to bare SQLite; make bench-servers: to bare librdkafka and libcurl'
 	@echo 'make install | install-compat | uninstall [PREFIX= DESTDIR= SYSCONFDIR= PURGE=1]'
 	@echo 'make generate    manual, completion and distlog.yaml from the tables'
 	@echo 'make format      clang-format over all C'
