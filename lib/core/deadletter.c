@@ -41,7 +41,7 @@ static void add_envelope(struct buf *out, const struct deadletter *d, struct spa
                (long long)d->offset, (long long)d->ts_ms);
     add_bytes(out, "key", key);
     add_bytes(out, "value", value);
-    if (value.n < d->value.n) buf_printf(out, ",\"truncated\":%zu", d->value.n);
+    if (key.n < d->key.n || value.n < d->value.n) buf_printf(out, ",\"truncated\":%zu", d->value.n);
     buf_char(out, '}');
 }
 
