@@ -81,17 +81,32 @@ void buf_printable(struct buf *b, struct span s) {
     }
 }
 
+static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 void buf_base64(struct buf *b, struct span s) {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for (size_t i = 0; i < s.n; i += 3) {
         size_t left = s.n - i;
         unsigned v = (unsigned)(unsigned char)s.p[i] << 16;
         if (left > 1) v |= (unsigned)(unsigned char)s.p[i + 1] << 8;
         if (left > 2) v |= (unsigned char)s.p[i + 2];
-        char four[4] = {digits[v >> 18], digits[v >> 12 & 63], left > 1 ? digits[v >> 6 & 63] : '=',
-                        left > 2 ? digits[v & 63] : '='};
+        char four[4] = {base64[v >> 18], base64[v >> 12 & 63], left > 1 ? base64[v >> 6 & 63] : '=',
+                        left > 2 ? base64[v & 63] : '='};
         buf_add(b, four, 4);
     }
+}
+
+bool buf_unbase64(struct buf *b, struct span s) {
+    size_t pads = 0;
+    while (pads < 2 && pads < s.n && s.p[s.n - 1 - pads] == '=') pads++;
+    unsigned v = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        const char *digit = i < s.n - pads ? memchr(base64, s.p[i], sizeof base64 - 1) : base64;
+        if (!digit) return false;
+        v = v << 6 | (unsigned)(digit - base64);
+        char three[3] = {(char)(v >> 16), (char)(v >> 8), (char)v};
+        if (i % 4 == 3) buf_add(b, three, i + 1 == s.n ? 3 - pads : 3);
+    }
+    return s.n % 4 == 0;
 }
 
 int buf_file(struct buf *b, const char *path, size_t most, struct err *err) {

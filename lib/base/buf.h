@@ -28,6 +28,8 @@ void buf_json(struct buf *b, struct span s);
 void buf_printable(struct buf *b, struct span s);
 /* Adds s in base64 (RFC 4648, padded). */
 void buf_base64(struct buf *b, struct span s);
+/* Adds the bytes that s, which is base64 as buf_base64 makes it, stands for. False: it is not. */
+bool buf_unbase64(struct buf *b, struct span s);
 /* Adds what is in the file at path, which may be at most so many bytes. 0, or -1 with err. */
 int buf_file(struct buf *b, const char *path, size_t most, struct err *err);
 

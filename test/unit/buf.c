@@ -65,6 +65,16 @@ static void test_base64(void **state) {
         struct buf b = {0};
         buf_base64(&b, span_of(cases[i][0]));
         assert_true(span_is(buf_view(&b), cases[i][1]));
+        buf_clear(&b);
+        assert_true(buf_unbase64(&b, span_of(cases[i][1])));
+        assert_true(span_is(buf_view(&b), cases[i][0]));
+        buf_release(&b);
+    }
+    static const char *const none[] = {
+        "Z", "Zg", "Zg=", "Zg===", "=", "====", "Zm9v=", "Zm 9", "Z=9v", "Zm9v\n", "Zm-_"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        struct buf b = {0};
+        if (buf_unbase64(&b, span_of(none[i]))) fail_msg("%s is taken", none[i]);
         buf_release(&b);
     }
 }

@@ -95,11 +95,121 @@ static void test_long_key(void **state) {
     buf_release(&out);
 }
 
+static int read_back(struct span envelope, struct arena *arena, struct deadletter *d) {
+    struct err err = {""};
+    int rc = deadletter_read(envelope, arena, d, &err);
+    assert_int_equal(rc == 0, !err.text[0]);
+    return rc;
+}
+
+static bool same(struct span a, struct span b) { return !a.p == !b.p && span_eq(a, b); }
+
+/* What was written comes back byte for byte, whatever the bytes. */
+static void test_read(void **state) {
+    (void)state;
+    static const struct span bytes[] = {
+        {NULL, 0},         {"", 0},         {"plain", 5},          {"\"\\\n\0\x7f", 5},
+        {"\xff\0\x80", 3}, {"\xc3\xa4", 2}, {"{\"a\": [1]}\n", 11}};
+    enum { N = sizeof bytes / sizeof *bytes };
+    for (size_t i = 0; i < N; i++)
+        for (size_t k = 0; k < N; k++) {
+            struct deadletter d = plain, got;
+            struct buf out = {0};
+            struct arena arena = {0};
+            d.key = bytes[k];
+            d.value = bytes[i];
+            deadletter_write(&out, &d, 1000);
+            assert_int_equal(read_back(buf_view(&out), &arena, &got), 0);
+            assert_string_equal(got.reason, d.reason);
+            assert_string_equal(got.topic, d.topic);
+            assert_true(got.partition == 2 && got.offset == 41 && got.ts_ms == d.ts_ms && got.full == -1);
+            assert_true(same(got.key, d.key) && same(got.value, d.value));
+            buf_release(&out);
+            arena_release(&arena);
+        }
+}
+
+static void test_read_cut(void **state) {
+    (void)state;
+    char *bytes = repeat("k", 100 * 1000);
+    struct deadletter d = plain, got;
+    struct arena arena = {0};
+    struct buf out = {0};
+    d.value = (struct span){bytes, 100 * 1000};
+    deadletter_write(&out, &d, 70 * 1000);
+    assert_int_equal(read_back(buf_view(&out), &arena, &got), 0);
+    assert_true(got.full == 100 * 1000 && got.value.n == 64 * 1024 && got.key.n == 1);
+    buf_clear(&out);
+    d.key = d.value;
+    d.value = SPAN_LIT("");
+    deadletter_write(&out, &d, 50 * 1000);
+    assert_int_equal(read_back(buf_view(&out), &arena, &got), 0);
+    assert_true(got.full == 0 && got.key.n == 1024);
+    buf_release(&out);
+    arena_release(&arena);
+    free(bytes);
+}
+
+/* A letter out of members, one of which may be another or none. */
+static void test_read_strangers(void **state) {
+    (void)state;
+    static const char *const good[] = {
+        "\"reason\":\"r\"", "\"topic\":\"t\"", "\"partition\":-1",         "\"offset\":-1",
+        "\"timestamp\":-5", "\"key\":null",    "\"value_base64\":\"/w==\""};
+    enum { N = sizeof good / sizeof *good };
+    static const struct {
+        size_t at;
+        const char *instead;
+        bool taken;
+    } cases[] = {{N, "", true},
+                 {0, "\"new\":{\"a\":[]},\"topic_base64\":1,\"_base64\":2,\"reason\":\"\"", true},
+                 {0, "\"x\":1", false},
+                 {0, "\"reason\":null", false},
+                 {1, "\"topic\":\"\"", false},
+                 {1, "\"topic\":\"a\\u0000b\"", false},
+                 {1, "\"topic\":\"a\",\"topic\":\"a\"", false},
+                 {2, "\"partition\":2147483647", true},
+                 {2, "\"partition\":2147483648", false},
+                 {2, "\"partition\":-2", false},
+                 {3, "\"offset\":999999999999999999", true},
+                 {3, "\"offset\":9999999999999999999", false},
+                 {3, "\"offset\":1e3", false},
+                 {3, "\"offset\":\"7\"", false},
+                 {4, "\"timestamp\":1.5", false},
+                 {5, "\"key_base64\":\"\"", true},
+                 {5, "\"key_base64\":null", false},
+                 {5, "\"key\":\"a\",\"key_base64\":\"YQ==\"", false},
+                 {6, "\"value\":{}", false},
+                 {6, "\"value_base64\":\"?\"", false},
+                 {6, "\"value\":\"\",\"truncated\":-1", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct deadletter d;
+        struct arena arena = {0};
+        struct buf out = {0};
+        buf_text(&out, " { ");
+        for (size_t k = 0; k < N; k++)
+            buf_printf(&out, "%s%s", k ? " , " : "", k == cases[i].at ? cases[i].instead : good[k]);
+        buf_text(&out, "\n}\n");
+        int rc = read_back(buf_view(&out), &arena, &d);
+        if ((rc == 0) != cases[i].taken) fail_msg("%s: %d", out.p, rc);
+        buf_release(&out);
+        arena_release(&arena);
+    }
+    static const char *const none[] = {"", "[]", "7", "{", "{}", "{} {}"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        struct deadletter d;
+        struct arena arena = {0};
+        assert_int_equal(read_back(span_of(none[i]), &arena, &d), -1);
+        arena_release(&arena);
+    }
+    struct deadletter d;
+    assert_int_equal(read_back((struct span){0}, &(struct arena){0}, &d), -1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole),
-        cmocka_unit_test(test_cut),
-        cmocka_unit_test(test_long_key),
+        cmocka_unit_test(test_whole), cmocka_unit_test(test_cut),      cmocka_unit_test(test_long_key),
+        cmocka_unit_test(test_read),  cmocka_unit_test(test_read_cut), cmocka_unit_test(test_read_strangers),
     };
     return cmocka_run_group_tests_name("deadletter", tests, NULL, NULL);
 }
