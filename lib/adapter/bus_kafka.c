@@ -29,11 +29,14 @@ static void on_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *clie
                          m->err ? rd_kafka_err2str(m->err) : NULL);
 }
 
-/* transactional.id: lasting where the instance has a lasting name; else one of its own, for KIP-447
- * fences by the group's generation, and a second producer of the same id kills the first. */
+/* transactional.id: the group's where one handle at a time commits, lasting where the instance has a
+ * lasting name; else one of its own, for KIP-447 fences by the group's generation, and a second producer
+ * of the same id kills the first. */
 static char *transactional_id(const struct kafka_bus *b) {
     struct buf id = {0};
-    if (*b->conf->instance) {
+    if (!b->how.inputs) {
+        buf_text(&id, b->how.group);
+    } else if (*b->conf->instance) {
         buf_printf(&id, "%s-%s", b->how.group, b->conf->instance);
     } else {
         char host[256] = "";
@@ -51,6 +54,19 @@ static enum bus_rc open_producer(struct kafka_bus *b, struct err *err) {
                                     .owner = b,
                                     .delivered = on_delivered};
     return kafka_client_open(&b->producer, b->conf, &role, err);
+}
+
+/* Opens the producer of transactions; what an earlier one of its id left open is ended first. */
+static enum bus_rc open_copier(struct kafka_bus *b, struct err *err) {
+    enum bus_rc rc = open_producer(b, err);
+    if (rc != BUS_OK) return rc;
+    rd_kafka_error_t *e = rd_kafka_init_transactions(b->producer.rk, BEGIN_MS);
+    if (!e) return BUS_OK;
+    rd_kafka_poll(b->producer.rk, 0); /* brings the reason */
+    rc = kafka_client_error(&b->producer, rd_kafka_error_code(e), "begin transactions", err);
+    kafka_client_close(&b->producer, true); /* the next call tries with another one */
+    rd_kafka_error_destroy(e);
+    return rc;
 }
 
 /* The topic is there; asked once a topic. partitions: of one that is made, 0: as the settings say. */
@@ -82,8 +98,12 @@ static enum bus_rc open_all(struct kafka_bus *b, struct err *err) {
     if (rc == BUS_OK && writer) kafka_wake(b, rd_kafka_queue_get_main(b->producer.rk));
     b->base.wake = writer ? b->wake[0] : -1;
     if (rc == BUS_OK) rc = kafka_client_reach(b->ask, err);
-    if (rc != BUS_OK || !b->how.inputs) return rc;
     int has = 0, first = 0, states = 0;
+    if (rc == BUS_OK && b->how.group && !b->how.inputs) {
+        rc = ensure(b, b->how.state, true, 1, &states, err);
+        return rc == BUS_OK ? open_copier(b, err) : rc;
+    }
+    if (rc != BUS_OK || !b->how.inputs) return rc;
     for (size_t i = 0; rc == BUS_OK && b->how.inputs[i]; i++) {
         rc = ensure(b, b->how.inputs[i], false, 0, &has, err);
         if (i == 0) first = has;
@@ -145,21 +165,14 @@ static const char *bus_kafka_place(struct bus *bus) { return ((struct kafka_bus 
 
 /* Begins a transaction; a reader's producer comes with its first. */
 static enum bus_rc begin(struct kafka_bus *b, struct err *err) {
-    rd_kafka_error_t *e = NULL;
-    if (!b->producer.rk) {
-        enum bus_rc rc = open_producer(b, err);
-        if (rc != BUS_OK) return rc;
-        e = rd_kafka_init_transactions(b->producer.rk, BEGIN_MS);
-    }
-    bool useless = e != NULL; /* the next call tries with another producer */
-    if (!e) e = rd_kafka_begin_transaction(b->producer.rk);
+    enum bus_rc rc = b->producer.rk ? BUS_OK : open_copier(b, err);
+    if (rc != BUS_OK) return rc;
+    rd_kafka_error_t *e = rd_kafka_begin_transaction(b->producer.rk);
     b->in_transaction = !e;
     if (!e) return BUS_OK;
-    rd_kafka_poll(b->producer.rk, 0); /* brings the reason */
-    enum bus_rc rc = kafka_client_error(&b->producer, rd_kafka_error_code(e),
-                                        useless ? "begin transactions" : "begin a transaction", err);
-    if (useless) kafka_client_close(&b->producer, true);
-    else rc = rd_kafka_error_is_fatal(e) ? BUS_FATAL : BUS_UNDONE;
+    rd_kafka_poll(b->producer.rk, 0);
+    kafka_client_error(&b->producer, rd_kafka_error_code(e), "begin a transaction", err);
+    rc = rd_kafka_error_is_fatal(e) ? BUS_FATAL : BUS_UNDONE;
     rd_kafka_error_destroy(e);
     return rc;
 }

@@ -288,7 +288,7 @@ enum bus_rc kafka_read_undo(struct bus *bus, struct err *err) {
     struct kafka_bus *b = (struct kafka_bus *)bus;
     (void)err;
     drop_turn(b);
-    position(b);
+    if (b->consumer.rk) position(b);
     return BUS_OK;
 }
 

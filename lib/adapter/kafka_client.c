@@ -129,7 +129,7 @@ void kafka_client_close(struct kafka_client *c, bool quick) {
 }
 
 #define MAY   "give this user the right to it: an ACL for the "
-#define TWICE "another process runs under the same bus.kafka.instance"
+#define TWICE "another process took its place, or runs under the same bus.kafka.instance"
 #define LOGIN "check sasl.mechanism, sasl.username and sasl.password in bus.kafka.properties"
 
 /* What waiting won't mend, and the cure where the code alone tells it. */

@@ -53,12 +53,16 @@ struct bus_batch {
 struct bus_open {
     /* NULL: writer only. "": a reader of its own, from now on, nothing is committed. Lives until close. */
     const char *group;
-    const char *const *inputs; /* topics to read, NULL-terminated; NULL for a writer */
-    const char *state;         /* compacted topic that put() may change, NULL if none */
-    size_t max_records;        /* a poll returns at most this many, 0: the engine's choice */
-    int64_t max_record;        /* key and value together, bytes; wire_bus sets it to bus.max_record */
-    bool bounded;              /* collect: put() answers BUS_BUSY at max_size or the free-space floor */
-    bool from_start;           /* with group "": from the earliest record instead of from now on */
+    /* Topics to read, NULL-terminated; NULL for a writer. A group without inputs, but
+     * with a state, reads nothing: it is there so that one handle at a time commits. A second one
+     * stands by (embedded) or fences the first (Kafka). What was committed before it was active is
+     * there for its restore(), which comes before its puts. */
+    const char *const *inputs;
+    const char *state;  /* compacted topic that put() may change, NULL if none */
+    size_t max_records; /* a poll returns at most this many, 0: the engine's choice */
+    int64_t max_record; /* key and value together, bytes; wire_bus sets it to bus.max_record */
+    bool bounded;       /* collect: put() answers BUS_BUSY at max_size or the free-space floor */
+    bool from_start;    /* with group "": from the earliest record instead of from now on */
     /* Writers only: each accepted put() ends in exactly one call, from within poll() or flush().
      * ok: it is durable. Otherwise why says what happened; it may be there or not. */
     void (*delivered)(void *ctx, uint64_t tag, bool ok, const char *why);

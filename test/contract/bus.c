@@ -415,6 +415,97 @@ static void copy_for_ever(struct world *w) {
     }
 }
 
+/* Opens a group that reads nothing, and is its only active handle; *active false: another one is. */
+static struct bus *open_alone(struct world *w, bool *active) {
+    struct bus_open how = {.group = w->group, .state = w->state};
+    struct bus_batch batch = {0};
+    struct err err = {0};
+    struct bus *bus = open_bus(w, &how);
+    if (bus->engine->poll(bus, 0, &batch, &err) != BUS_OK) fail_msg("poll: %s", err.text);
+    *active = !batch.standby;
+    return bus;
+}
+
+static bool read_number(void *ctx, int32_t partition, struct span key, struct span value) {
+    (void)partition, (void)key;
+    *(int *)ctx = atoi(value.p); /* the state's values end with a NUL */
+    return true;
+}
+
+/* Writes the numbers to out, from where the state says on. */
+static void count_for_ever(struct world *w) {
+    bool active = false;
+    struct bus *bus = NULL;
+    struct err err = {0};
+    int next = 0;
+    while (!active) { /* a killed owner has its lease for some seconds */
+        if (bus) close_bus(bus);
+        bus = open_alone(w, &active);
+    }
+    if (bus->engine->restore(bus, w->state, -1, read_number, &next, &err) != BUS_OK) _exit(1);
+    for (;;) {
+        for (int end = next + 5; next < end; next++) {
+            char number[16];
+            snprintf(number, sizeof number, "%d", next);
+            put(bus, w->out, "k", number, 0);
+        }
+        char saved[16] = "";
+        snprintf(saved, sizeof saved, "%d", next);
+        if (bus->engine->put(bus, w->state, -1, SPAN_LIT("next"), (struct span){saved, sizeof saved}, 0,
+                             &err) != BUS_OK ||
+            commit(bus) != BUS_OK)
+            _exit(1);
+    }
+}
+
+static void a_group_that_reads_nothing_survives_a_kill(void **state) {
+    struct world *w = *state;
+    struct seen out = {0};
+    const char *inputs[] = {w->out, NULL};
+    struct bus_open how = {.group = "", .inputs = inputs, .from_start = true};
+    struct bus *bus = open_bus(w, &how);
+    for (size_t round = 1; round <= 3; round++) {
+        pid_t child = in_child(w, "count_for_ever");
+        while (out.n < round * 100) take(bus, &out);
+        kill(child, SIGKILL);
+        waitpid(child, NULL, 0);
+        read_all(bus, &out);
+    }
+    for (size_t i = 0; i < out.n; i++) assert_int_equal(atol(value_of(&out, i)), i);
+    close_bus(bus);
+    seen_release(&out);
+}
+
+static void of_two_that_read_nothing_one_commits(void **state) {
+    struct world *w = *state;
+    struct seen out = {0};
+    struct err err = {0};
+    bool active[2];
+    struct bus *first = open_alone(w, &active[0]);
+    assert_true(active[0]);
+    put(first, w->out, "k", "one", 0);
+    put(first, w->state, "one", "done", 0);
+    assert_int_equal(commit(first), BUS_OK);
+    struct bus *second = open_alone(w, &active[1]);
+    if (active[1]) assert_state(w, second, "one=done ");
+    enum bus_rc rc = first->engine->put(first, w->out, -1, SPAN_LIT("k"), SPAN_LIT("two"), 0, &err);
+    if (rc == BUS_OK) rc = first->engine->commit(first, &err);
+    assert_int_equal(rc, active[1] ? BUS_FATAL : BUS_OK);
+    close_bus(first);
+    close_bus(second);
+    second = open_alone(w, &active[1]);
+    assert_true(active[1]);
+    put(second, w->out, "k", "undone", 0);
+    undo(second);
+    put(second, w->out, "k", "three", 0);
+    assert_int_equal(commit(second), BUS_OK);
+    close_bus(second);
+    look(w, w->out, &out);
+    assert_int_equal(out.n, rc == BUS_OK ? 3 : 2);
+    assert_string_equal(value_of(&out, out.n - 1), "three");
+    seen_release(&out);
+}
+
 static void feed_on(struct world *w) {
     for (int i = 0; i < 40; i++) feed(w, w->in, "k", "", i * 10, 10);
 }
@@ -500,6 +591,7 @@ static int child(char **argv) {
     } works[] = {{"feed_one_later", feed_one_later},
                  {"write_many", write_many},
                  {"copy_for_ever", copy_for_ever},
+                 {"count_for_ever", count_for_ever},
                  {"feed_on", feed_on},
                  {"write_and_report", write_and_report}};
     struct world *w = world_of_child(argv);
@@ -531,6 +623,8 @@ int main(int argc, char **argv) {
         CASE(a_signal_ends_the_wait),
         CASE(many_writers_lose_and_double_nothing),
         CASE(a_killed_copier_loses_and_doubles_nothing),
+        CASE(a_group_that_reads_nothing_survives_a_kill),
+        CASE(of_two_that_read_nothing_one_commits),
         CASE(what_was_delivered_survives_a_kill),
     };
     return cmocka_run_group_tests_name("bus", tests, NULL, NULL);
