@@ -5,7 +5,7 @@
 #   SUDO=sudo                           lets `make` install missing Debian packages when not root
 
 VERSION  := 0.1.0
-COMMANDS := node collect pubsub store alert search delete nodes up config help
+COMMANDS := node collect pubsub store alert search delete nodes deadletter up config help
 
 DAEMONS  := collect pubsub store alert
 

@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "daemon.h"
 
+#include <unistd.h>
+
 #include "../lib/adapter/clock.h"
 #include "../lib/base/stop.h"
 
@@ -42,6 +44,15 @@ struct bus *daemon_bus(struct daemon *d, const struct bus_open *how, const char 
     }
     if (rc != BUS_RETRY) log_say(&d->run->log, "%s", err.text);
     return NULL;
+}
+
+bool daemon_has_bus(const struct run *run) {
+    const struct bus_conf *bus = conf_section(run->conf, &bus_section);
+    if (strcmp(bus->type, "local") != 0) return true;
+    const char *path = *(char **)conf_find(run->conf, "bus.local.path")->field;
+    if (access(path, F_OK) == 0) return true;
+    log_say(&run->log, "no bus at %s: nothing was ever sent to it (bus.local.path)", path);
+    return false;
 }
 
 struct store *daemon_store(struct daemon *d) {

@@ -28,6 +28,9 @@ void daemon_init(struct daemon *d, const struct run *run);
  * localhost:9092, <flow>`). NULL when stopped meanwhile or on BUS_FATAL (said). */
 struct bus *daemon_bus(struct daemon *d, const struct bus_open *how, const char *flow);
 struct store *daemon_store(struct daemon *d);
+/* For commands that look at what is there: is there a bus? Opening would make one, and an empty one
+ * would answer "nothing" to a wrong path. False: said. */
+bool daemon_has_bus(const struct run *run);
 /* Something answered "later": says so once, waits with backoff (returns early on a signal). */
 void daemon_trouble(struct daemon *d, const struct err *err);
 /* It worked: says so once if there was trouble. */

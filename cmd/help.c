@@ -85,12 +85,12 @@ static void command_page(const struct cmd *cmd, struct buf *out) {
 }
 
 static void overview(struct buf *out) {
-    buf_text(out, "Usage: distlog COMMAND [OPTIONS] [ARGS]\n\n"
+    buf_text(out, "Usage: distlog COMMAND [OPTIONS] [ARGS]\n"
                   "Carries events from services to a searchable store; says when one goes quiet.\n"
                   "\nCommands:\n");
     for (const struct cmd *const *cmd = cmd_all; *cmd; cmd++) {
-        buf_printf(out, "  %-9s", (*cmd)->name);
-        wrap((*cmd)->summary, 11, 13, out);
+        buf_printf(out, "  %-10s", (*cmd)->name);
+        wrap((*cmd)->summary, 12, 14, out);
     }
     buf_text(out, "\nOptions:\n");
     common_options(out);

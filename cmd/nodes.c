@@ -1,11 +1,9 @@
 /* nodes: who is known, UP or silent, since when. Looks at what pubsub keeps in the bus, and reads
  * the beats on to the end; owns no place in any topic. Main thread.
  * SPDX-License-Identifier: Apache-2.0 */
-#include <unistd.h>
-
 #include "../lib/adapter/clock.h"
 #include "../lib/base/mem.h"
-#include "../lib/wire.h"
+#include "daemon.h"
 #include "line.h"
 #include "pubsub_state.h"
 
@@ -21,16 +19,6 @@ static const struct opt_section nodes_section =
     OPT_SECTION("nodes", "what nodes prints", rows, struct nodes_conf);
 
 enum { SERVICE_WIDTH = 16 }; /* of its column; a longer one pushes the node aside */
-
-/* Looking must not make a bus: an empty one would answer "no nodes" to a wrong path. */
-static bool bus_is_there(const struct run *run) {
-    const struct bus_conf *bus = conf_section(run->conf, &bus_section);
-    if (strcmp(bus->type, "local") != 0) return true;
-    const char *path = *(char **)conf_find(run->conf, "bus.local.path")->field;
-    if (access(path, F_OK) == 0) return true;
-    log_say(&run->log, "no bus at %s: nothing was ever sent to it (bus.local.path)", path);
-    return false;
-}
 
 static int by_id(const void *a, const void *b) {
     const struct registry_node *x = a, *y = b;
@@ -121,7 +109,7 @@ static int run_nodes(struct run *run) {
     struct err err;
     int64_t left = 0;
     int code = EXIT_FAILED;
-    if (!bus_is_there(run)) goto out;
+    if (!daemon_has_bus(run)) goto out;
     if (wire_bus(run->conf, &(struct bus_open){0}, &bus, &err) != BUS_OK ||
         look(run, bus, registry, &left, &err) != BUS_OK) {
         log_say(&run->log, "%s", err.text);

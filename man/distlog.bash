@@ -4,7 +4,7 @@ _distlog()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     local command='' i flags='--config --help --version' words='' files=yes
-    local commands='node collect pubsub store alert search delete nodes up config help'
+    local commands='node collect pubsub store alert search delete nodes deadletter up config help'
     local settings='bus.type= bus.max_record= bus.local.path= bus.local.max_age= bus.local.max_size= bus.local.min_free= bus.kafka.brokers= bus.kafka.create_topics= bus.kafka.partitions= bus.kafka.replication= bus.kafka.retention= bus.kafka.instance= bus.kafka.properties= topics.input= topics.processed= topics.alerts= store.type= store.group= store.index= store.quiet= store.local.path= store.elasticsearch.urls= store.elasticsearch.user= store.elasticsearch.password= store.elasticsearch.api_key= store.elasticsearch.ca= store.elasticsearch.batch= store.elasticsearch.in_flight= store.elasticsearch.timeout= store.elasticsearch.template= store.elasticsearch.dynamic= node.name= node.id= node.url= node.heartbeat= node.interval= node.weights= node.message= node.time_format= node.keep_going= node.queue= node.parallel= node.timeout= node.ca= node.user= node.password= node.token= node.quiet= collect.listen= collect.routes= collect.max_body= collect.max_inflated= collect.max_records= collect.max_buffered= collect.max_header= collect.max_connections= collect.keepalive_timeout= collect.request_timeout= collect.cors_allow_origins= collect.tls.cert= collect.tls.key= collect.auth.user= collect.auth.password= collect.auth.token= pubsub.group= pubsub.heartbeat_timeout= pubsub.heartbeat_grace= pubsub.repeat_interval= pubsub.liveness= pubsub.on_error= pubsub.unregistered= pubsub.forget_after= pubsub.time_format= alert.group= '
     case ${COMP_WORDS[0]##*/} in distlog-*) command=${COMP_WORDS[0]##*/distlog-} ;; esac
     command=${command#distlog-}
@@ -24,6 +24,7 @@ _distlog()
     search) flags='--limit --format --follow --node --service --level --type --since --until --text --config --help --version' ;;
     delete) flags='--older-than --dry-run --yes --node --service --level --type --since --until --text --config --help --version' ;;
     nodes) flags='--format --config --help --version' ;;
+    deadletter) flags='--raw --config --help --version' ;;
     up) flags='--demo --for --config --help --version' ;;
     config) flags='--origin --check --config --help --version' ;;
     help) flags='--config --help --version' ;;
@@ -91,4 +92,4 @@ _distlog()
     [ -z "$files" ] || mapfile -t COMPREPLY < <(compgen -f -- "$cur")
     [ -z "$files" ] || compopt -o filenames 2>/dev/null
 }
-complete -F _distlog distlog distlog-node distlog-collect distlog-pubsub distlog-store distlog-alert distlog-search distlog-delete distlog-nodes distlog-up distlog-config distlog-help
+complete -F _distlog distlog distlog-node distlog-collect distlog-pubsub distlog-store distlog-alert distlog-search distlog-delete distlog-nodes distlog-deadletter distlog-up distlog-config distlog-help

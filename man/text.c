@@ -124,6 +124,29 @@ static const struct man_text texts[] = {
          {"distlog nodes --format json | grep '\"silent\"' || echo all well", "who is silent"},
          {NULL, NULL},
      }},
+    {"deadletter",
+     "A record that makes no sense to pubsub or that the store refuses for good becomes a dead letter: it "
+     "goes to the topic TOPIC.dlq, with the reason and where it came from. A letter is called by its place "
+     "there: nodes.dlq-0-17 has offset 17 in partition 0.\n\n"
+     "list prints a line for each letter that waits: its name, when it became one, where the record came "
+     "from, its key (or else its node), and the reason, with a tab between. Without a TOPIC these are "
+     "the letters of topics.input and topics.processed.\n\n"
+     "show prints one letter and its record, with control characters escaped, or with --raw the bytes of "
+     "the record as they are.\n\n"
+     "retry sends letters once more, to the topic that they came from and under the same key: the one "
+     "named, or all that wait at its beginning. What was sent is done with and no longer listed, exactly "
+     "once, also when retry is killed; a record that fails again comes back as a new letter. On the bus it "
+     "is a new record with a time of its own, behind all that is there already. A record that was too "
+     "large to be kept whole can't be sent again: that is said, and it goes on waiting until retention "
+     "takes it, as it does all letters.",
+     (const struct man_example[]){
+         {"distlog deadletter list", "what waits, and why"},
+         {"distlog deadletter list processed_logs | cut -f 5 | sort | uniq -c", "how often each reason"},
+         {"distlog deadletter show --raw nodes.dlq-0-0 >record", "the record as its sender wrote it"},
+         {"distlog deadletter retry nodes.dlq-0-0", "this one again"},
+         {"distlog deadletter retry", "all of them, once the cause is cured"},
+         {NULL, NULL},
+     }},
     {"up",
      "Starts alert, store, pubsub and collect on this machine, each as a process of its own, "
      "with the configuration that up was given. One that crashes is started again; one that "

@@ -56,89 +56,70 @@ void deadletter_write(struct buf *out, const struct deadletter *d, size_t limit)
     }
 }
 
-/* The members; the first NEEDED of them are always there. */
-enum { REASON, TOPIC, PARTITION, OFFSET, TIMESTAMP, KEY, VALUE, NEEDED, TRUNCATED = NEEDED, NAMES };
-static const char *const names[NAMES] = {"reason",    "topic", "partition", "offset",
-                                         "timestamp", "key",   "value",     "truncated"};
+enum { REASON, TOPIC, KEY, VALUE, KEY_64, VALUE_64, TEXTS };
+enum { PARTITION, OFFSET, TIMESTAMP, FULL, NUMBERS };
 
 struct reading {
     struct arena *arena;
-    struct deadletter *d;
-    unsigned seen; /* a bit a member */
+    struct span texts[TEXTS]; /* .p NULL: not there, or no string */
+    bool null[TEXTS];
+    int64_t numbers[NUMBERS]; /* NONE: not there, or no integer */
 };
+#define NONE INT64_MIN
 
-/* Text for a C string: without a NUL. */
-static bool read_text(const struct reading *r, const struct json_value *v, const char **to) {
-    if (v->type != JSON_TYPE_STRING) return false;
-    struct span text = arena_span(r->arena, json_decode(v->raw, r->arena));
-    *to = text.p;
-    return strlen(text.p) == text.n;
-}
-
-/* An integer from least to most, which has at most 18 digits. */
-static bool read_number(const struct json_value *v, int64_t least, int64_t most, int64_t *to) {
-    bool minus = v->raw.p[0] == '-';
-    struct span digits = {v->raw.p + minus, v->raw.n - minus};
-    if (!span_is_digits(digits) || digits.n > 18) return false;
-    *to = strtoll(v->raw.p, NULL, 10); /* a ',', a '}' or white space follows */
-    return *to >= least && *to <= most;
-}
-
-static bool read_bytes(const struct reading *r, const struct json_value *v, bool base64, struct span *to) {
-    *to = (struct span){0};
-    if (v->type == JSON_TYPE_NULL) return !base64;
-    if (v->type != JSON_TYPE_STRING) return false;
-    *to = json_decode(v->raw, r->arena);
-    if (!base64) return true;
-    struct buf bytes = {0};
-    bool good = buf_unbase64(&bytes, *to);
-    *to = arena_span(r->arena, buf_view(&bytes));
-    buf_release(&bytes);
-    return good;
-}
-
-static bool read_member(struct reading *r, size_t i, bool base64, const struct json_value *v) {
-    struct deadletter *d = r->d;
-    int64_t partition = 0;
-    bool good = false;
-    switch (i) {
-    case REASON: return read_text(r, v, &d->reason);
-    case TOPIC: return read_text(r, v, &d->topic) && *d->topic;
-    case PARTITION:
-        good = read_number(v, -1, INT32_MAX, &partition);
-        d->partition = (int32_t)partition;
-        return good;
-    case OFFSET: return read_number(v, -1, INT64_MAX, &d->offset);
-    case TIMESTAMP: return read_number(v, INT64_MIN, INT64_MAX, &d->ts_ms);
-    case KEY: return read_bytes(r, v, base64, &d->key);
-    case VALUE: return read_bytes(r, v, base64, &d->value);
-    default: return read_number(v, 0, INT64_MAX, &d->full);
-    }
+static int64_t number(struct span s) {
+    bool minus = s.p[0] == '-';
+    bool good = span_is_digits((struct span){s.p + minus, s.n - minus}) && s.n <= 18;
+    return good ? strtoll(s.p, NULL, 10) : NONE; /* a ',', a '}' or white space follows */
 }
 
 static bool on_member(void *ctx, const struct json_member *m, struct err *err) {
-    static const char tail[] = "_base64";
+    static const char *const texts[] = {"reason", "topic", "key", "value", "key_base64", "value_base64"};
+    static const char *const numbers[] = {"partition", "offset", "timestamp", "truncated"};
     struct reading *r = ctx;
-    size_t i = 0, n = m->key.n - (sizeof tail - 1);
-    bool base64 = m->key.n >= sizeof tail && memcmp(m->key.p + n, tail, sizeof tail - 1) == 0;
-    struct span name = {m->key.p, base64 ? n : m->key.n};
-    while (i < NAMES && !span_is(name, names[i])) i++;
-    if (i == NAMES || (base64 && i != KEY && i != VALUE)) return true;
-    bool good = !(r->seen >> i & 1) && read_member(r, i, base64, &m->value);
-    r->seen |= 1u << i;
-    if (!good) err_set(err, "not a dead letter: its %s makes no sense", names[i]);
+    (void)err;
+    for (size_t i = 0; i < TEXTS; i++) {
+        if (!span_is(m->key, texts[i])) continue;
+        r->null[i] = m->value.type == JSON_TYPE_NULL;
+        if (m->value.type == JSON_TYPE_STRING) r->texts[i] = json_decode(m->value.raw, r->arena);
+    }
+    for (size_t i = 0; i < NUMBERS; i++)
+        if (span_is(m->key, numbers[i])) r->numbers[i] = number(m->value.raw);
+    return true;
+}
+
+/* KEY or VALUE: text, null, or in base64. */
+static bool read_bytes(const struct reading *r, size_t i, struct span *bytes) {
+    struct span coded = r->texts[i - KEY + KEY_64];
+    *bytes = r->texts[i];
+    if (bytes->p || r->null[i] || !coded.p) return bytes->p || r->null[i];
+    struct buf plain = {0};
+    bool good = buf_unbase64(&plain, coded);
+    *bytes = arena_span(r->arena, buf_view(&plain));
+    buf_release(&plain);
     return good;
 }
 
 int deadletter_read(struct span envelope, struct arena *arena, struct deadletter *d, struct err *err) {
-    *d = (struct deadletter){.full = -1};
-    struct reading r = {.arena = arena, .d = d};
+    struct reading r = {.arena = arena, .numbers = {NONE, NONE, NONE, -1}};
+    const int64_t *n = r.numbers;
     struct json_value whole;
     size_t at = 0;
-    if (json_scan(envelope, &at, arena, &whole, on_member, &r, err) != 0) return -1;
-    if (json_space(envelope, at) < envelope.n || whole.type != JSON_TYPE_OBJECT)
-        return err_set(err, "not a dead letter: not one JSON object");
-    for (size_t i = 0; i < NEEDED; i++)
-        if (!(r.seen >> i & 1)) return err_set(err, "not a dead letter: it has no %s", names[i]);
+    *d = (struct deadletter){.full = -1};
+    if (json_scan(envelope, &at, arena, &whole, on_member, &r, err) != 0) {
+        err_prefix(err, "not a dead letter");
+        return -1;
+    }
+    d->reason = arena_span(arena, r.texts[REASON]).p;
+    d->topic = arena_span(arena, r.texts[TOPIC]).p;
+    if (json_space(envelope, at) < envelope.n || !r.texts[REASON].p || !*d->topic ||
+        strlen(d->topic) < r.texts[TOPIC].n || n[PARTITION] < -1 || n[PARTITION] > INT32_MAX ||
+        n[OFFSET] < -1 || n[TIMESTAMP] == NONE || n[FULL] < -1 || !read_bytes(&r, KEY, &d->key) ||
+        !read_bytes(&r, VALUE, &d->value))
+        return err_set(err, "not a dead letter: not all of its members are there and make sense");
+    d->partition = (int32_t)n[PARTITION];
+    d->offset = n[OFFSET];
+    d->ts_ms = n[TIMESTAMP];
+    d->full = n[FULL];
     return 0;
 }

@@ -11,6 +11,7 @@ start collect distlog collect
 wait_for 10 curl -fs "http://127.0.0.1:$port/healthz"
 ok $? "collect serves"
 run distlog node --name payment --count 20 --interval 10ms --keep-going
+printf 'nodes\tk\tnonsense\n' | "$BUS" put # a dead letter, to look at
 run distlog pubsub --no-follow
 run distlog store --no-follow
 like "$out" 'Log stored successfully' "records are stored"

@@ -75,6 +75,8 @@ enum bus_rc wire_bus(const struct conf *conf, const struct bus_open *how, struct
     return puppet.opens ? BUS_OK : BUS_RETRY;
 }
 
+const struct opt_section bus_section = {.name = "bus"};
+
 enum store_rc wire_store(const struct conf *conf, bool create, struct store **out, struct err *err) {
     (void)conf, (void)create, (void)out, (void)err;
     return STORE_FATAL;

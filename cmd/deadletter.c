@@ -1,0 +1,309 @@
+/* deadletter: lists, shows and sends again the records that could not be delivered (CONTRACT §8). A
+ * letter is named by its place in the dead-letter topic. One that was sent again is done with: its mark goes
+ * into a state topic, in the transaction that sends it, under a group that one process at a time has; so
+ * neither a crash nor a second retry sends it twice. Owns the bus. Main thread.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "../lib/adapter/clock.h"
+#include "../lib/base/map.h"
+#include "../lib/base/mem.h"
+#include "../lib/base/rng.h"
+#include "../lib/base/stop.h"
+#include "../lib/base/when.h"
+#include "../lib/core/deadletter.h"
+#include "line.h"
+#include "reader.h"
+
+#define GROUP "distlog-deadletter"
+#define STATE GROUP ".state"
+#define TAIL  ".dlq"
+
+enum {
+    AT_ONCE = 128 << 20,     /* bytes of letters that one retry holds */
+    BATCH = 200,             /* letters sent in one transaction */
+    FLUSH_BYTES = 64 * 1024, /* what a long list gathers before it is written */
+    WAIT_MS = 1000
+};
+
+struct deadletter_conf {
+    bool raw;
+};
+
+static const struct opt rows[] = {
+    OPT(struct deadletter_conf, BOOL, raw, "false", .flag = "raw", .bits = OPT_FLAG_ONLY,
+        .help = "show prints the bytes of the record and nothing else"),
+};
+static const struct opt_section deadletter_section =
+    OPT_SECTION("deadletter", "what deadletter prints", rows, struct deadletter_conf);
+
+struct post {
+    const struct run *run;
+    struct reader reader; /* for its patience with the bus */
+    struct bus *bus;
+    struct map done; /* the marks of letters that were sent; cut when the letter is passed */
+    struct buf topic, lines;
+    const char *only;   /* the one letter meant, or NULL */
+    struct arena arena; /* one letter's */
+    void (*each)(struct post *p, const struct bus_record *r, const char *called);
+    uint64_t found, sent, kept;
+    bool more;   /* than AT_ONCE */
+    bool failed; /* said why */
+    /* retry: what waited in a topic, in gathered */
+    struct again {
+        const char *name, *mark;
+        struct deadletter letter;
+    } * again;
+    size_t n, cap;
+    struct arena gathered;
+};
+
+/* --- what waits --- */
+
+/* What an operand means: "nodes.dlq-0-17" one letter, "nodes" or "nodes.dlq" all of a topic. */
+static void mean(struct post *p, const char *text) {
+    size_t n = strlen(text);
+    p->only = NULL;
+    for (const char *at = text; (at = strstr(at, TAIL "-")); at++) p->only = text, n = (size_t)(at - text);
+    if (!p->only && n > strlen(TAIL) && strcmp(text + n - strlen(TAIL), TAIL) == 0) n -= strlen(TAIL);
+    buf_clear(&p->topic);
+    buf_add(&p->topic, text, n);
+    buf_text(&p->topic, TAIL);
+}
+
+/* A place on the bus. A record that pubsub made and could not put had none: then where it should go. */
+static const char *name(struct post *p, const char *topic, int32_t partition, int64_t offset) {
+    if (offset < 0) return topic;
+    return arena_printf(&p->arena, "%s-%" PRId32 "-%" PRId64, topic, partition, offset);
+}
+
+/* A letter's key in the state: no topic has a blank, and the time tells a topic that was made anew. */
+static const char *mark(struct post *p, const struct bus_record *r) {
+    return arena_printf(&p->arena, "%s %" PRId32 " %" PRId64 " %" PRId64, p->topic.p, r->partition, r->offset,
+                        r->ts_ms);
+}
+
+static bool on_mark(void *ctx, int32_t partition, struct span key, struct span value) {
+    struct post *p = ctx;
+    (void)partition, (void)value;
+    map_put(&p->done, key, p);
+    return true;
+}
+
+static bool on_letter(void *ctx, const struct bus_record *r) {
+    struct post *p = ctx;
+    const char *called = name(p, p->topic.p, r->partition, r->offset);
+    if (!map_cut(&p->done, span_of(mark(p, r))) && (!p->only || strcmp(p->only, called) == 0)) {
+        p->found++;
+        p->each(p, r, called);
+    }
+    arena_clear(&p->arena);
+    return !p->failed && !stop_asked();
+}
+
+static bool good(struct post *p, enum bus_rc rc, const struct err *err) {
+    if (rc == BUS_OK) return true;
+    log_say(&p->run->log, "%s", err->text);
+    p->failed = true;
+    return false;
+}
+
+/* 0, or -1 with err: it is none, or not all of the record was kept. */
+static int read_whole(struct span bytes, struct arena *arena, struct deadletter *d, struct err *err) {
+    if (deadletter_read(bytes, arena, d, err) != 0) return -1;
+    if (d->full < 0) return 0;
+    if (d->full == (int64_t)d->value.n) return err_set(err, "its key was too long to be kept");
+    return err_set(err, "only the first %zu of its %" PRId64 " bytes were kept", d->value.n, d->full);
+}
+
+/* --- list and show --- */
+
+static void add_time(struct post *p, int64_t ms) {
+    when_format(&p->lines, ms, clock_offset_s(ms), WHEN_RFC3339);
+}
+
+static void list(struct post *p, const struct bus_record *r, const char *called) {
+    struct deadletter d;
+    struct err err;
+    struct span none = SPAN_LIT("-");
+    bool is = deadletter_read(r->value, &p->arena, &d, &err) == 0;
+    line_add(&p->lines, "%\t", span_of(called));
+    add_time(p, r->ts_ms);
+    line_add(&p->lines, "\t%\t%\t%\n", is ? span_of(name(p, d.topic, d.partition, d.offset)) : none,
+             is && d.key.p ? d.key : none, span_of(is ? d.reason : err.text));
+    if (p->lines.n >= FLUSH_BYTES) p->failed = !line_write(p->run, &p->lines);
+}
+
+static void show(struct post *p, const struct bus_record *r, const char *called) {
+    const struct deadletter_conf *conf = conf_section(p->run->conf, &deadletter_section);
+    struct span null = SPAN_LIT("(null)");
+    struct deadletter d;
+    struct err err;
+    bool is = read_whole(r->value, &p->arena, &d, &err) == 0;
+    if (!is) log_say(&p->run->log, "%s: %s", called, err.text);
+    p->failed = !is && d.full < 0;
+    if (p->failed) return;
+    if (conf->raw) {
+        buf_span(&p->lines, d.value);
+        return;
+    }
+    line_add(&p->lines, "letter  %, ", span_of(called));
+    add_time(p, r->ts_ms);
+    line_add(&p->lines, "\nreason  %\norigin  %", span_of(d.reason),
+             span_of(name(p, d.topic, d.partition, d.offset)));
+    if (d.offset >= 0) buf_text(&p->lines, ", ");
+    if (d.offset >= 0) add_time(p, d.ts_ms);
+    line_add(&p->lines, "\nkey     %\n\n%\n", d.key.p ? d.key : null, d.value.p ? d.value : null);
+}
+
+/* --- retry --- */
+
+static void keep(struct post *p, const char *called, const struct err *err) {
+    log_say(&p->run->log, "%s: %s", called, err->text);
+    p->kept++;
+}
+
+static void retry(struct post *p, const struct bus_record *r, const char *called) {
+    struct arena *arena = &p->gathered;
+    struct err err;
+    p->more = p->more || arena->used >= AT_ONCE;
+    if (p->more) return;
+    p->again = mem_room(p->again, p->n, &p->cap, sizeof *p->again);
+    struct again *a = &p->again[p->n];
+    if (read_whole(arena_span(arena, r->value), arena, &a->letter, &err) == 0) {
+        a->name = arena_span(arena, span_of(called)).p;
+        a->mark = arena_span(arena, span_of(mark(p, r))).p;
+        p->n++;
+    } else {
+        keep(p, called, &err);
+    }
+}
+
+/* Puts one letter where its key belongs, or where it was, and that it is done with. */
+static enum bus_rc send(struct post *p, const struct again *a, uint64_t *sent, struct err *err) {
+    const struct deadletter *d = &a->letter;
+    int32_t partition = d->key.p ? -1 : d->partition;
+    enum bus_rc rc = reader_put(&p->reader, p->bus, d->topic, partition, d->key, d->value, err);
+    if (rc == BUS_POISON) {
+        keep(p, a->name, err);
+        return BUS_OK;
+    }
+    ++*sent;
+    return rc != BUS_OK ? rc
+                        : reader_put(&p->reader, p->bus, STATE, -1, span_of(a->mark), SPAN_LIT("sent"), err);
+}
+
+static void send_all(struct post *p) {
+    struct err err;
+    enum bus_rc rc = BUS_OK;
+    uint64_t sent = 0;
+    for (size_t i = 0; rc == BUS_OK && i < p->n && !stop_asked();) {
+        rc = send(p, &p->again[i++], &sent, &err);
+        if (rc != BUS_OK || (i % BATCH && i < p->n)) continue;
+        rc = reader_commit(&p->reader, p->bus, &err);
+        if (rc != BUS_OK) break;
+        daemon_well(p->reader.daemon);
+        p->sent += sent;
+        sent = 0;
+    }
+    good(p, rc, &err);
+    p->n = 0;
+    arena_clear(&p->gathered);
+}
+
+/* Takes back the marks of letters that are not there any more. */
+static void forget(struct post *p) {
+    struct err err;
+    struct span key;
+    void *value;
+    enum bus_rc rc = BUS_OK;
+    size_t at = 0, n = p->topic.n;
+    while (rc == BUS_OK && map_next(&p->done, &at, &key, &value))
+        if (key.n > n && memcmp(key.p, p->topic.p, n) == 0 && key.p[n] == ' ')
+            rc = reader_put(&p->reader, p->bus, STATE, -1, key, (struct span){0}, &err);
+    if (rc == BUS_OK) rc = reader_commit(&p->reader, p->bus, &err);
+    good(p, rc, &err);
+}
+
+/* Waits until no other retry has the group. */
+static void alone(struct post *p) {
+    struct bus_batch b = {0};
+    struct err err;
+    bool told = false;
+    while (good(p, p->bus->engine->poll(p->bus, WAIT_MS, &b, &err), &err) && b.standby && !stop_asked()) {
+        if (!told) log_say(&p->run->log, "another retry is at work, or was killed: waiting for it to end");
+        told = true;
+    }
+}
+
+/* --- the command --- */
+
+/* What the operand means, or the dead letters of both readers. */
+static void work(struct post *p, const char *operand) {
+    const struct topics_conf *topics = conf_section(p->run->conf, &topics_section);
+    const char *all[] = {operand ? operand : topics->input, operand ? NULL : topics->processed, NULL};
+    struct bus_open how = {.group = p->each == retry ? GROUP : NULL, .state = STATE};
+    struct err err;
+    if (good(p, wire_bus(p->run->conf, &how, &p->bus, &err), &err) && how.group) alone(p);
+    if (!p->failed) good(p, p->bus->engine->restore(p->bus, STATE, -1, on_mark, p, &err), &err);
+    for (size_t i = 0; all[i] && !p->failed && !stop_asked(); i++) {
+        mean(p, all[i]);
+        good(p, p->bus->engine->replay(p->bus, p->topic.p, -1, 0, -1, on_letter, p, &err), &err);
+        if (how.group && !p->failed) send_all(p);
+        if (how.group && !p->failed && !stop_asked()) forget(p);
+    }
+    if (how.group) buf_printf(&p->lines, "Retried dead letters: %" PRIu64 "\n", p->sent);
+    if (p->lines.n && !line_write(p->run, &p->lines)) p->failed = true;
+}
+
+/* Says how it ended; the exit code. */
+static int conclude(const struct post *p) {
+    const struct log *log = &p->run->log;
+    bool missing = !p->found && !p->failed && p->only && !stop_asked();
+    if (missing) log_say(log, "%s: no such dead letter waits", p->only);
+    else if (!p->found && !p->failed && !stop_asked()) log_say(log, "no dead letters");
+    if (p->kept) log_say(log, "%" PRIu64 " can't be sent again and go on waiting", p->kept);
+    if (stop_asked()) log_say(log, "stopped before the end");
+    else if (p->more) log_say(log, "there are more: retry again");
+    return p->failed || missing || p->kept || p->more || stop_asked() ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int run_deadletter(struct run *run) {
+    struct daemon daemon;
+    struct post p = {.run = run, .reader = {.daemon = &daemon}};
+    const char *verb = run->argv[0], *operand = run->argv[1];
+    int code = EXIT_USAGE;
+    p.each = strcmp(verb, "list") == 0 ? list : strcmp(verb, "show") == 0 ? show : NULL;
+    if (strcmp(verb, "retry") == 0) p.each = retry;
+    if (!p.each) {
+        log_say(&run->log, "'%s' is none of list, show and retry", verb);
+    } else if (p.each == show && !(operand && strstr(operand, TAIL "-"))) {
+        log_say(&run->log, "show which one? `distlog deadletter list` tells their names");
+    } else if (!daemon_has_bus(run)) {
+        code = EXIT_FAILED;
+    } else {
+        daemon_init(&daemon, run);
+        map_init(&p.done, (uint64_t[2]){rng_os(), rng_os()});
+        work(&p, operand);
+        code = conclude(&p);
+    }
+    if (p.bus) p.bus->engine->close(p.bus);
+    map_release(&p.done);
+    arena_release(&p.arena);
+    arena_release(&p.gathered);
+    buf_release(&p.topic);
+    buf_release(&p.lines);
+    free(p.again);
+    return code;
+}
+
+const struct cmd cmd_deadletter = {
+    .name = "deadletter",
+    .operands = "list|show|retry [TOPIC|LETTER]",
+    .min_operands = 1,
+    .max_operands = 2,
+    .summary = "list, show and retry what could not be delivered",
+    .sections = (const struct opt_section *const[]){&deadletter_section, NULL},
+    .run = run_deadletter,
+};

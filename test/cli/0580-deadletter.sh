@@ -1,0 +1,181 @@
+#!/usr/bin/env bash
+# deadletter: what could not be delivered is listed and shown as it was, and sent again exactly once.
+# Also on: kafka
+# SPDX-License-Identifier: Apache-2.0
+. "$(dirname "$0")/lib.sh"
+kafka=${TEST_BUS:-}
+export DISTLOG_BUS_KAFKA_PARTITIONS=1
+
+# letter TOPIC MEMBERS [REASON]: a dead letter of that topic, as distlog writes them.
+letter() {
+    printf '%s.dlq\tk\t{"reason":"%s","topic":"%s","partition":0,"offset":7,"timestamp":1795502089120,%s}\n' \
+        "$1" "${3:-why}" "$1" "$2" | "$BUS" put
+}
+waiting() { distlog deadletter list "$@" 2>/dev/null; }
+names() { waiting "$@" | cut -f 1; }
+sent() { "$BUS" get "$1" 2>/dev/null; }
+times() { sed -E 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{12}Z/T/g'; }
+
+if [ -z "$kafka" ]; then
+    for verb in list "show nodes.dlq-0-0" retry; do
+        run distlog deadletter $verb
+        is "$status" 1 "no bus to $verb: exit 1"
+        like "$err" "^distlog deadletter: no bus at $TMP/data/bus.db: " "and the place it looked at"
+    done
+    [ ! -e "$TMP/data/bus.db" ]
+    ok $? "looking makes no bus"
+fi
+run distlog deadletter
+is "$status" 2 "without a verb: usage"
+run distlog deadletter burn
+is "$status:$err" "2:distlog deadletter: 'burn' is none of list, show and retry" "another verb: usage"
+for operand in "" nodes; do
+    run distlog deadletter show $operand
+    is "$status:$err" '2:distlog deadletter: show which one? `distlog deadletter list` tells their names' "show '$operand': usage"
+done
+run distlog deadletter list a b
+is "$status" 2 "two operands: usage"
+run distlog deadletter list --rwa
+is "$status" 2 "an unknown option: usage"
+
+# What pubsub and store themselves make of bad records.
+printf 'nodes\tk\tnonsense\nnodes\t\t{"a":1}\nnodes\tk\t{"node_id":"late","message_type":"LOG"}\nprocessed_logs\tk\n' | "$BUS" put
+run distlog deadletter list
+is "$status:$out:$err" "0::distlog deadletter: no dead letters" "none yet"
+run distlog deadletter retry
+is "$status:$out:$err" "0:Retried dead letters: 0:distlog deadletter: no dead letters" "nothing to retry"
+distlog pubsub --no-follow -o pubsub.unregistered=dead_letter >/dev/null 2>&1
+distlog store --no-follow --quiet 2>/dev/null
+run distlog deadletter list
+is "$status:$(times <<<"$out")" "$(printf '0:%s\n' "$(printf '%s\t' nodes.dlq-0-0 T nodes-0-0 k)expected a value (object, array, string, number, true, false, null) at byte 0")
+$(printf '%s\t' nodes.dlq-0-1 T nodes-0-1 -)node_id is missing or not a string
+$(printf '%s\t' nodes.dlq-0-2 T nodes-0-2 k)the node is not registered
+$(printf '%s\t' processed_logs.dlq-0-0 T processed_logs-0-0 k)the record is null" "a line for each: name, time, origin, key, reason"
+is "$(names nodes | wc -l)-$(names nodes.dlq | wc -l)-$(names processed_logs)" "3-3-processed_logs.dlq-0-0" "of one topic, by either name"
+is "$(names nodes.dlq-0-1)" "nodes.dlq-0-1" "or one letter"
+run distlog deadletter show nodes.dlq-0-1
+is "$status:$(times <<<"$out")" "0:letter  nodes.dlq-0-1, T
+reason  node_id is missing or not a string
+origin  nodes-0-1, T
+key     (null)
+
+{\"a\":1}" "show: reason, origin, times, and the record"
+distlog deadletter show --raw nodes.dlq-0-0 >"$TMP/raw"
+is "$(od -c <"$TMP/raw")" "$(printf nonsense | od -c)" "--raw: its bytes alone, not one more"
+is "$(distlog deadletter show processed_logs.dlq-0-0 | tail -n 1)" "(null)" "a null"
+run distlog deadletter show nodes.dlq-0-9
+is "$status:$out:$err" "1::distlog deadletter: nodes.dlq-0-9: no such dead letter waits" "one that is not there"
+
+# The cause of one is cured: its node registers.
+printf 'nodes\tk\t{"node_id":"late","message_type":"REGISTRATION"}\n' | "$BUS" put
+distlog pubsub --no-follow >/dev/null 2>&1
+run distlog deadletter retry nodes.dlq-0-2
+is "$status:$out:$err" "0:Retried dead letters: 1:" "one is retried"
+is "$(sent nodes | tail -n 1)" $'k\t{"node_id":"late","message_type":"LOG"}' "into its topic, under its key, as it was"
+is "$(names nodes | tr '\n' ' ')" "nodes.dlq-0-0 nodes.dlq-0-1 " "and is done with"
+run distlog deadletter retry nodes.dlq-0-2
+is "$status:$out" "1:Retried dead letters: 0" "a second time is none"
+like "$err" 'nodes.dlq-0-2: no such dead letter waits$' "as is said"
+is "$(sent nodes | grep -c LOG)" 2 "and sends nothing"
+run distlog deadletter retry
+is "$status:$out" "0:Retried dead letters: 3" "the others, of both topics"
+is "$(names)" "" "are done with as well"
+distlog pubsub --no-follow >/dev/null 2>&1
+distlog store --no-follow --quiet 2>/dev/null
+is "$(waiting | cut -f 3-5 | sed 's/-[0-9]*\t/\t/')" "$(printf '%s\n' $'nodes-0\tk\texpected a value (object, array, string, number, true, false, null) at byte 0' \
+    $'nodes-0\t-\tnode_id is missing or not a string' $'processed_logs-0\tk\tthe record is null')" "what fails again is a new letter"
+is "$(sent processed_logs | grep -c '"message_type":"LOG"')" 1 "what was cured was routed, once"
+
+# Any bytes.
+letter bytes '"key":"\u001b[1m\tk","value":"{\"a\":\"\u009b\"}\n"' 'bad \u001b[2J\u009b'
+letter bytes '"key_base64":"/w==","value_base64":"AP/+Cg=="'
+letter bytes '"key":null,"value":null'
+printf 'bytes.dlq\tk\tno letter\nbytes.dlq\tk\n' | "$BUS" put
+run distlog deadletter list bytes
+like "$(head -n 1 <<<"$out")" '	\\x1b\[1m\\tk	bad \\x1b\[2J\\xc2\\x9b$' "control characters are escaped in the list"
+is "$(tail -n 2 <<<"$out" | cut -f 3-5)" "$(printf -- '-\t-\tnot a dead letter: expected a value (object, array, string, number, true, false, null) at byte 0%s\n' '' ', where the text ends')" "what is no letter is listed all the same"
+run distlog deadletter show bytes.dlq-0-0
+is "$(tail -n 3 <<<"$out")" 'key     \x1b[1m\tk
+
+{"a":"\xc2\x9b"}\n' "and in what is shown"
+last=$(names bytes | tail -n 1)
+run distlog deadletter show "$last"
+is "$status:$out" "1:" "what is no letter can't be shown"
+like "$err" "$last: not a dead letter: expected a value" "as is said"
+second=$(names bytes | sed -n 2p)
+is "$(distlog deadletter show --raw "$second" | od -An -tx1)" " 00 ff fe 0a" "bytes that are no text"
+run distlog deadletter retry bytes
+is "$status:$out" "1:Retried dead letters: 3" "only letters can be sent"
+like "$err" "2 can't be sent again and go on waiting" "the others are counted"
+is "$(grep -c ': not a dead letter: expected a value' <<<"$err")" 2 "each with the reason"
+is "$(names bytes | wc -l)" 2 "and stay listed"
+is "$(sent bytes | od -An -tx1 | tr -d '\n')" " 1b 5b 31 6d 09 6b 09 7b 22 61 22 3a 22 c2 9b 22 7d 0a 0a ff 09 00 ff fe 0a 0a 09 0a" "what is sent has every byte"
+
+# Too large: kept in part by pubsub, or for this bus.max_record.
+printf 'nodes\tk\t{"node_id":"x","filler":"%02000d"}\n' 7 | "$BUS" put
+distlog pubsub --no-follow -o bus.max_record=1KB >/dev/null 2>&1
+cut=$(names nodes | tail -n 1)
+run distlog deadletter show "$cut"
+is "$status:$(tail -n 1 <<<"$out" | cut -c 1-30)" '0:{"node_id":"x","filler":"00000' "what was kept of a cut record is shown"
+like "$err" "^distlog deadletter: $cut: only the first [0-9]+ of its 2027 bytes were kept$" "and that it was cut"
+run distlog deadletter retry "$cut"
+is "$status:$out" "1:Retried dead letters: 0" "it can't be retried"
+like "$err" "$cut: only the first [0-9]+ of its 2027 bytes were kept" "which is said"
+is "$(names nodes | tail -n 1)" "$cut" "and goes on waiting"
+letter large "\"key\":\"$(printf %01100d 1)\",\"value\":\"\",\"truncated\":0"
+letter large "\"key\":\"k\",\"value\":\"$(printf %01100d 2)\""
+run distlog deadletter retry large -o bus.max_record=1KB
+is "$status:$out" "1:Retried dead letters: 0" "a key that was cut, and a record larger than bus.max_record"
+like "$err" 'large.dlq-0-0: its key was too long to be kept' "each says why"
+like "$err" 'large.dlq-0-[0-9]+: .* bus.max_record' "and which setting it is"
+run distlog deadletter retry large
+is "$status:$out:$(sent large | wc -l)" "1:Retried dead letters: 1:1" "with a larger bus.max_record it is sent"
+
+# Killed at any moment, and two at once: each exactly once.
+for i in $(seq 6000); do
+    printf 'many.dlq\tk\t{"reason":"r","topic":"again","partition":0,"offset":%d,"timestamp":1,"key":"k%d","value":"v%d"}\n' $i $i $i
+done | "$BUS" put
+for round in 1 2 3; do
+    start killed distlog deadletter retry many
+    sleep "0.0$((RANDOM % 9 + 1))" # at any moment
+    stop killed KILL
+done
+if [ -z "$kafka" ]; then
+    start waits distlog deadletter retry many
+    wait_for 10 has "$TMP/waits.err" "another retry is at work, or was killed: waiting for it to end"
+    ok $? "a killed one has the group for some seconds more"
+    stop waits
+    is "$status:$(cat "$TMP/waits.out")" "1:Retried dead letters: 0" "TERM ends the wait"
+    like "$(cat "$TMP/waits.err")" "stopped before the end" "as is said"
+fi
+start one distlog deadletter retry many
+start two distlog deadletter retry many
+await one
+await two
+run distlog deadletter retry many
+is "$status" 0 "one retry more ends well"
+is "$(names many | wc -l)" 0 "nothing waits"
+is "$(sent again | wc -l)-$(sent again | sort -u | wc -l)" "6000-6000" "each was sent once"
+is "$(sent again | awk -F '\t' '"v" substr($1, 2) != $2' | wc -l)" 0 "under its own key"
+is "$(sent again | sort -s -t '	' -k 1.2n | cksum)" "$(sent again | cksum)" "in order"
+
+distlog deadletter list nodes >/dev/full 2>"$TMP/err"
+is "$?" 1 "standard output that takes nothing is a failure"
+like "$(cat "$TMP/err")" "standard output can't be written: No space left" "and is named"
+[ -z "$kafka" ] || done_testing # what follows looks into the embedded bus
+
+state() { sql "$DISTLOG_DATA/bus.db" "SELECT count(*) FROM state s JOIN topic t ON t.id = s.topic WHERE t.name = 'distlog-deadletter.state'"; }
+# change TOPIC STATEMENT: on the table of that topic, which it calls %s.
+change() {
+    python3 -c 'import sqlite3, sys
+d = sqlite3.connect(sys.argv[1])
+d.execute(sys.argv[3] % ("t%d" % d.execute("SELECT id FROM topic WHERE name = ?", (sys.argv[2],)).fetchone()))
+d.commit()' "$DISTLOG_DATA/bus.db" "$@"
+}
+before=$(state)
+change many.dlq 'DELETE FROM %s WHERE offset < 5999'
+run distlog deadletter retry many
+is "$status:$((before - $(state)))" "0:5999" "the marks of letters that retention took are taken back"
+change many.dlq 'UPDATE %s SET ts = ts + 1'
+is "$(names many)" "many.dlq-0-5999" "a letter of a topic that was made anew is another one"
+done_testing
