@@ -198,7 +198,8 @@ static int configure(struct line *l, struct conf *conf, const char *config_file)
         log_say(&l->log, "%s", err.text);
         return EXIT_USAGE;
     }
-    for (const struct given *g = l->given; g < l->given + l->n_given; g++) {
+    for (size_t i = 0; i < l->n_given; i++) {
+        const struct given *g = &l->given[i];
         if (!g->row) l->overrides[n++] = (char *)g->value;
         if (g->row ? conf_flag(conf, g->row, g->value, &err)
                    : set_pair(l, conf, g->value, OPT_COMMAND_LINE, "-o", &err)) {

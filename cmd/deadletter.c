@@ -3,9 +3,6 @@
  * into a state topic, in the transaction that sends it, under a group that one process at a time has; so
  * neither a crash nor a second retry sends it twice. Owns the bus. Main thread.
  * SPDX-License-Identifier: Apache-2.0 */
-#include <inttypes.h>
-#include <stdlib.h>
-
 #include "../lib/adapter/clock.h"
 #include "../lib/base/map.h"
 #include "../lib/base/mem.h"
@@ -103,10 +100,9 @@ static bool on_letter(void *ctx, const struct bus_record *r) {
 }
 
 static bool good(struct post *p, enum bus_rc rc, const struct err *err) {
-    if (rc == BUS_OK) return true;
-    log_say(&p->run->log, "%s", err->text);
-    p->failed = true;
-    return false;
+    if (rc != BUS_OK) log_say(&p->run->log, "%s", err->text);
+    p->failed = p->failed || rc != BUS_OK;
+    return rc == BUS_OK;
 }
 
 /* 0, or -1 with err: it is none, or not all of the record was kept. */
@@ -260,13 +256,12 @@ static void work(struct post *p, const char *operand) {
 /* Says how it ended; the exit code. */
 static int conclude(const struct post *p) {
     const struct log *log = &p->run->log;
-    bool missing = !p->found && !p->failed && p->only && !stop_asked();
-    if (missing) log_say(log, "%s: no such dead letter waits", p->only);
-    else if (!p->found && !p->failed && !stop_asked()) log_say(log, "no dead letters");
+    bool none = !p->found && !p->failed && !stop_asked();
+    if (none) log_say(log, "no dead letter%s%s waits", p->only ? " " : "", p->only ? p->only : "");
     if (p->kept) log_say(log, "%" PRIu64 " can't be sent again and go on waiting", p->kept);
     if (stop_asked()) log_say(log, "stopped before the end");
     else if (p->more) log_say(log, "there are more: retry again");
-    return p->failed || missing || p->kept || p->more || stop_asked() ? EXIT_FAILED : EXIT_DONE;
+    return p->failed || (none && p->only) || p->kept || p->more || stop_asked() ? EXIT_FAILED : EXIT_DONE;
 }
 
 static int run_deadletter(struct run *run) {

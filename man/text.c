@@ -136,9 +136,9 @@ static const struct man_text texts[] = {
      "retry sends letters once more, to the topic that they came from and under the same key: the one "
      "named, or all that wait at its beginning. What was sent is done with and no longer listed, exactly "
      "once, also when retry is killed; a record that fails again comes back as a new letter. On the bus it "
-     "is a new record with a time of its own, behind all that is there already. A record that was too "
-     "large to be kept whole can't be sent again: that is said, and it goes on waiting until retention "
-     "takes it, as it does all letters.",
+     "is a new record with a time of its own, behind all that is there already. A retry holds 128 MB of "
+     "letters and says when there are more. A record that was too large to be kept whole can't be sent "
+     "again: that is said, and it goes on waiting until retention takes it, as it does all letters.",
      (const struct man_example[]){
          {"distlog deadletter list", "what waits, and why"},
          {"distlog deadletter list processed_logs | cut -f 5 | sort | uniq -c", "how often each reason"},

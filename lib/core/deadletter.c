@@ -93,10 +93,9 @@ static bool read_bytes(const struct reading *r, size_t i, struct span *bytes) {
     struct span coded = r->texts[i - KEY + KEY_64];
     *bytes = r->texts[i];
     if (bytes->p || r->null[i] || !coded.p) return bytes->p || r->null[i];
-    struct buf plain = {0};
+    BUF_LOCAL struct buf plain = {0};
     bool good = buf_unbase64(&plain, coded);
     *bytes = arena_span(r->arena, buf_view(&plain));
-    buf_release(&plain);
     return good;
 }
 
@@ -106,10 +105,8 @@ int deadletter_read(struct span envelope, struct arena *arena, struct deadletter
     struct json_value whole;
     size_t at = 0;
     *d = (struct deadletter){.full = -1};
-    if (json_scan(envelope, &at, arena, &whole, on_member, &r, err) != 0) {
-        err_prefix(err, "not a dead letter");
-        return -1;
-    }
+    if (json_scan(envelope, &at, arena, &whole, on_member, &r, err) != 0)
+        return err_prefix(err, "not a dead letter");
     d->reason = arena_span(arena, r.texts[REASON]).p;
     d->topic = arena_span(arena, r.texts[TOPIC]).p;
     if (json_space(envelope, at) < envelope.n || !r.texts[REASON].p || !*d->topic ||

@@ -41,9 +41,9 @@ is "$status" 2 "an unknown option: usage"
 # What pubsub and store themselves make of bad records.
 printf 'nodes\tk\tnonsense\nnodes\t\t{"a":1}\nnodes\tk\t{"node_id":"late","message_type":"LOG"}\nprocessed_logs\tk\n' | "$BUS" put
 run distlog deadletter list
-is "$status:$out:$err" "0::distlog deadletter: no dead letters" "none yet"
+is "$status:$out:$err" "0::distlog deadletter: no dead letter waits" "none yet"
 run distlog deadletter retry
-is "$status:$out:$err" "0:Retried dead letters: 0:distlog deadletter: no dead letters" "nothing to retry"
+is "$status:$out:$err" "0:Retried dead letters: 0:distlog deadletter: no dead letter waits" "nothing to retry"
 distlog pubsub --no-follow -o pubsub.unregistered=dead_letter >/dev/null 2>&1
 distlog store --no-follow --quiet 2>/dev/null
 run distlog deadletter list
@@ -64,7 +64,7 @@ distlog deadletter show --raw nodes.dlq-0-0 >"$TMP/raw"
 is "$(od -c <"$TMP/raw")" "$(printf nonsense | od -c)" "--raw: its bytes alone, not one more"
 is "$(distlog deadletter show processed_logs.dlq-0-0 | tail -n 1)" "(null)" "a null"
 run distlog deadletter show nodes.dlq-0-9
-is "$status:$out:$err" "1::distlog deadletter: nodes.dlq-0-9: no such dead letter waits" "one that is not there"
+is "$status:$out:$err" "1::distlog deadletter: no dead letter nodes.dlq-0-9 waits" "one that is not there"
 
 # The cause of one is cured: its node registers.
 printf 'nodes\tk\t{"node_id":"late","message_type":"REGISTRATION"}\n' | "$BUS" put
@@ -75,7 +75,7 @@ is "$(sent nodes | tail -n 1)" $'k\t{"node_id":"late","message_type":"LOG"}' "in
 is "$(names nodes | tr '\n' ' ')" "nodes.dlq-0-0 nodes.dlq-0-1 " "and is done with"
 run distlog deadletter retry nodes.dlq-0-2
 is "$status:$out" "1:Retried dead letters: 0" "a second time is none"
-like "$err" 'nodes.dlq-0-2: no such dead letter waits$' "as is said"
+like "$err" 'no dead letter nodes.dlq-0-2 waits$' "as is said"
 is "$(sent nodes | grep -c LOG)" 2 "and sends nothing"
 run distlog deadletter retry
 is "$status:$out" "0:Retried dead letters: 3" "the others, of both topics"
@@ -172,6 +172,15 @@ d = sqlite3.connect(sys.argv[1])
 d.execute(sys.argv[3] % ("t%d" % d.execute("SELECT id FROM topic WHERE name = ?", (sys.argv[2],)).fetchone()))
 d.commit()' "$DISTLOG_DATA/bus.db" "$@"
 }
+python3 -c 'for i in range(72):
+    print("big.dlq\tk\t{\"reason\":\"r\",\"topic\":\"big\",\"partition\":0,\"offset\":1,\"timestamp\":1,\"key\":\"k\",\"value\":\"%s\"}"
+        % ("\\n" * 480000))' | "$BUS" put
+run distlog deadletter retry big
+like "$status:$out:$err" '^1:Retried dead letters: (6|7)[0-9]:.*there are more: retry again$' "no retry holds more than 128 MB"
+first=${out##* }
+run distlog deadletter retry big
+is "$status:$((first + ${out##* }))" "0:72" "the next one has the rest"
+
 before=$(state)
 change many.dlq 'DELETE FROM %s WHERE offset < 5999'
 run distlog deadletter retry many
