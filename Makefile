@@ -59,7 +59,7 @@ $(B)/distlog: $(B)/distlog.o $(B)/libdistlog.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 # distlog.c gets the list of commands from here: nobody keeps a second one.
-$(B)/distlog.o $(B)/man/distlog.o: ALL_CFLAGS += -DDISTLOG_COMMANDS='$(foreach c,$(COMMANDS),X($(c)))' \
+$(B)/distlog.o $(B)/man/distlog.o $(B)/test/fuzz/line.o: ALL_CFLAGS += -DDISTLOG_COMMANDS='$(foreach c,$(COMMANDS),X($(c)))' \
 	-DSYSCONFDIR='"$(SYSCONFDIR)"'
 
 $(B)/libdistlog.a: $(OBJECTS)
@@ -91,7 +91,10 @@ $(CONTRACTS): $(WORLDS:%.c=$(B)/%.o)
 # libFuzzer is clang's: `check` builds these in build/fuzz.
 $(FUZZERS): $(B)/%: $(B)/%.o $(B)/libdistlog.a
 	@$(if $(V),,echo "  LINK  $@")
-	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(WRAP:%=-Wl,--wrap=%) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+# Functions that a target has in place of the product's own.
+$(B)/test/fuzz/line: WRAP = log_say
+$(B)/test/fuzz/bulk_reply $(B)/test/fuzz/search_reply: WRAP = es_client_run clock_sleep_ms
 
 # What the black-box tests feed topics with, and the yardstick of the bench.
 $(TEST_TOOLS) $(BENCHES): $(B)/%: $(B)/%.o $(B)/libdistlog.a

@@ -30,8 +30,7 @@ enum store_rc es_ask(struct store_es *s, const char *method, const char *path, c
     return s->call.status / 100 == 2 ? STORE_OK : es_call_error(&s->call, doing, err);
 }
 
-/* A string at path, .p NULL if there is none. */
-static struct span text_at(struct span object, const char *path, struct arena *arena) {
+struct span es_text(struct span object, const char *path, struct arena *arena) {
     struct span raw = json_get(object, path, arena);
     return raw.p && *raw.p == '"' ? json_decode(raw, arena) : (struct span){0};
 }
@@ -41,8 +40,8 @@ static enum store_rc check_version(struct store_es *s, struct err *err) {
     enum store_rc rc = es_ask(s, "GET", "/", "ask for its version", err);
     if (s->call.status == 403) return STORE_OK; /* a key with least privilege may not ask */
     if (rc != STORE_OK) return rc;
-    struct span reply = buf_view(&s->call.reply), number = text_at(reply, "version.number", &s->arena);
-    s->opensearch = span_is(text_at(reply, "version.distribution", &s->arena), "opensearch");
+    struct span reply = buf_view(&s->call.reply), number = es_text(reply, "version.number", &s->arena);
+    s->opensearch = span_is(es_text(reply, "version.distribution", &s->arena), "opensearch");
     if (number.n > 2 && number.p[0] == (s->opensearch ? '2' : '8') && number.p[1] == '.') return STORE_OK;
     const char *what = s->opensearch ? "OpenSearch " : number.p ? "Elasticsearch " : "";
     if (!number.p) number = SPAN_LIT("something else");
@@ -80,8 +79,8 @@ static enum store_rc install_template(struct store_es *s, struct err *err) {
 /* Adds what one index's properties say of a field; false: it can't be compared exactly there. */
 static bool learn(struct store_es *s, enum es_field field, struct span properties) {
     struct span p = json_get(properties, es_field_names[field], &s->arena);
-    if (span_is(text_at(p, "type", &s->arena), "keyword")) s->as_keyword[field] = true;
-    else if (span_is(text_at(p, "fields.keyword.type", &s->arena), "keyword")) s->below_text[field] = true;
+    if (span_is(es_text(p, "type", &s->arena), "keyword")) s->as_keyword[field] = true;
+    else if (span_is(es_text(p, "fields.keyword.type", &s->arena), "keyword")) s->below_text[field] = true;
     else return !p.p;
     return true;
 }
@@ -90,13 +89,13 @@ static bool learn(struct store_es *s, enum es_field field, struct span propertie
 static bool learn_index(void *ctx, const struct json_member *m, struct err *err) {
     struct store_es *s = ctx;
     struct span properties = json_get(m->value.raw, "mappings.properties", &s->arena);
-    struct span time = text_at(properties, "@timestamp.type", &s->arena);
-    struct span shards = text_at(m->value.raw, "settings.index.number_of_shards", &s->arena);
+    struct span time = es_text(properties, "@timestamp.type", &s->arena);
+    struct span shards = es_text(m->value.raw, "settings.index.number_of_shards", &s->arena);
     const char *wrong =
         time.p && !span_is(time, "date") && !span_is(time, "date_nanos") ? "@timestamp" : NULL;
     for (enum es_field f = 0; f < ES_FIELDS; f++)
         if (!learn(s, f, properties)) wrong = es_field_names[f];
-    if (text_at(properties, "timestamp.fields.keyword.type", &s->arena).p) s->old_times = true;
+    if (es_text(properties, "timestamp.fields.keyword.type", &s->arena).p) s->old_times = true;
     size_t n = shards.p ? (size_t)strtoul(shards.p, NULL, 10) : 1; /* ends at the quote */
     if (n > s->shards) s->shards = n;
     if (!wrong) return true;
@@ -253,8 +252,8 @@ static bool judge(struct store_doc *d, struct span item, struct arena *arena, st
     long status = number.p ? strtol(number.p, NULL, 10) : 0;
     d->verdict = status / 100 == 2 ? STORE_STORED : status == 409 ? STORE_EXISTS : STORE_PENDING;
     if (d->verdict != STORE_PENDING) return true;
-    struct span type = text_at(item, "create.error.type", arena);
-    struct span reason = text_at(item, "create.error.reason", arena);
+    struct span type = es_text(item, "create.error.type", arena);
+    struct span reason = es_text(item, "create.error.reason", arena);
     err_set(err, "%.*s: %.*s", SPAN_ARG(type), SPAN_ARG(reason));
     if (is_state(status, type)) return false;
     poison(d, err);

@@ -112,9 +112,10 @@ static enum store_rc find_ends(struct store_es *s, size_t shard, struct err *err
     struct span list = json_get(buf_view(&s->call.reply), "aggregations.by.buckets", &s->arena), bucket;
     size_t at = 0;
     while (rc == STORE_OK && (bucket = json_item(list, &at, &s->arena)).p) {
-        struct span index = json_decode(json_get(bucket, "key", &s->arena), &s->arena);
-        struct span number = json_get(bucket, "end.value", &s->arena);
-        if (number.p) move_end(&s->ends, end_key(shard, index, &s->arena), (int64_t)strtod(number.p, NULL));
+        struct span index = es_text(bucket, "key", &s->arena);
+        struct span number = json_get(bucket, "end.value", &s->arena); /* a double: 1.5E7 */
+        double end = number.p ? strtod(number.p, NULL) : -1;
+        if (end >= 0 && end < 1e15) move_end(&s->ends, end_key(shard, index, &s->arena), (int64_t)end);
     }
     return rc;
 }
@@ -130,9 +131,9 @@ static void add_ends(const struct store_es *s, size_t shard, struct buf *out) {
         char *index;
         if (strtoul(key.p, &index, 10) != shard) continue;
         index++;
-        buf_printf(out, "%s{\"bool\":{\"filter\":[{\"term\":{\"_index\":\"%.*s\"}},", comma,
-                   (int)(key.n - (size_t)(index - key.p)), index);
-        buf_printf(out, "{\"range\":{\"_seq_no\":{\"lte\":%lld}}}]}}", (long long)(intptr_t)end - 1);
+        buf_printf(out, "%s{\"bool\":{\"filter\":[{\"term\":{\"_index\":", comma);
+        buf_json(out, (struct span){index, key.n - (size_t)(index - key.p)});
+        buf_printf(out, "}},{\"range\":{\"_seq_no\":{\"lte\":%lld}}}]}}", (long long)(intptr_t)end - 1);
         comma = ",";
     }
     buf_char(out, ']');
@@ -150,9 +151,10 @@ struct look {
     struct map ends, seen; /* of this look: counts when it is complete */
 };
 
-static uint64_t number_at(struct span object, const char *path, struct arena *arena) {
+static int64_t number_at(struct span object, const char *path, struct arena *arena) {
     struct span raw = json_get(object, path, arena);
-    return raw.p ? strtoull(raw.p, NULL, 10) : 0;
+    int64_t number = raw.p ? strtoll(raw.p, NULL, 10) : 0;
+    return number > 0 ? number : 0;
 }
 
 /* The document's time: what it was sorted by, or what an older tool wrote. */
@@ -170,8 +172,8 @@ static int64_t time_of(struct span sort, struct span source, struct arena *arena
 /* --follow: notes what was read. False: it was handed on before. */
 static bool is_new(struct look *l, struct span hit, struct span id) {
     struct arena *arena = &l->s->arena;
-    struct span index = json_decode(json_get(hit, "_index", arena), arena);
-    int64_t number = (int64_t)number_at(hit, "_seq_no", arena);
+    struct span index = es_text(hit, "_index", arena);
+    int64_t number = number_at(hit, "_seq_no", arena);
     move_end(&l->ends, end_key(l->shard, index, arena), number - BACK);
     map_put(&l->seen, id, l);
     return !map_put(&l->s->seen, id, l); /* there too, in case this look breaks off */
@@ -179,10 +181,10 @@ static bool is_new(struct look *l, struct span hit, struct span id) {
 
 static void hand_on(struct look *l, struct span raw) {
     struct arena *arena = &l->s->arena;
-    struct span id = json_get(raw, "_id", arena), sort = json_get(raw, "sort", arena);
+    struct span id = es_text(raw, "_id", arena), sort = json_get(raw, "sort", arena);
     struct span source = json_get(raw, "_source", arena); /* none if its mapping says so */
-    if (!id.p || !source.p || !sort.p) return;
-    struct store_hit hit = {json_decode(id, arena), as_sent(source, arena), time_of(sort, source, arena)};
+    if (!id.p || !source.p || *source.p != '{' || !sort.p || *sort.p != '[') return;
+    struct store_hit hit = {id, as_sent(source, arena), time_of(sort, source, arena)};
     if (l->follow && !is_new(l, raw, hit.id)) return;
     l->more = l->each(l->ctx, &hit) && (l->left < 0 || --l->left > 0);
 }
@@ -285,9 +287,9 @@ static enum store_rc follow_task(struct store_es *s, struct span task,
         enum store_rc rc = es_ask(s, "GET", path, "follow the deletion", err);
         struct span reply = buf_view(&s->call.reply);
         if (rc != STORE_OK || span_is(json_get(reply, "completed", &s->arena), "true")) return rc;
-        uint64_t done = number_at(reply, "task.status.deleted", &s->arena);
-        uint64_t all = number_at(reply, "task.status.total", &s->arena);
-        if (progress && done < all) progress(done, all);
+        int64_t done = number_at(reply, "task.status.deleted", &s->arena);
+        int64_t all = number_at(reply, "task.status.total", &s->arena);
+        if (progress && done < all) progress((uint64_t)done, (uint64_t)all);
         if (stop_asked() && !cancel) {
             cancel = arena_printf(&s->arena, "%s/_cancel", path);
             es_ask(s, "POST", cancel, "cancel", err);
@@ -310,9 +312,9 @@ enum store_rc es_erase(struct store *store, const struct store_query *query, boo
                                       : "_delete_by_query?ignore_unavailable=true&conflicts=proceed&"
                                         "refresh=true&wait_for_completion=false");
     enum store_rc rc = es_ask(s, "POST", path, doing, err);
-    struct span reply = buf_view(&s->call.reply), task = json_get(reply, "task", &s->arena);
+    struct span reply = buf_view(&s->call.reply), task = es_text(reply, "task", &s->arena);
     if (rc == STORE_OK && task.p) {
-        rc = follow_task(s, json_decode(task, &s->arena), progress, err);
+        rc = follow_task(s, task, progress, err);
         reply = json_get(buf_view(&s->call.reply), "response", &s->arena);
     }
     if (rc != STORE_OK) return rc;
