@@ -1,16 +1,25 @@
 #!/usr/bin/env bash
-# fuzz: each target of $BUILD (build/fuzz) over its corpus and then for FUZZ_SECONDS (3) of new input. TAP.
+# fuzz: each target of $BUILD (build/fuzz) over its corpus and then for FUZZ_SECONDS (3) of new input, as many
+# at a time as there are processors. TAP.
 # The corpus in the tree is read, never written; what crashed is printed in base64 and kept in $BUILD.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/../cli/lib.sh"
 BUILD=${BUILD:-build/fuzz}
 cd "$TOP" || exit 1
-for source in test/fuzz/*.c; do
-    name=$(basename "$source" .c)
+names=$(basename -a -s .c test/fuzz/*.c)
+for name in $names; do
+    [ "$(jobs -rp | wc -l)" -lt "$(nproc)" ] || wait -n
     mkdir -p "$TMP/$name" "test/fuzz/corpus/$name"
-    run "$BUILD/test/fuzz/$name" -max_total_time="${FUZZ_SECONDS:-3}" -max_len=65536 -timeout=10 -rss_limit_mb=1024 \
-        -artifact_prefix="$BUILD/$name-" "$TMP/$name" "test/fuzz/corpus/$name"
-    ok "$status" "$name: $(grep -oE 'Done [0-9]+ runs' "$TMP/err" || echo stopped)"
-    [ "$status" -eq 0 ] || note "$(tail -n 40 "$TMP/err")"
+    {
+        "$BUILD/test/fuzz/$name" -max_total_time="${FUZZ_SECONDS:-3}" -max_len=65536 -timeout=10 -rss_limit_mb=1024 \
+            -artifact_prefix="$BUILD/$name-" "$TMP/$name" "test/fuzz/corpus/$name" >"$TMP/$name.out" 2>&1 </dev/null
+        echo $? >"$TMP/$name.status"
+    } &
+done
+wait
+for name in $names; do
+    status=$(cat "$TMP/$name.status")
+    ok "$status" "$name: $(grep -oE 'Done [0-9]+ runs' "$TMP/$name.out" || echo stopped)"
+    [ "$status" -eq 0 ] || note "$(tail -n 40 "$TMP/$name.out")"
 done
 done_testing
