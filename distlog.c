@@ -6,6 +6,7 @@
 #include <getopt.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,7 +34,7 @@ enum { MOST = 200, VERSION = 256, FLAG }; /* flags of a command; what getopt_lon
 /* A flag that was given. */
 struct given {
     const struct opt *row; /* NULL: an -o, value is KEY=VALUE */
-    const char *value;
+    char *value;
 };
 
 /* The command line. The words are argv's. */
@@ -130,7 +131,7 @@ static int read_flags(struct line *l, int argc, char **argv) {
         else if (c == 'c') l->config_file = optarg;
         else {
             size_t i = find_flag(l, c); /* behind the last one for -o */
-            const char *value = optarg ? optarg : l->names[i].has_arg == no_argument ? "false" : "true";
+            char *value = optarg ? optarg : l->names[i].has_arg == no_argument ? "false" : "true";
             l->given = mem_grow(l->given, l->n_given + 1, sizeof *l->given);
             l->given[l->n_given++] = (struct given){l->rows[i], value};
         }
@@ -179,13 +180,17 @@ static const char *find_config(struct line *l) {
     return NULL;
 }
 
-/* KEY=VALUE, from -o or from an alias. */
+/* KEY=VALUE, from -o or from an alias. A secret of the command line, which ps shows to everybody, is
+ * overwritten there. */
 static int set_pair(struct line *l, struct conf *conf, const char *pair, enum opt_origin origin,
                     const char *where, struct err *err) {
-    const char *equals = strchr(pair, '=');
+    char *equals = strchr(pair, '=');
     if (!equals) return err_set(err, "%s: '%s' is not KEY=VALUE", where, pair);
     const char *key = arena_span(&l->arena, (struct span){pair, (size_t)(equals - pair)}).p;
-    return conf_set(conf, key, span_of(equals + 1), origin, where, err);
+    int failed = conf_set(conf, key, span_of(equals + 1), origin, where, err);
+    if (!failed && origin == OPT_COMMAND_LINE && conf_find(conf, key)->row->bits & OPT_SECRET)
+        memset(equals + 1, '*', strlen(equals + 1));
+    return failed;
 }
 
 /* Fills conf in the order of precedence. 0, or the exit code after having said what is wrong. */
@@ -200,7 +205,7 @@ static int configure(struct line *l, struct conf *conf, const char *config_file)
     }
     for (size_t i = 0; i < l->n_given; i++) {
         const struct given *g = &l->given[i];
-        if (!g->row) l->overrides[n++] = (char *)g->value;
+        if (!g->row) l->overrides[n++] = (char *)arena_span(&l->arena, span_of(g->value)).p;
         if (g->row ? conf_flag(conf, g->row, g->value, &err)
                    : set_pair(l, conf, g->value, OPT_COMMAND_LINE, "-o", &err)) {
             log_say(&l->log, "%s", err.text);
@@ -216,6 +221,8 @@ static int run_command(struct line *l) {
     int code = configure(l, conf, config_file);
     if (!code) {
         stop_install();
+        /* No core, no debugger, and what came with the environment is not for other processes' eyes. */
+        if (conf_has_secret(conf)) prctl(PR_SET_DUMPABLE, 0);
         code = l->cmd->run(&(struct run){.cmd = l->cmd,
                                          .conf = conf,
                                          .config_file = config_file,

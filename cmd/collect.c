@@ -68,7 +68,7 @@ static const struct opt_section collect_section =
 static const struct opt tls_rows[] = {
     OPT(struct tls_conf, STRING, cert, "", .bits = OPT_PATH, .arg = "FILE",
         .help = "certificate chain (PEM); with it collect speaks HTTPS only"),
-    OPT(struct tls_conf, STRING, key, "", .bits = OPT_PATH, .arg = "FILE",
+    OPT(struct tls_conf, STRING, key, "", .bits = OPT_PATH | OPT_KEY, .arg = "FILE",
         .help = "the certificate's private key (PEM)"),
 };
 static const struct opt_section tls_section = OPT_SECTION("collect.tls", "HTTPS", tls_rows, struct tls_conf);

@@ -33,7 +33,7 @@ static const struct opt rows[] = {
         .help = "the node_id; empty: node_01, node_02, node_03 for payment, order, service, else "
                 "node_NAME"),
     OPT_ROW("url", struct node_conf, STRING, http.url, "http://localhost:9880/log.input", .flag = "url",
-            .arg = "URL", .help = "where to post"),
+            .arg = "URL", .bits = OPT_URL, .help = "where to post"),
     OPT_ROW("heartbeat", struct node_conf, MS, traffic.heartbeat_ms, "5s", .flag = "heartbeat", .min = 1,
             .max = 86400000, .help = "time between two heartbeats"),
     OPT_ROW("interval", struct node_conf, MS, traffic.interval_ms, "1s", .flag = "interval", .min = 1,

@@ -15,7 +15,7 @@ enum { CONNECT_MS = 5000, LEAVE_MS = 4500, REPLY_MAX = 512 << 20, GZIP_FROM = 10
 
 #define S struct es_conf
 static const struct opt rows[] = {
-    OPT(S, LIST, urls, "https://localhost:9200", .arg = "URL,…",
+    OPT(S, LIST, urls, "https://localhost:9200", .arg = "URL,…", .bits = OPT_URL,
         .help = "the hosts of the cluster; the next is tried when one does not answer"),
     OPT(S, STRING, user, "elastic", .help = "for basic auth"),
     OPT(S, STRING, password, "", .bits = OPT_SECRET,

@@ -170,6 +170,12 @@ int conf_env(struct conf *c, struct err *err) {
     return 0;
 }
 
+bool conf_has_secret(const struct conf *c) {
+    for (struct setting *v = c->all; v < c->end; v++)
+        if (v->row->bits & (OPT_SECRET | OPT_KEY) && opt_value_given(v->row, v->field)) return true;
+    return false;
+}
+
 void conf_renew_secrets(struct conf *c) {
     struct err err;
     for (struct setting *v = c->all; v < c->end; v++)

@@ -43,6 +43,8 @@ enum opt_bits {
      * holds the whole path. Always together with OPT_PATH. Whoever opens the file makes the folder.
      */
     OPT_DATA = 8,
+    OPT_KEY = 32, /* an OPT_PATH whose file is as good as a secret */
+    OPT_URL = 64, /* an address: no user and no password in it, for it is shown */
 };
 
 struct opt {
@@ -129,6 +131,8 @@ int conf_flag(struct conf *c, const struct opt *row, const char *text, struct er
  * else's: Kubernetes gives every container DISTLOG_PORT when a service is called distlog. */
 int conf_env(struct conf *c, struct err *err);
 
+/* Is any secret set, so that nobody may look into this process? */
+bool conf_has_secret(const struct conf *c);
 /* Reads the secrets that came from files again, for they may have been changed; what can't be read
  * stays as it is. The old texts live as long as the conf. */
 void conf_renew_secrets(struct conf *c);

@@ -111,6 +111,7 @@ static int refuse(const struct opt *row, const char *text, struct err *err) {
     enum { SHOWN = 60 };
     BUF_LOCAL struct buf expected = {0};
     opt_expected(row, &expected);
+    if (row->bits & OPT_SECRET) text = "******";
     return err_set(err, "'%.*s%s' is not %s", SHOWN, text, strlen(text) > SHOWN ? "…" : "", expected.p);
 }
 
@@ -127,9 +128,11 @@ static bool is_text(struct span s) {
     return ok;
 }
 
-static char *copy(struct span s, struct arena *arena, struct err *err) {
-    if (is_text(s)) return (char *)arena_span(arena, s).p;
-    err_set(err, "the value is not one line of printable UTF-8");
+static char *copy(const struct opt *row, struct span s, struct arena *arena, struct err *err) {
+    bool login = row->bits & OPT_URL && s.n && memchr(s.p, '@', s.n), text = is_text(s);
+    if (text && !login) return (char *)arena_span(arena, s).p;
+    err_set(err, text ? "a URL with an '@': user and password are settings of their own"
+                      : "the value is not one line of printable UTF-8");
     return NULL;
 }
 
@@ -138,9 +141,9 @@ int opt_value_items(const struct opt *row, const struct opt_map *items, void *fi
     size_t size = (items->n + 1) * sizeof(char *);
     struct opt_map made = {arena_take(arena, size), arena_take(arena, size), items->n};
     for (size_t i = 0; i < items->n; i++) {
-        if (!(made.values[i] = copy(span_of(items->values[i]), arena, err))) return -1;
+        if (!(made.values[i] = copy(row, span_of(items->values[i]), arena, err))) return -1;
         if (row->type == OPT_LIST) continue;
-        if (!(made.keys[i] = copy(span_of(items->keys[i]), arena, err))) return -1;
+        if (!(made.keys[i] = copy(row, span_of(items->keys[i]), arena, err))) return -1;
         for (size_t k = 0; k < i; k++)
             if (strcmp(made.keys[k], made.keys[i]) == 0)
                 return err_set(err, "'%s' is given twice", made.keys[i]);
@@ -177,7 +180,7 @@ static int parse_items(const struct opt *row, char *text, void *field, struct ar
 int opt_value_parse(const struct opt *row, struct span span, void *field, struct arena *arena,
                     struct err *err) {
     int64_t n;
-    char *text = copy(span, arena, err);
+    char *text = copy(row, span, arena, err);
     if (!text) return -1;
     switch (row->type) {
     case OPT_STRING: *(char **)field = row->bits & OPT_PATH ? expand_path(row, text, arena) : text; return 0;
