@@ -170,14 +170,14 @@ static bool container(struct scan *s, char close) {
     for (bool more = !next_is(s, close); more;) {
         if (object && !member_key(s, &key)) return false;
         if (!value(s, tell ? &m.value : NULL)) return false;
-        if (tell) {
-            m.key = json_decode(key, s->arena);
-            if (!s->member(s->ctx, &m, s->err)) return false;
-        }
         space(s);
         more = next_is(s, ',');
         if (!more && !next_is(s, close))
             return fail(s, s->p, object ? "expected ',' or '}'" : "expected ',' or ']'");
+        if (tell) {
+            m.key = json_decode(key, s->arena);
+            if (!s->member(s->ctx, &m, s->err)) return false;
+        }
         s->p += more;
         if (more) space(s);
     }

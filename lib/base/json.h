@@ -26,8 +26,8 @@ struct json_value {
 };
 
 struct json_member {
-    struct span key; /* decoded */
-    struct json_value value;
+    struct span key;         /* decoded */
+    struct json_value value; /* a ',', a '}' or white space follows: strtoll ends there */
 };
 
 typedef bool json_member_fn(void *ctx, const struct json_member *m, struct err *err);

@@ -399,8 +399,7 @@ struct saved {
 
 /* A JSON integer from 0 to MAX_MS; -1 for anything else. */
 static int64_t number(struct span s) {
-    int64_t value = span_is_digits(s) && s.n <= 16 ? 0 : -1;
-    for (size_t i = 0; value >= 0 && i < s.n; i++) value = 10 * value + s.p[i] - '0';
+    int64_t value = span_is_digits(s) && s.n <= 16 ? strtoll(s.p, NULL, 10) : -1; /* a ',' or '}' follows */
     return value <= MAX_MS ? value : -1;
 }
 
