@@ -6,12 +6,12 @@
 #include <getopt.h>
 #include <poll.h>
 #include <stdio.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "lib/adapter/conf_yaml.h"
+#include "lib/adapter/process.h"
 #include "lib/adapter/versions.h"
 #include "lib/base/arena.h"
 #include "lib/base/mem.h"
@@ -221,8 +221,7 @@ static int run_command(struct line *l) {
     int code = configure(l, conf, config_file);
     if (!code) {
         stop_install();
-        /* No core, no debugger, and what came with the environment is not for other processes' eyes. */
-        if (conf_has_secret(conf)) prctl(PR_SET_DUMPABLE, 0);
+        if (conf_has_secret(conf)) process_hide();
         code = l->cmd->run(&(struct run){.cmd = l->cmd,
                                          .conf = conf,
                                          .config_file = config_file,

@@ -26,6 +26,8 @@ static _Noreturn void become(pid_t parent, const int ends[4], char *const *argv)
     _exit(127);
 }
 
+void process_hide(void) { prctl(PR_SET_DUMPABLE, 0); }
+
 int process_start(struct process *p, char *const *argv, struct err *err) {
     int ends[4] = {-1, -1, -1, -1}; /* two pipes that no other child inherits */
     pid_t self = getpid();

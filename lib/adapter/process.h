@@ -1,7 +1,7 @@
 /* process: this program again, as a supervised child in a process group of its own, its output as
  * lines. A child is killed when its parent dies: nothing is lost by that at any moment (CONTRACT
  * §5), and a child that is stopped or hangs ends too. Owns the pipes and half-read lines. Main
- * thread (the kernel ties the death signal to the thread that forked). Linux. Callers: cmd/up.c.
+ * thread (the kernel ties the death signal to the thread that forked). Linux. Callers: cmd/up.c, distlog.c.
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
@@ -19,6 +19,8 @@ struct process {
     struct buf lines[2]; /* what was read behind the last newline */
 };
 
+/* From now on this process leaves no core, and nobody but root may trace it or read its environment. */
+void process_hide(void);
 /* Runs this executable with argv (NULL-terminated, argv[0] included), standard input /dev/null. 0, or -1 with
  * err. */
 int process_start(struct process *p, char *const *argv, struct err *err);

@@ -23,7 +23,7 @@ rooms() { # FILE
     lib/wire.*) echo '^lib/(base|port|adapter|wire\.h)' ;;
     # The one-implementation modules are plain headers; the engines behind the doors are not to be seen.
     cmd/*) echo '^(lib/(base|core|port|wire\.h)|lib/adapter/(clock|conf_yaml|http_server|http_client|process|inflate|msgpack_json)\.h|cmd/)' ;;
-    distlog.c | man/*.c) echo '^(lib/base/|lib/wire\.h|lib/adapter/(conf_yaml|versions)\.h|cmd/|man/)' ;;
+    distlog.c | man/*.c) echo '^(lib/base/|lib/wire\.h|lib/adapter/(conf_yaml|process|versions)\.h|cmd/|man/)' ;;
     *) echo '^$' ;;
     esac
 }
