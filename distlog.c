@@ -163,7 +163,13 @@ static int check_operands(const struct line *l) {
         log_say(&l->log, "an operand is missing: distlog %s %s", l->cmd->name, l->cmd->operands);
     else if (l->n_operands > l->cmd->max_operands)
         log_say(&l->log, "'%s' is one operand too many", l->operands[l->cmd->max_operands]);
-    else return 0;
+    else {
+        char **topic = l->operands;
+        while (l->cmd->topics && *topic && opt_is_name(*topic)) topic++;
+        if (!l->cmd->topics || !*topic) return 0;
+        log_say(&l->log, "'%s' can't be a topic's name (letters, digits, '.', '_', '-', at most 200)",
+                *topic);
+    }
     return usage(l);
 }
 

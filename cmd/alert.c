@@ -79,6 +79,7 @@ const struct cmd cmd_alert = {
     .name = "alert",
     .operands = "[ALERTS]",
     .max_operands = 1,
+    .topics = true,
     .summary = "print alerts as they come",
     .sections = sections,
     .aliases = aliases,

@@ -38,6 +38,7 @@ struct cmd {
     const char *name;
     const char *operands; /* as the synopsis shows them: "[IN PROCESSED ALERTS]", "" for none */
     int min_operands, max_operands;
+    bool topics;                               /* the operands are names of topics */
     const char *summary;                       /* one line, lower case, no full stop */
     const struct opt_section *const *sections; /* whose flags it takes; NULL-terminated; [0] is its own */
     const struct cmd_alias *aliases;           /* ends with a NULL name; NULL for none */

@@ -41,7 +41,7 @@ struct auth_conf {
 static const struct opt collect_rows[] = {
     HTTP("listen", STRING, listen, "127.0.0.1:9880", .flag = "listen", .arg = "HOST:PORT",
          .help = "where to listen; [::1]:PORT for IPv6, *:PORT for every address, port 0 for a free one"),
-    OPT(struct collect_conf, MAP, routes, "log.input=nodes",
+    OPT(struct collect_conf, MAP, routes, "log.input=nodes", .bits = OPT_NAME,
         .help = "which topic a tag goes to; the tag is the path, /log.input; / goes to topics.input"),
     HTTP("max_body", BYTES, max_body, "32MB", .min = 1, .max = INT64_C(1) << 30,
          .help = "largest body of one request"),

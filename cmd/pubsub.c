@@ -184,7 +184,6 @@ static int check(const struct pubsub *p, struct err *err) {
     const char *out[] = {p->topics[ROUTE_PROCESSED], p->topics[ROUTE_ALERTS], p->topics[ROUTE_STATE]};
     if (p->run->argc != 0 && p->run->argc != 3)
         return err_set(err, "name all three topics, IN PROCESSED ALERTS, or none");
-    if (!*c->group) return err_set(err, "pubsub.group: expected a name");
     if (c->registry.forget && c->registry.forget <= c->registry.timeout + c->registry.grace)
         return err_set(err, "pubsub.forget_after: expected 0 or more than heartbeat_timeout and"
                             " heartbeat_grace together");
@@ -254,6 +253,7 @@ const struct cmd cmd_pubsub = {
     .name = "pubsub",
     .operands = "[IN PROCESSED ALERTS]",
     .max_operands = 3,
+    .topics = true,
     .summary = "route records of nodes, and tell when a node goes quiet",
     .sections = sections,
     .aliases = aliases,

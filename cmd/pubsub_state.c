@@ -7,7 +7,7 @@
 #define YEAR_MS (365LL * 24 * 3600 * 1000)
 
 static const struct opt rows[] = {
-    OPT(struct pubsub_conf, STRING, group, "distlog-pubsub", .flag = "group", .arg = "NAME",
+    OPT(struct pubsub_conf, STRING, group, "distlog-pubsub", .flag = "group", .arg = "NAME", .bits = OPT_NAME,
         .help = "the consumer group; its state is kept in the topic NAME.state"),
     OPT_ROW("heartbeat_timeout", struct pubsub_conf, MS, registry.timeout, "7s", .flag = "heartbeat-timeout",
             .min = 1, .max = YEAR_MS, .help = "a node that is silent for longer has missed its heartbeat"),

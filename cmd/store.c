@@ -171,6 +171,7 @@ const struct cmd cmd_store = {
     .name = "store",
     .operands = "[PROCESSED]",
     .max_operands = 1,
+    .topics = true,
     .summary = "store the processed records in the searchable index",
     .sections = sections,
     .aliases = aliases,

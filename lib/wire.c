@@ -22,11 +22,11 @@ const struct opt_section bus_section =
     OPT_SECTION("bus", "the log of records between the stages", bus_rows, struct bus_conf);
 
 static const struct opt topics_rows[] = {
-    OPT(struct topics_conf, STRING, input, "nodes", .arg = "TOPIC",
+    OPT(struct topics_conf, STRING, input, "nodes", .arg = "TOPIC", .bits = OPT_NAME,
         .help = "what the nodes sent, read by pubsub"),
-    OPT(struct topics_conf, STRING, processed, "processed_logs", .arg = "TOPIC",
+    OPT(struct topics_conf, STRING, processed, "processed_logs", .arg = "TOPIC", .bits = OPT_NAME,
         .help = "what pubsub lets through, read by store"),
-    OPT(struct topics_conf, STRING, alerts, "alerts", .arg = "TOPIC",
+    OPT(struct topics_conf, STRING, alerts, "alerts", .arg = "TOPIC", .bits = OPT_NAME,
         .help = "what pubsub raises, read by alert"),
 };
 const struct opt_section topics_section =
@@ -37,7 +37,7 @@ static const struct opt store_rows[] = {
         .help = "which engine keeps the documents"),
     OPT(struct store_conf, STRING, group, "distlog-store", .flag = "group", .arg = "NAME",
         .help = "the consumer group that store reads in"),
-    OPT(struct store_conf, STRING, index, "logs", .flag = "index", .arg = "NAME",
+    OPT(struct store_conf, STRING, index, "logs", .flag = "index", .arg = "NAME", .bits = OPT_PATTERN,
         .help = "the index that documents go to"),
     OPT(struct store_conf, BOOL, quiet, "false", .flag = "quiet", .letter = 'q',
         .help = "print no line for each document"),

@@ -123,17 +123,6 @@ static enum store_rc look_at_index(struct store_es *s, bool must_exist, struct e
     return fits ? STORE_OK : STORE_FATAL;
 }
 
-/* An index name that Elasticsearch takes and that needs no escaping in a URL; %Y %m %d %H are
- * dates. */
-static bool index_name_ok(const char *name) {
-    if (!*name || strchr("-_+.", *name) || strlen(name) > 200) return false;
-    for (const char *p = name; *p; p++) {
-        if (*p == '%' && p[1] && strchr("YmdH", p[1])) p++;
-        else if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789-_.", *p)) return false;
-    }
-    return true;
-}
-
 static void store_es_close(struct store *store) {
     struct store_es *s = (struct store_es *)store;
     if (!s) return;
@@ -158,11 +147,6 @@ static enum store_rc connect(struct store_es *s, bool create, struct err *err) {
 static enum store_rc store_es_open(const struct conf *conf, bool create, struct store **out,
                                    struct err *err) {
     const struct store_conf *general = conf_section(conf, &store_section);
-    if (!index_name_ok(general->index))
-        return err_as(STORE_FATAL, err,
-                      "store.index: '%s' can't be an index's name (lower case letters, digits, '-', '_', "
-                      "'.', and the dates %%Y %%m %%d %%H)",
-                      general->index);
     struct store_es *s = mem_new(1, sizeof *s);
     struct buf wildcard = {0}, place = {0};
     s->base.engine = &store_es;

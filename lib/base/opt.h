@@ -43,8 +43,10 @@ enum opt_bits {
      * holds the whole path. Always together with OPT_PATH. Whoever opens the file makes the folder.
      */
     OPT_DATA = 8,
-    OPT_KEY = 32, /* an OPT_PATH whose file is as good as a secret */
-    OPT_URL = 64, /* an address: no user and no password in it, for it is shown */
+    OPT_KEY = 32,      /* an OPT_PATH whose file is as good as a secret */
+    OPT_URL = 64,      /* an address: no user and no password in it, for it is shown */
+    OPT_NAME = 128,    /* opt_is_name; of a map its values */
+    OPT_PATTERN = 256, /* a name in lower case that may have the dates %Y %m %d %H */
 };
 
 struct opt {
@@ -160,6 +162,8 @@ enum conf_write_bits {
  * stands for it, or its KEY_file. bits: enum conf_write_bits. */
 void conf_write(const struct conf *c, unsigned bits, struct buf *out);
 
+/* Letters, digits, '.', '_' and '-': what may become part of a URL, a file or another name as it is. */
+bool opt_is_name(const char *text);
 /* What help calls the value: row->arg, or after its type. */
 const char *opt_arg(const struct opt *row);
 /* Adds what a value must be: "a number (1 to 100000)", "one of local, kafka". */

@@ -96,7 +96,11 @@ void opt_value_number(const struct opt *row, int64_t value, struct buf *out) {
 }
 
 void opt_expected(const struct opt *row, struct buf *out) {
-    buf_text(out, kinds[row->type].expected);
+    if (row->bits & OPT_URL) buf_text(out, "a URL without user and password (settings of their own)");
+    else if (row->bits & OPT_NAME) buf_text(out, "a name (letters, digits, '.', '_', '-', at most 200)");
+    else if (row->bits & OPT_PATTERN)
+        buf_text(out, "a name (lower case letters, digits, '-', '_', '.', and the dates %Y %m %d %H)");
+    else buf_text(out, kinds[row->type].expected);
     for (const char *c = row->type == OPT_CHOICE ? row->choices : ""; *c; c++)
         buf_add(out, *c == '|' ? ", " : c, *c == '|' ? 2 : 1);
     if (!kinds[row->type].units || (row->type != OPT_INT && !row->min && !row->max)) return;
@@ -111,7 +115,7 @@ static int refuse(const struct opt *row, const char *text, struct err *err) {
     enum { SHOWN = 60 };
     BUF_LOCAL struct buf expected = {0};
     opt_expected(row, &expected);
-    if (row->bits & OPT_SECRET) text = "******";
+    if (row->bits & (OPT_SECRET | OPT_URL)) text = "******";
     return err_set(err, "'%.*s%s' is not %s", SHOWN, text, strlen(text) > SHOWN ? "…" : "", expected.p);
 }
 
@@ -128,12 +132,36 @@ static bool is_text(struct span s) {
     return ok;
 }
 
-static char *copy(const struct opt *row, struct span s, struct arena *arena, struct err *err) {
-    bool login = row->bits & OPT_URL && s.n && memchr(s.p, '@', s.n), text = is_text(s);
-    if (text && !login) return (char *)arena_span(arena, s).p;
-    err_set(err, text ? "a URL with an '@': user and password are settings of their own"
-                      : "the value is not one line of printable UTF-8");
+static char *copy(struct span s, struct arena *arena, struct err *err) {
+    if (is_text(s)) return (char *)arena_span(arena, s).p;
+    err_set(err, "the value is not one line of printable UTF-8");
     return NULL;
+}
+
+enum { NAME_MOST = 200 }; /* what distlog appends to one, .state or .dlq, has to fit too */
+#define DIGITS "0123456789._-"
+#define LOWER  "abcdefghijklmnopqrstuvwxyz" DIGITS
+
+bool opt_is_name(const char *text) {
+    static const char letters[] = LOWER "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    size_t n = strspn(text, letters), dots = strspn(text, ".");
+    return n && !text[n] && n <= NAME_MOST && (dots < n || n > 2);
+}
+
+/* Elasticsearch takes it for an index, and it needs no escaping in a URL. */
+static bool is_pattern(const char *text) {
+    for (const char *c = text; *c; c++) {
+        if (*c == '%' && c[1] && strchr("YmdH", c[1])) c++;
+        else if (!strchr(LOWER, *c)) return false;
+    }
+    return *text && !strchr("-_+.", *text) && strlen(text) <= NAME_MOST;
+}
+
+/* Is a text what the row's bits ask for? */
+static bool suits(const struct opt *row, const char *text) {
+    if (row->bits & OPT_URL) return !strchr(text, '@');
+    if (row->bits & OPT_NAME) return opt_is_name(text);
+    return !(row->bits & OPT_PATTERN) || is_pattern(text);
 }
 
 int opt_value_items(const struct opt *row, const struct opt_map *items, void *field, struct arena *arena,
@@ -141,9 +169,10 @@ int opt_value_items(const struct opt *row, const struct opt_map *items, void *fi
     size_t size = (items->n + 1) * sizeof(char *);
     struct opt_map made = {arena_take(arena, size), arena_take(arena, size), items->n};
     for (size_t i = 0; i < items->n; i++) {
-        if (!(made.values[i] = copy(row, span_of(items->values[i]), arena, err))) return -1;
+        if (!(made.values[i] = copy(span_of(items->values[i]), arena, err))) return -1;
+        if (!suits(row, made.values[i])) return refuse(row, made.values[i], err);
         if (row->type == OPT_LIST) continue;
-        if (!(made.keys[i] = copy(row, span_of(items->keys[i]), arena, err))) return -1;
+        if (!(made.keys[i] = copy(span_of(items->keys[i]), arena, err))) return -1;
         for (size_t k = 0; k < i; k++)
             if (strcmp(made.keys[k], made.keys[i]) == 0)
                 return err_set(err, "'%s' is given twice", made.keys[i]);
@@ -180,10 +209,13 @@ static int parse_items(const struct opt *row, char *text, void *field, struct ar
 int opt_value_parse(const struct opt *row, struct span span, void *field, struct arena *arena,
                     struct err *err) {
     int64_t n;
-    char *text = copy(row, span, arena, err);
+    char *text = copy(span, arena, err);
     if (!text) return -1;
     switch (row->type) {
-    case OPT_STRING: *(char **)field = row->bits & OPT_PATH ? expand_path(row, text, arena) : text; return 0;
+    case OPT_STRING:
+        if (!suits(row, text)) break;
+        *(char **)field = row->bits & OPT_PATH ? expand_path(row, text, arena) : text;
+        return 0;
     case OPT_CHOICE:
         if (!is_choice(row->choices, text)) break;
         *(char **)field = text;

@@ -73,7 +73,7 @@ for words in '-c a.yaml config topics.input' '--config a.yaml config topics.inpu
 done
 run distlog config --no-origin --origin --no-origin topics.input
 is "$status:$out" "0:nodes" "--no-BOOL takes a flag back"
-run distlog -o topics.input=a config --check=no -o topics.input=b=c topics.input
+run distlog -o node.message=a config --check=no -o node.message=b=c node.message
 is "$status:$out" "0:b=c" "the last -o counts, and a value may have an equals sign"
 run distlog config -- --origin
 is "$status" 2 "after -- all are operands"

@@ -46,7 +46,7 @@ refuses() {
 refuses 2 bus.tpye "no such setting; the nearest is 'bus.type'" <<<$'bus:\n  tpye: local'
 refuses 3 bus.type "given twice; the first is in line 2" <<<$'bus:\n  type: local\n  type: local'
 refuses 1 bus.type "a list is not one of $(distlog config -o bus.type=x 2>&1 | sed -n "s/.* is not one of //p")" <<<'bus: {type: [a]}'
-refuses 1 topics.input "a mapping is not text" <<<'topics: {input: {a: b}}'
+refuses 1 node.message "a mapping is not text" <<<'node: {message: {a: b}}'
 # shellcheck disable=SC2016
 refuses 1 topics.input '${NO_SUCH_NAME} is not set in the environment' <<<'topics: {input: "${NO_SUCH_NAME}"}'
 DISTLOG_BUS_TYPE=rabbit run distlog config --check
@@ -57,8 +57,8 @@ is "$status" 0 "names that are no setting are left alone"
 
 export PART='a b: #$1'
 # shellcheck disable=SC2016
-echo 'topics: {input: "x${PART}$$", processed: "$${x}"}' >expand.yaml
-run distlog config -c expand.yaml topics.input topics.processed
+echo 'node: {message: "x${PART}$$", user: "$${x}"}' >expand.yaml
+run distlog config -c expand.yaml node.message node.user
 # shellcheck disable=SC2016
 is "$out" 'xa b: #$1$
 ${x}' '${NAME} is the environment, $$ a dollar sign'
