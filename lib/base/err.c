@@ -5,12 +5,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-int err_as(int rc, struct err *e, const char *format, ...) {
+int err_set(struct err *e, const char *format, ...) {
     va_list args;
     va_start(args, format);
     vsnprintf(e->text, sizeof e->text, format, args);
     va_end(args);
-    return rc;
+    return -1;
 }
 
 int err_prefix(struct err *e, const char *format, ...) {

@@ -11,10 +11,9 @@ struct err {
     char text[768];
 };
 
-/* Sets the text; cut at the buffer's end, control characters escaped later by the log. Returns rc, what the
- * caller's caller may do next: `return err_as(BUS_FATAL, err, …)`. */
-int err_as(int rc, struct err *e, const char *format, ...) __attribute__((format(printf, 3, 4)));
-/* The same where -1 means failed. */
-#define err_set(...) err_as(-1, __VA_ARGS__)
+/* Sets the text; cut at the buffer's end, control characters escaped later by the log. Returns -1. */
+int err_set(struct err *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same with what the caller's caller may do next: `return err_as(BUS_FATAL, err, …)`. */
+#define err_as(rc, ...) (err_set(__VA_ARGS__), (rc))
 /* Puts "prefix: " before what is there: the place that knows the file or the address adds it. Returns -1. */
 int err_prefix(struct err *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
