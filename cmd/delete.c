@@ -40,7 +40,9 @@ static int erase(const struct run *run, const struct filter *f, bool dry_run) {
     uint64_t count;
     bool ok = f->store->engine->erase(f->store, &f->query, dry_run, isatty(STDERR_FILENO) ? show : NULL,
                                       &count, &answer, &err) == STORE_OK;
-    buf_printf(&line, "%s: %s\n", dry_run ? "Documents to delete" : "Deleted documents", buf_view(&answer).p);
+    buf_text(&line, dry_run ? "Documents to delete: " : "Deleted documents: ");
+    line_json(&line, buf_view(&answer));
+    buf_char(&line, '\n');
     if (!ok) log_say(&run->log, "%s", err.text);
     else ok = line_write(run, &line);
     if (ok && stop_asked()) log_say(&run->log, "stopped before the end: what is left is still there");

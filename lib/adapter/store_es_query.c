@@ -1,6 +1,7 @@
 /* store_es_query: searching and erasing in Elasticsearch and OpenSearch. Whatever the user gave
  * goes into the query as a JSON string, never as text of the query language.
  * SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "../base/json.h"
@@ -313,8 +314,8 @@ enum store_rc es_erase(struct store *store, const struct store_query *query, boo
                                         "refresh=true&wait_for_completion=false");
     enum store_rc rc = es_ask(s, "POST", path, doing, err);
     struct span reply = buf_view(&s->call.reply), task = es_text(reply, "task", &s->arena);
-    if (rc == STORE_OK && task.p) {
-        rc = follow_task(s, task, progress, err);
+    if (rc == STORE_OK && !dry_run) {
+        if (task.p) rc = follow_task(s, task, progress, err);
         reply = json_get(buf_view(&s->call.reply), "response", &s->arena);
     }
     if (rc != STORE_OK) return rc;
@@ -323,6 +324,7 @@ enum store_rc es_erase(struct store *store, const struct store_query *query, boo
         return err_as(STORE_FATAL, err, "%s: can't %s: its answer is not understood", s->call.host, doing);
     *count = strtoull(number.p, NULL, 10);
     if (progress && !dry_run) progress(*count, *count);
-    buf_span(answer, reply);
+    if (dry_run) buf_printf(answer, "{\"count\":%" PRIu64 "}", *count);
+    else buf_span(answer, reply);
     return STORE_OK;
 }

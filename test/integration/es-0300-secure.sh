@@ -130,7 +130,7 @@ is "$(distlog search day 2>/dev/null | sed -n 's/.*"log_id":"\([^"]*\)".*/\1/p' 
 run distlog delete
 like "$out" '"deleted":2,' "and delete"
 run distlog search -o store.index='Logs*'
-like "$status:$err" "^1:distlog search: store.index: 'Logs\*' can't be an index's name" "a name that is none"
+like "$status:$err" "^2:distlog search: -o: store.index: 'Logs\*' is not a name" "a name that is none"
 
 # What can't be served is refused by its name.
 old=$(free_port)
