@@ -337,6 +337,15 @@ for name, fields, body in (
     ("a folded Transfer-Encoding in another field", ["X: a\r\n Transfer-Encoding: chunked"], chunked(b"{}")),
     ("a carriage return in a value", ["X: a\rContent-Length: 2"], b"{}"),
     ("Transfer-Encoding identity", ["Transfer-Encoding: identity", "Content-Length: 2"], b"{}"),
+    ("Transfer-Encoding xchunked", ["Transfer-Encoding: xchunked"], chunked(b"{}")),
+    ("Transfer-Encoding chunked in quotes", ['Transfer-Encoding: "chunked"'], chunked(b"{}")),
+    ("Transfer-Encoding with a tab before its end", ["Transfer-Encoding: chunked\t, identity"], chunked(b"{}")),
+    ("a hexadecimal Content-Length", ["Content-Length: 0x2"], b"{}"),
+    ("an empty Content-Length", ["Content-Length:"], b"{}"),
+    ("a NUL byte in a name", ["Content-Length\0: 2"], b"{}"),
+    ("a control character in a name", ["Content-Length\x01: 2"], b"{}"),
+    ("an underscore that some read as a dash", ["Content_Length: 2", "Transfer-Encoding: chunked", "Content-Length: 2"],
+     chunked(b"{}")),
 ):
     before = stored()
     raw(f"{name}: 400, closes", 400, request(length=False, fields=fields) + body
@@ -344,6 +353,16 @@ for name, fields, body in (
     case(stored() == before, f"… and what follows is not read ({name})")
 raw("chunked in HTTP/1.0: 400, closes", 400,
     request(length=False, version="1.0", fields=["Transfer-Encoding: chunked"]) + chunked(b"{}"))
+
+raw("a Content-Length of 2 to the 64th and 2: 413, closes", 413,
+    request(length=False, fields=["Content-Length: 18446744073709551618"]) + b"{}" + request(one))
+# What a chunk's size is not
+for size in (b"0x2", b"+2", b"-2", b"10000000000000002", b"2 3", b"", b"g", b"2\0"):
+    before = stored()
+    c = Client().send(request(length=False, fields=["Transfer-Encoding: chunked"])
+                      + size + b"\r\n{}\r\n0\r\n\r\n" + request(one))
+    a = c.answer()
+    case(a.status in (400, 413) and c.closed() and stored() == before, f"a chunk's size of {size!r}: refused, closes", a)
 
 print(f"# cases end at {number}")
 sys.exit(failed)
