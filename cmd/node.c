@@ -15,14 +15,15 @@
 
 /* After a stop the goodbyes have 4.5 s: every command has left within 5 s. */
 enum { BATCH = 100, NAP_MS = 1000, LEAVE_MS = 4500, FIRST_WAIT_MS = 200, LAST_WAIT_MS = 5000 };
-enum { LONGEST_RETRY_AFTER_S = 60 };
+enum { LONGEST_RETRY_AFTER_S = 60, REPLY_MOST = 1 << 20 };
 
 struct node_conf {
     const char *name, *id, *time_format;
     struct http_client_conf http;
     struct traffic_conf traffic; /* without what run_node works out: service, weights, style */
     struct opt_map weights;
-    int64_t queue, nodes, run_for, seed;
+    int64_t queue, parallel, nodes, run_for, seed;
+    const char *url;
     bool quiet;
 };
 
@@ -32,8 +33,8 @@ static const struct opt rows[] = {
     OPT(struct node_conf, STRING, id, "", .flag = "id",
         .help = "the node_id; empty: node_01, node_02, node_03 for payment, order, service, else "
                 "node_NAME"),
-    OPT_ROW("url", struct node_conf, STRING, http.url, "http://localhost:9880/log.input", .flag = "url",
-            .arg = "URL", .bits = OPT_URL, .help = "where to post"),
+    OPT(struct node_conf, STRING, url, "http://localhost:9880/log.input", .flag = "url", .arg = "URL",
+        .bits = OPT_URL, .help = "where to post"),
     OPT_ROW("heartbeat", struct node_conf, MS, traffic.heartbeat_ms, "5s", .flag = "heartbeat", .min = 1,
             .max = 86400000, .help = "time between two heartbeats"),
     OPT_ROW("interval", struct node_conf, MS, traffic.interval_ms, "1s", .flag = "interval", .min = 1,
@@ -49,8 +50,8 @@ static const struct opt rows[] = {
             .help = "after an ERROR register again and go on, instead of ending"),
     OPT(struct node_conf, INT, queue, "1000", .flag = "queue", .min = 2 * BATCH, .max = 1000000,
         .help = "records that a node keeps while the collector is away; beyond it new ones are dropped"),
-    OPT_ROW("parallel", struct node_conf, INT, http.parallel, "32", .flag = "parallel", .min = 1,
-            .max = 10000, .help = "requests at a time, all nodes together"),
+    OPT(struct node_conf, INT, parallel, "32", .flag = "parallel", .min = 1, .max = 10000,
+        .help = "requests at a time, all nodes together"),
     OPT_ROW("timeout", struct node_conf, MS, http.timeout_ms, "10s", .flag = "timeout", .min = 1,
             .max = 3600000, .help = "how long a request may take"),
     OPT_ROW("ca", struct node_conf, STRING, http.ca, "", .flag = "ca", .bits = OPT_PATH, .arg = "FILE",
@@ -59,7 +60,7 @@ static const struct opt rows[] = {
     OPT_ROW("password", struct node_conf, STRING, http.password, "", .bits = OPT_SECRET,
             .help = "its password"),
     OPT_ROW("token", struct node_conf, STRING, http.token, "", .bits = OPT_SECRET,
-            .help = "bearer token, where there is no user"),
+            .help = "bearer token, where there is no password"),
     OPT(struct node_conf, INT, nodes, "1", .flag = "nodes", .min = 1, .max = 1000000, .bits = OPT_FLAG_ONLY,
         .help = "that many nodes at once; their ids are numbered: node_0001, node_0002, …"),
     OPT_ROW("count", struct node_conf, INT, traffic.count, "0", .flag = "count", .letter = 'n',
@@ -75,6 +76,7 @@ static const struct opt_section node_section =
     OPT_SECTION("node", "the simulated services", rows, struct node_conf);
 
 struct node {
+    struct http_call call; /* first, so that what is done is the node's */
     const char *id;
     struct traffic traffic;
     struct buf queue; /* what is not delivered yet, oldest first, a line each */
@@ -174,15 +176,16 @@ static void begin_stop(struct sim *s) {
         if (!n->traffic.ended) say_goodbye(s, n, &now);
 }
 
-/* What the oldest `some` records are as the body of a POST, in s->body. */
-static struct span make_body(struct sim *s, const struct node *n, size_t some) {
+/* Posts its oldest `some` records: one as it is, several as an array. */
+static void post(struct sim *s, struct node *n, size_t some) {
     struct span lines = oldest(n, some);
-    buf_clear(&s->body);
-    buf_char(&s->body, '[');
-    buf_add(&s->body, lines.p, lines.n - 1);
-    for (char *at = s->body.p; (at = strchr(at, '\n'));) *at = ',';
-    buf_char(&s->body, ']');
-    return some > 1 ? buf_view(&s->body) : (struct span){s->body.p + 1, s->body.n - 2};
+    struct buf *body = &n->call.body;
+    n->sending = some;
+    n->call.method = "POST";
+    buf_clear(body);
+    buf_printf(body, some > 1 ? "[%.*s]" : "%.*s", (int)lines.n - 1, lines.p);
+    for (char *at = body->p; (at = strchr(at, '\n'));) *at = ',';
+    http_client_start(s->client, &n->call, s->conf->url);
 }
 
 /* Node after node posts what it has, as long as there are requests free. While there is trouble one at a
@@ -192,40 +195,38 @@ static void post_ready(struct sim *s, int64_t now_ms) {
         struct node *n = &s->nodes[s->turn];
         if (n->sending || !n->count) continue;
         if (s->in_trouble && (s->in_flight || now_ms < s->retry_ms)) return;
-        if (s->in_flight == (size_t)s->conf->http.parallel) return;
-        n->sending = n->alone ? 1 : n->count < BATCH ? n->count : BATCH;
-        http_client_post(s->client, make_body(s, n, n->sending), n);
-        buf_clear(&s->body);
+        if (s->in_flight == (size_t)s->conf->parallel) return;
+        post(s, n, n->alone ? 1 : n->count < BATCH ? n->count : BATCH);
         s->in_flight++;
         n->probe = s->in_trouble;
     }
 }
 
 /* The line of an answer's body that says most: the last one. */
-static const char *reason(struct http_reply *reply) {
-    char *text = reply->text, *end = text + strlen(text);
-    while (end > text && (end[-1] == '\n' || end[-1] == '\r')) *--end = '\0';
-    char *line = strrchr(text, '\n');
-    return line ? line + 1 : text;
+static const char *reason(struct http_call *call) {
+    struct buf *text = &call->reply;
+    while (text->n && strchr("\r\n", text->p[text->n - 1])) text->p[--text->n] = '\0';
+    const char *all = buf_view(text).p, *line = strrchr(all, '\n');
+    return line ? line + 1 : all;
 }
 
-static void on_trouble(struct sim *s, struct http_reply *reply, int64_t now_ms) {
+static void on_trouble(struct sim *s, struct http_call *call, int64_t now_ms) {
     if (!s->in_trouble) {
         s->trouble_ms = now_ms;
         log_say(&s->run->log, "%s does not take records: %s%.0ld%s%s; keeping them and trying again",
-                s->conf->http.url, reply->status ? "HTTP " : "", reply->status, reply->status ? " " : "",
-                reason(reply));
+                s->conf->url, call->status ? "HTTP " : "", call->status, call->status ? " " : "",
+                reason(call));
     } else if (now_ms < s->retry_ms) return; /* an answer to a request from before */
     s->in_trouble = true;
     s->retry_ms = now_ms + backoff_next(&s->backoff, &s->rng);
-    int64_t asked_s = reply->wait_s < LONGEST_RETRY_AFTER_S ? reply->wait_s : LONGEST_RETRY_AFTER_S;
+    int64_t asked_s = call->wait_s < LONGEST_RETRY_AFTER_S ? call->wait_s : LONGEST_RETRY_AFTER_S;
     if (s->retry_ms < now_ms + asked_s * 1000) s->retry_ms = now_ms + asked_s * 1000;
     if (s->leave_ms) s->leave_ms = now_ms; /* one try was due; nobody waits longer for a stop */
 }
 
 static void on_success(struct sim *s, struct node *n, size_t sent, int64_t now_ms) {
     if (s->in_trouble && n->probe) {
-        log_say(&s->run->log, "%s takes records again, after %lld s; %zu are waiting", s->conf->http.url,
+        log_say(&s->run->log, "%s takes records again, after %lld s; %zu are waiting", s->conf->url,
                 (long long)(now_ms - s->trouble_ms + 500) / 1000, s->waiting);
         s->in_trouble = s->dropping = false;
         backoff_reset(&s->backoff);
@@ -243,22 +244,21 @@ static void on_success(struct sim *s, struct node *n, size_t sent, int64_t now_m
     s->posted += sent;
 }
 
-static void on_reply(struct sim *s, struct http_reply *reply) {
-    struct node *n = reply->tag;
+static void on_reply(struct sim *s, struct node *n) {
     size_t sent = n->sending;
     int64_t now_ms = clock_mono_ms();
-    int status = (int)reply->status;
+    int status = (int)n->call.status;
     bool denied = status == 401 || status == 403;
     s->in_flight--;
     n->sending = 0;
     if (status / 100 == 2) on_success(s, n, sent, now_ms);
     else if (status == 0 || status == 408 || status == 429 || status >= 500) {
-        on_trouble(s, reply, now_ms);
+        on_trouble(s, &n->call, now_ms);
         return;
     } else if (status < 400 || denied || status == 404) {
         if (!s->failed)
             log_say(&s->run->log, "%s: HTTP %d %s; nothing can be delivered there (see node.url%s)",
-                    s->conf->http.url, status, reason(reply), denied ? ", node.user, node.token" : "");
+                    s->conf->url, status, reason(&n->call), denied ? ", node.user, node.token" : "");
         s->failed = true;
         return;
     } else if (sent > 1) {
@@ -267,8 +267,8 @@ static void on_reply(struct sim *s, struct http_reply *reply) {
     } else {
         s->refused++;
         struct span line = oldest(n, 1);
-        log_say(&s->run->log, "%s refuses a record: HTTP %d %s: %.*s", s->conf->http.url, status,
-                reason(reply), (int)line.n - 1, line.p);
+        log_say(&s->run->log, "%s refuses a record: HTTP %d %s: %.*s", s->conf->url, status, reason(&n->call),
+                (int)line.n - 1, line.p);
     }
     forget(s, n, sent);
     if (n->alone) n->alone--;
@@ -284,14 +284,13 @@ static int wait_ms(const struct sim *s, int64_t now_ms) {
 }
 
 static void work(struct sim *s) {
-    struct http_reply reply;
     while (!s->failed && (s->alive || s->waiting)) {
         int64_t now_ms = clock_mono_ms();
         if (!s->leave_ms && (stop_asked() || (s->end_ms && now_ms >= s->end_ms))) begin_stop(s);
         make_events(s);
         post_ready(s, now_ms);
         http_client_wait(s->client, wait_ms(s, now_ms));
-        while (http_client_reply(s->client, &reply)) on_reply(s, &reply);
+        for (struct http_call *done; (done = http_client_done(s->client));) on_reply(s, (struct node *)done);
         if (fflush(stdout) != 0) {
             log_say(&s->run->log, "cannot write to standard output");
             s->failed = true;
@@ -321,7 +320,7 @@ static void make_nodes(struct sim *s, const char *id) {
     }
     if (s->conf->run_for) s->end_ms = now_ms + s->conf->run_for;
     log_say(&s->run->log, "%s%s%s (%s) → %s", s->nodes[0].id, many > 1 ? " to " : "",
-            many > 1 ? s->nodes[many - 1].id : "", s->traffic.service, s->conf->http.url);
+            many > 1 ? s->nodes[many - 1].id : "", s->traffic.service, s->conf->url);
 }
 
 static int run_node(struct run *run) {
@@ -335,7 +334,8 @@ static int run_node(struct run *run) {
     s.traffic.service = service;
     s.traffic.style = strcmp(c->time_format, "local") ? WHEN_RFC3339 : WHEN_LOCAL;
     if (traffic_weights(&c->weights, s.traffic.weights, &err)) err_prefix(&err, "node.weights");
-    else s.client = http_client_new(&c->http, &err);
+    else if (http_client_check_url(c->url, &err) == 0)
+        s.client = http_client_new(&c->http, 0, REPLY_MOST, &err);
     if (s.client) {
         rng_seed(&s.rng, rng_os());
         make_nodes(&s, id);
@@ -345,7 +345,10 @@ static int run_node(struct run *run) {
                 s.waiting);
         code = s.failed || s.waiting ? EXIT_FAILED : EXIT_DONE;
     } else log_say(&run->log, "%s", err.text);
-    for (size_t i = 0; i < s.n; i++) buf_release(&s.nodes[i].queue);
+    for (size_t i = 0; i < s.n; i++) {
+        http_call_release(&s.nodes[i].call);
+        buf_release(&s.nodes[i].queue);
+    }
     http_client_free(s.client);
     buf_release(&s.body);
     arena_release(&s.ids);

@@ -23,11 +23,11 @@ const char *const es_field_names[ES_KEYWORDS] = {"log_level", "message_type", "n
 
 enum store_rc es_ask(struct store_es *s, const char *method, const char *path, const char *doing,
                      struct err *err) {
-    s->call.method = method;
+    s->call.http.method = method;
     s->call.path = path;
     es_client_run(s->client, &s->call, 1);
-    buf_clear(&s->call.body);
-    return s->call.status / 100 == 2 ? STORE_OK : es_call_error(&s->call, doing, err);
+    buf_clear(&s->call.http.body);
+    return s->call.http.status / 100 == 2 ? STORE_OK : es_call_error(&s->call, doing, err);
 }
 
 struct span es_text(struct span object, const char *path, struct arena *arena) {
@@ -38,9 +38,9 @@ struct span es_text(struct span object, const char *path, struct arena *arena) {
 /* Who answers, and can we serve it? */
 static enum store_rc check_version(struct store_es *s, struct err *err) {
     enum store_rc rc = es_ask(s, "GET", "/", "ask for its version", err);
-    if (s->call.status == 403) return STORE_OK; /* a key with least privilege may not ask */
+    if (s->call.http.status == 403) return STORE_OK; /* a key with least privilege may not ask */
     if (rc != STORE_OK) return rc;
-    struct span reply = buf_view(&s->call.reply), number = es_text(reply, "version.number", &s->arena);
+    struct span reply = buf_view(&s->call.http.reply), number = es_text(reply, "version.number", &s->arena);
     s->opensearch = span_is(es_text(reply, "version.distribution", &s->arena), "opensearch");
     if (number.n > 2 && number.p[0] == (s->opensearch ? '2' : '8') && number.p[1] == '.') return STORE_OK;
     const char *what = s->opensearch ? "OpenSearch " : number.p ? "Elasticsearch " : "";
@@ -51,7 +51,7 @@ static enum store_rc check_version(struct store_es *s, struct err *err) {
 
 static enum store_rc install_template(struct store_es *s, struct err *err) {
     BUF_LOCAL struct buf path = {0};
-    struct buf *body = &s->call.body;
+    struct buf *body = &s->call.http.body;
     buf_text(&path, "/_index_template/distlog-");
     for (const char *p = s->wildcard; *p; p++)
         if (*p != '*') buf_char(&path, *p);
@@ -70,7 +70,7 @@ static enum store_rc install_template(struct store_es *s, struct err *err) {
                    "\"error_details\":{\"properties\":{\"error_code\":{\"type\":\"long\"},"
                    "\"error_message\":{\"type\":\"text\"}}}}}}}");
     enum store_rc rc = es_ask(s, "PUT", path.p, "install the index template", err);
-    if (s->call.status != 403) return rc;
+    if (s->call.http.status != 403) return rc;
     err_prefix(err, "grant manage_index_templates, or install the template by hand and set "
                     "store.elasticsearch.template: false");
     return STORE_FATAL;
@@ -110,16 +110,16 @@ static bool learn_index(void *ctx, const struct json_member *m, struct err *err)
 static enum store_rc look_at_index(struct store_es *s, bool must_exist, struct err *err) {
     enum store_rc rc =
         es_ask(s, "GET", arena_printf(&s->arena, "/%s", s->wildcard), "read the index's mapping", err);
-    if (s->call.status == 403)
+    if (s->call.http.status == 403)
         return STORE_OK; /* a key that may only write, or only read: as the template has it */
-    if (s->call.status == 404 || (rc == STORE_OK && s->call.reply.n <= 2))
+    if (s->call.http.status == 404 || (rc == STORE_OK && s->call.http.reply.n <= 2))
         return err_as(must_exist ? STORE_FATAL : STORE_OK, err,
                       "%s: there is no index %s (nothing was stored yet, or see store.index)", s->call.host,
                       s->wildcard);
     if (rc != STORE_OK) return rc;
     struct json_value reply;
     size_t at = 0;
-    bool fits = json_scan(buf_view(&s->call.reply), &at, &s->arena, &reply, learn_index, s, err) == 0;
+    bool fits = json_scan(buf_view(&s->call.http.reply), &at, &s->arena, &reply, learn_index, s, err) == 0;
     return fits ? STORE_OK : STORE_FATAL;
 }
 
@@ -127,7 +127,7 @@ static void store_es_close(struct store *store) {
     struct store_es *s = (struct store_es *)store;
     if (!s) return;
     es_client_close(s->client);
-    es_call_release(&s->call);
+    http_call_release(&s->call.http);
     arena_release(&s->arena);
     map_release(&s->ends);
     map_release(&s->seen);
@@ -207,12 +207,12 @@ static void add_lines(struct store_es *s, const struct store_doc *d, struct buf 
 
 /* Makes a bulk request of the first of n documents. Its memory is kept from one to the next. */
 static void fill(struct store_es *s, struct es_call *call, struct store_doc **docs, size_t n, size_t most) {
-    call->method = "POST";
+    call->http.method = "POST";
     call->path = "/_bulk?filter_path=items.*.status,items.*.error.type,items.*.error.reason";
     call->docs = 0;
-    buf_clear(&call->body);
-    while (call->docs < n && call->docs < most && call->body.n < BODY_BYTES)
-        add_lines(s, docs[call->docs++], &call->body);
+    buf_clear(&call->http.body);
+    while (call->docs < n && call->docs < most && call->http.body.n < BODY_BYTES)
+        add_lines(s, docs[call->docs++], &call->http.body);
 }
 
 /* Is a refused item refused for what the engine is in and not for what the record has? */
@@ -259,15 +259,15 @@ static enum store_rc halve(struct store_es *s, struct store_doc **docs, const st
 /* Reads one answer into the verdicts. */
 static enum store_rc judge_all(struct store_es *s, struct store_doc **docs, const struct es_call *call,
                                struct err *err) {
-    if (call->status == 413 || call->status == 429) {
+    if (call->http.status == 413 || call->http.status == 429) {
         s->fits = 0;
         if (call->docs / 2 < s->fit) s->fit = call->docs > 1 ? call->docs / 2 : 1;
     }
-    if (call->status == 400 || call->status == 413) return halve(s, docs, call, err);
-    if (call->status != 200) return es_call_error(call, "store", err);
+    if (call->http.status == 400 || call->http.status == 413) return halve(s, docs, call, err);
+    if (call->http.status != 200) return es_call_error(call, "store", err);
     if (++s->fits % GROW_AFTER == 0 && (s->fit *= 2) > (size_t)s->conf->batch)
         s->fit = (size_t)s->conf->batch;
-    struct span items = json_get(buf_view(&call->reply), "items", &s->arena), item;
+    struct span items = json_get(buf_view(&call->http.reply), "items", &s->arena), item;
     size_t at = 0, n = 0;
     enum store_rc rc = STORE_OK;
     for (; n < call->docs && (item = json_item(items, &at, &s->arena)).p; n++) {
@@ -304,7 +304,7 @@ static enum store_rc run_bulks(struct store_es *s, struct store_doc **docs, size
             *err = why;
         }
     }
-    for (size_t i = 0; i < together; i++) es_call_release(&calls[i]);
+    for (size_t i = 0; i < together; i++) http_call_release(&calls[i].http);
     free(calls);
     return rc;
 }

@@ -107,10 +107,11 @@ static void move_end(struct map *ends, struct span key, int64_t number) {
 static enum store_rc find_ends(struct store_es *s, size_t shard, struct err *err) {
     char *path = arena_printf(&s->arena, "/%s/_search?ignore_unavailable=true&preference=_shards:%zu",
                               s->wildcard, shard);
-    buf_text(&s->call.body, "{\"size\":0,\"aggs\":{\"by\":{\"terms\":{\"field\":\"_index\",\"size\":10000},"
-                            "\"aggs\":{\"end\":{\"max\":{\"field\":\"_seq_no\"}}}}}}");
+    buf_text(&s->call.http.body,
+             "{\"size\":0,\"aggs\":{\"by\":{\"terms\":{\"field\":\"_index\",\"size\":10000},"
+             "\"aggs\":{\"end\":{\"max\":{\"field\":\"_seq_no\"}}}}}}");
     enum store_rc rc = es_ask(s, "POST", path, "search", err);
-    struct span list = json_get(buf_view(&s->call.reply), "aggregations.by.buckets", &s->arena), bucket;
+    struct span list = json_get(buf_view(&s->call.http.reply), "aggregations.by.buckets", &s->arena), bucket;
     size_t at = 0;
     while (rc == STORE_OK && (bucket = json_item(list, &at, &s->arena)).p) {
         struct span index = es_text(bucket, "key", &s->arena);
@@ -198,7 +199,7 @@ static enum store_rc pages(struct look *l, const char *path, struct err *err) {
     BUF_LOCAL struct buf scroll = {0};
     enum store_rc rc = STORE_OK;
     while ((rc = es_ask(s, "POST", path, "search", err)) == STORE_OK) {
-        struct span reply = buf_view(&s->call.reply), id = json_get(reply, "_scroll_id", &s->arena), hit;
+        struct span reply = buf_view(&s->call.http.reply), id = json_get(reply, "_scroll_id", &s->arena), hit;
         struct span list = json_get(reply, "hits.hits", &s->arena);
         size_t at = 0;
         buf_clear(&scroll);
@@ -206,13 +207,13 @@ static enum store_rc pages(struct look *l, const char *path, struct err *err) {
         bool any = false;
         for (; l->more && (hit = json_item(list, &at, &s->arena)).p; any = true) hand_on(l, hit);
         if (!l->more || !any || !scroll.n) break;
-        buf_printf(&s->call.body, "{\"scroll\":\"1m\",%s", scroll.p);
+        buf_printf(&s->call.http.body, "{\"scroll\":\"1m\",%s", scroll.p);
         path = "/_search/scroll";
         arena_clear(&s->arena);
     }
     if (scroll.n) {
         struct err none;
-        buf_printf(&s->call.body, "{%s", scroll.p);
+        buf_printf(&s->call.http.body, "{%s", scroll.p);
         es_ask(s, "DELETE", "/_search/scroll", "", &none);
     }
     return rc;
@@ -220,7 +221,7 @@ static enum store_rc pages(struct look *l, const char *path, struct err *err) {
 
 static enum store_rc look(struct look *l, const struct store_query *q, struct err *err) {
     struct store_es *s = l->s;
-    struct buf *body = &s->call.body;
+    struct buf *body = &s->call.http.body;
     bool one = q->limit >= 0 && q->limit <= PAGE;
     if (!l->more) return STORE_OK;
     buf_printf(body, "{\"size\":%d,\"seq_no_primary_term\":%s,", one ? (int)q->limit : PAGE,
@@ -268,7 +269,7 @@ enum store_rc es_search(struct store *store, const struct store_query *query,
     }
     map_release(&l.ends);
     map_release(&l.seen);
-    buf_release(&s->call.reply); /* may have been large */
+    buf_release(&s->call.http.reply); /* may have been large */
     return rc;
 }
 
@@ -286,7 +287,7 @@ static enum store_rc follow_task(struct store_es *s, struct span task,
     char *path = arena_printf(&s->arena, "/_tasks/%.*s", SPAN_ARG(task)), *cancel = NULL;
     for (int64_t wait_ms = 10;; wait_ms = wait_ms < TASK_MS ? 2 * wait_ms : TASK_MS) {
         enum store_rc rc = es_ask(s, "GET", path, "follow the deletion", err);
-        struct span reply = buf_view(&s->call.reply);
+        struct span reply = buf_view(&s->call.http.reply);
         if (rc != STORE_OK || span_is(json_get(reply, "completed", &s->arena), "true")) return rc;
         int64_t done = number_at(reply, "task.status.deleted", &s->arena);
         int64_t all = number_at(reply, "task.status.total", &s->arena);
@@ -305,18 +306,18 @@ enum store_rc es_erase(struct store *store, const struct store_query *query, boo
     struct store_es *s = (struct store_es *)store;
     const char *doing = dry_run ? "count" : "delete";
     es_refresh(store, err); /* what was stored just now is deleted too; without the right to, soon */
-    buf_char(&s->call.body, '{');
-    add_query(s, query, &s->call.body);
-    buf_text(&s->call.body, "}}}");
+    buf_char(&s->call.http.body, '{');
+    add_query(s, query, &s->call.http.body);
+    buf_text(&s->call.http.body, "}}}");
     char *path = arena_printf(&s->arena, "/%s/%s", s->wildcard,
                               dry_run ? "_count?ignore_unavailable=true&filter_path=count"
                                       : "_delete_by_query?ignore_unavailable=true&conflicts=proceed&"
                                         "refresh=true&wait_for_completion=false");
     enum store_rc rc = es_ask(s, "POST", path, doing, err);
-    struct span reply = buf_view(&s->call.reply), task = es_text(reply, "task", &s->arena);
+    struct span reply = buf_view(&s->call.http.reply), task = es_text(reply, "task", &s->arena);
     if (rc == STORE_OK && !dry_run) {
         if (task.p) rc = follow_task(s, task, progress, err);
-        reply = json_get(buf_view(&s->call.reply), "response", &s->arena);
+        reply = json_get(buf_view(&s->call.http.reply), "response", &s->arena);
     }
     if (rc != STORE_OK) return rc;
     struct span number = json_get(reply, dry_run ? "count" : "deleted", &s->arena);

@@ -34,7 +34,7 @@ forbidden() { # FILE
     lib/core/*) echo "$IO|$(others)" ;;
     lib/adapter/bus_kafka* | lib/adapter/kafka_client*) others rdkafka ;;
     lib/adapter/*_sqlite* | lib/adapter/sqlite_file*) others sqlite3 ;;
-    lib/adapter/es_client* | lib/adapter/http_client*) others curl/ ;;
+    lib/adapter/http_client*) others curl/ ;;
     lib/adapter/http_server*) others microhttpd ;;
     lib/adapter/conf_yaml*) others 'yaml\.h' ;;
     lib/adapter/versions.c) echo '^$' ;; # asks each library for its version, for --version
