@@ -167,8 +167,11 @@ static bool stop_next(struct up *u, int64_t now_ms) {
     for (struct stage *s = u->stages; s < u->stages + u->n; s++) {
         if (!s->process.pid || s->level != level) continue;
         if (!s->told_ms) {
+            /* Goes on first, if it is the silent one: a SIGCONT that comes late takes back the SIGSTOP by
+             * which a leak checker or debugger looks at a process that is about to leave, and it would hang.
+             */
+            kill(-s->process.pid, SIGCONT);
             kill(-s->process.pid, SIGTERM);
-            kill(-s->process.pid, SIGCONT); /* if it is the silent one */
             s->told_ms = now_ms;
         } else if (now_ms >= s->told_ms + LEAVE_MS) {
             log_say(&u->run->log, "%s does not end; killing it", s->title);
