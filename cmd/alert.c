@@ -56,11 +56,10 @@ static int run_alert(struct run *run) {
     const struct alert_conf *conf = conf_section(run->conf, &alert_section);
     struct daemon daemon;
     struct alerting a = {.run = run, .topic = run->argc ? run->argv[0] : topics->alerts};
-    const char *inputs[] = {a.topic, NULL};
     daemon_init(&daemon, run);
     a.reader = (struct reader){
         .daemon = &daemon,
-        .how = {.group = conf->group, .inputs = inputs, .from_start = conf->from_start},
+        .how = {.group = conf->group, .input = a.topic, .from_start = conf->from_start},
         .flow = a.topic,
         .turn = turn,
         .ctx = &a,

@@ -217,11 +217,10 @@ static int run_pubsub(struct run *run) {
     BUF_LOCAL struct buf flow = {0};
     int code = EXIT_USAGE;
     setup(&p, run);
-    const char *inputs[] = {p.input, NULL};
     buf_printf(&flow, "%s → %s, %s", p.input, p.topics[ROUTE_PROCESSED], p.topics[ROUTE_ALERTS]);
     p.reader =
         (struct reader){.daemon = &p.daemon,
-                        .how = {.group = p.conf->group, .inputs = inputs, .state = p.topics[ROUTE_STATE]},
+                        .how = {.group = p.conf->group, .input = p.input, .state = p.topics[ROUTE_STATE]},
                         .flow = flow.p,
                         .wait_ms = LONGEST_WAIT_MS,
                         .idle = true,

@@ -35,7 +35,7 @@ enum bus_rc reader_bury(struct reader *r, struct bus *bus, const char *topic, co
     struct span key = record->key.n <= KEY_MAX ? record->key : (struct span){0};
     BUF_LOCAL struct buf text = {0}, to = {0};
     deadletter_write(&text, &letter, (size_t)conf->max_record - key.n);
-    buf_printf(&to, "%s.dlq", r->how.inputs[0]);
+    buf_printf(&to, "%s.dlq", r->how.input);
     enum bus_rc rc = reader_put(r, bus, to.p, -1, key, buf_view(&text), err);
     if (rc == BUS_POISON) { /* its topic takes less than bus.max_record says: the stream goes on */
         log_say(&r->daemon->run->log, "%s-%" PRId32 " offset %" PRId64 " is lost: no room in %s: %s", topic,
@@ -57,7 +57,7 @@ static bool look_at(struct reader *r, const struct bus_batch *b, bool *standby) 
     const struct log *log = &r->daemon->run->log;
     if (b->lost)
         log_say(log, "retention removed %" PRIu64 " records of %s before they were read", b->lost,
-                r->how.inputs[0]);
+                r->how.input);
     if (b->standby && !*standby)
         log_say(log, "another reader of the group %s is active: standing by", r->how.group);
     if (!b->standby && *standby) log_say(log, "active now");

@@ -8,10 +8,10 @@
 
 struct reader {
     struct daemon *daemon;
-    struct bus_open how; /* one input */
-    const char *flow;    /* for the daemon's first line */
-    int wait_ms;         /* the longest poll of an active reader; turn may change it; 0: a second */
-    bool idle;           /* turn is called for batches without a record too */
+    struct bus_open how;
+    const char *flow; /* for the daemon's first line */
+    int wait_ms;      /* the longest poll of an active reader; turn may change it; 0: a second */
+    bool idle;        /* turn is called for batches without a record too */
     /* Handles a batch, which has at least one record, and commits it. What it returns is what the
      * bus last answered: BUS_RETRY and BUS_BUSY if it was waited for until it was time to leave. */
     enum bus_rc (*turn)(void *ctx, struct bus *bus, const struct bus_batch *batch, struct err *err);

@@ -123,14 +123,13 @@ static enum bus_rc turn(void *ctx, struct bus *bus, const struct bus_batch *b, s
 }
 
 static int start(struct storing *s) {
-    const char *inputs[] = {s->topic, NULL};
     BUF_LOCAL struct buf flow = {0};
     s->store = daemon_store(&s->daemon);
     if (!s->store) return stop_asked() ? EXIT_DONE : EXIT_FAILED;
     buf_printf(&flow, "%s → %s", s->topic, s->store->engine->place(s->store));
     s->reader = (struct reader){
         .daemon = &s->daemon,
-        .how = {.group = s->conf->group, .inputs = inputs, .max_records = BATCH},
+        .how = {.group = s->conf->group, .input = s->topic, .max_records = BATCH},
         .flow = flow.p,
         .turn = turn,
         .ctx = s,

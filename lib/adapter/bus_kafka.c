@@ -34,7 +34,7 @@ static void on_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *clie
  * of the same id kills the first. */
 static char *transactional_id(const struct kafka_bus *b) {
     struct buf id = {0};
-    if (!b->how.inputs) {
+    if (!b->how.input) {
         buf_text(&id, b->how.group);
     } else if (*b->conf->instance) {
         buf_printf(&id, "%s-%s", b->how.group, b->conf->instance);
@@ -98,21 +98,13 @@ static enum bus_rc open_all(struct kafka_bus *b, struct err *err) {
     if (rc == BUS_OK && writer) kafka_wake(b, rd_kafka_queue_get_main(b->producer.rk));
     b->base.wake = writer ? b->wake[0] : -1;
     if (rc == BUS_OK) rc = kafka_client_reach(b->ask, err);
-    int has = 0, first = 0, states = 0;
-    if (rc == BUS_OK && b->how.group && !b->how.inputs) {
-        rc = ensure(b, b->how.state, true, 1, &states, err);
-        return rc == BUS_OK ? open_copier(b, err) : rc;
-    }
-    if (rc != BUS_OK || !b->how.inputs) return rc;
-    for (size_t i = 0; rc == BUS_OK && b->how.inputs[i]; i++) {
-        rc = ensure(b, b->how.inputs[i], false, 0, &has, err);
-        if (i == 0) first = has;
-    }
-    /* The state has as many partitions as the first input, which may have got more since. */
-    if (rc == BUS_OK && b->how.state) rc = ensure(b, b->how.state, true, first, &states, err);
-    if (rc == BUS_OK && states < first && b->how.state)
-        rc = kafka_client_grow(b->ask, b->how.state, first, err);
-    return rc == BUS_OK ? kafka_read_start(b, err) : rc;
+    int has = 1, states = 0;
+    if (rc == BUS_OK && b->how.input) rc = ensure(b, b->how.input, false, 0, &has, err);
+    /* The state has as many partitions as the input, which may have got more since. */
+    if (rc == BUS_OK && b->how.state) rc = ensure(b, b->how.state, true, has, &states, err);
+    if (rc == BUS_OK && states < has && b->how.state) rc = kafka_client_grow(b->ask, b->how.state, has, err);
+    if (rc != BUS_OK || !b->how.group) return rc;
+    return b->how.input ? kafka_read_start(b, err) : open_copier(b, err);
 }
 
 static void bus_kafka_close(struct bus *bus) {

@@ -68,4 +68,4 @@ enum bus_rc kafka_look_lag(struct bus *bus, const char *group, const char *topic
 rd_kafka_resp_err_t kafka_positions(struct kafka_bus *b, rd_kafka_t *member,
                                     rd_kafka_topic_partition_list_t *list, uint64_t *lost, int64_t *left);
 /* A message as the port tells it; its bytes are the message's. */
-struct bus_record kafka_record(const rd_kafka_message_t *m, int32_t topic);
+struct bus_record kafka_record(const rd_kafka_message_t *m);

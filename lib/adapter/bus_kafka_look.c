@@ -32,7 +32,7 @@ static enum bus_rc read_part(struct kafka_bus *b, const rd_kafka_topic_partition
     for (bool go = true; go && next < to && rc == BUS_OK;) {
         rd_kafka_message_t *m = rd_kafka_consumer_poll(c.rk, 100);
         if (m && !m->err) {
-            struct bus_record record = kafka_record(m, 0);
+            struct bus_record record = kafka_record(m);
             next = record.offset + 1;
             go = record.offset >= to || each(ctx, &record);
             until = clock_mono_ms() + PATIENCE_MS;

@@ -21,9 +21,8 @@ enum {
     BATCH_BYTES = 16 << 20,
 };
 
-struct bus_record kafka_record(const rd_kafka_message_t *m, int32_t topic) {
-    return (struct bus_record){.topic = topic,
-                               .partition = m->partition,
+struct bus_record kafka_record(const rd_kafka_message_t *m) {
+    return (struct bus_record){.partition = m->partition,
                                .offset = m->offset,
                                .ts_ms = rd_kafka_message_timestamp(m, NULL),
                                .key = {m->key, m->key ? m->key_len : 0},
@@ -33,12 +32,6 @@ struct bus_record kafka_record(const rd_kafka_message_t *m, int32_t topic) {
 void kafka_read_forget(struct kafka_bus *b) {
     for (size_t i = 0; i < b->n; i++) rd_kafka_message_destroy(b->messages[i]);
     b->n = 0;
-}
-
-static int32_t topic_index(const struct kafka_bus *b, const char *name) {
-    for (int32_t i = 0; b->how.inputs[i]; i++)
-        if (strcmp(b->how.inputs[i], name) == 0) return i;
-    return -1;
 }
 
 /* The parts are these from now on. */
@@ -51,8 +44,7 @@ static void own(struct kafka_bus *b, const rd_kafka_topic_partition_list_t *list
     b->told = mem_grow(b->told, n, sizeof *b->told);
     b->ends = mem_grow(b->ends, n, sizeof *b->ends);
     for (size_t i = 0; i < n; i++) {
-        b->told[i] = (struct bus_part){.topic = topic_index(b, list->elems[i].topic),
-                                       .partition = list->elems[i].partition};
+        b->told[i] = (struct bus_part){.partition = list->elems[i].partition};
         b->ends[i] = -1;
         b->parts->elems[i].offset = RD_KAFKA_OFFSET_INVALID;
     }
@@ -143,9 +135,7 @@ static void on_rebalanced(rd_kafka_t *rk, rd_kafka_resp_err_t what, rd_kafka_top
 /* A reader of its own takes every partition, without a group. */
 static enum bus_rc take_all(struct kafka_bus *b, struct err *err) {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(8);
-    enum bus_rc rc = BUS_OK;
-    for (size_t i = 0; rc == BUS_OK && b->how.inputs[i]; i++)
-        rc = kafka_client_partitions(b->ask, b->how.inputs[i], -1, list, err);
+    enum bus_rc rc = kafka_client_partitions(b->ask, b->how.input, -1, list, err);
     own(b, list);
     rd_kafka_topic_partition_list_destroy(list);
     if (rc != BUS_OK) return rc;
@@ -153,7 +143,7 @@ static enum bus_rc take_all(struct kafka_bus *b, struct err *err) {
     int64_t until = clock_mono_ms() + ASK_MS;
     for (position(b); b->why && !stop_asked() && clock_mono_ms() < until; position(b)) clock_sleep_ms(50);
     /* "From now on" must be now, not when the cluster is back. */
-    return b->why ? kafka_client_error(b->ask, b->why, "find the end of its topics", err) : BUS_OK;
+    return b->why ? kafka_client_error(b->ask, b->why, "find the end of its topic", err) : BUS_OK;
 }
 
 enum bus_rc kafka_read_start(struct kafka_bus *b, struct err *err) {
@@ -170,9 +160,8 @@ enum bus_rc kafka_read_start(struct kafka_bus *b, struct err *err) {
     b->messages = mem_new(b->cap, sizeof *b->messages);
     b->records = mem_new(b->cap, sizeof *b->records);
     if (!grouped) return take_all(b, err);
-    rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(2);
-    for (size_t i = 0; b->how.inputs[i]; i++)
-        rd_kafka_topic_partition_list_add(topics, b->how.inputs[i], RD_KAFKA_PARTITION_UA);
+    rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(topics, b->how.input, RD_KAFKA_PARTITION_UA);
     rd_kafka_resp_err_t code = rd_kafka_subscribe(b->consumer.rk, topics);
     rd_kafka_topic_partition_list_destroy(topics);
     return code ? kafka_client_error(&b->consumer, code, "join its group", err) : BUS_OK;
@@ -201,7 +190,7 @@ static enum bus_rc keep(struct kafka_bus *b, rd_kafka_message_t *m, struct err *
         b->parts->elems[i].offset = m->offset + 1;
         b->ends[i] = -1;
         b->messages[b->n] = m;
-        b->records[b->n++] = kafka_record(m, b->told[i].topic);
+        b->records[b->n++] = kafka_record(m);
         return BUS_OK;
     case RD_KAFKA_RESP_ERR__PARTITION_EOF:
         if (part) b->ends[i] = m->offset;

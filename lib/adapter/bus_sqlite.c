@@ -61,16 +61,11 @@ static void anchor_clock(struct local *l) {
     l->anchor_ms = local_run(l, "SELECT anchor_ms FROM meta", "");
 }
 
-/* Within a write transaction: the inputs exist, and a reader without a group knows where it begins. */
-static void open_inputs(struct local *l) {
-    while (l->how.inputs && l->how.inputs[l->n_inputs]) l->n_inputs++;
-    l->inputs = mem_new(l->n_inputs + 1, sizeof *l->inputs);
-    l->parts = mem_new(l->n_inputs + 1, sizeof *l->parts);
-    for (size_t i = 0; i < l->n_inputs; i++) {
-        int64_t id = local_make_topic(l, l->how.inputs[i]);
-        int64_t at = l->how.from_start ? local_first(l, id) : local_next(l, id);
-        l->inputs[i] = (struct input){.topic = id, .position = at, .committed = at};
-    }
+/* Within a write transaction: the input exists, and a reader without a group knows where it begins. */
+static void open_input(struct local *l) {
+    int64_t id = local_make_topic(l, l->how.input);
+    int64_t at = l->how.from_start ? local_first(l, id) : local_next(l, id);
+    l->input = (struct input){.topic = id, .position = at, .committed = at};
     l->owner = l->how.group && !*l->how.group;
     l->generation = l->owner;
 }
@@ -87,8 +82,6 @@ static void close_local(struct bus *bus) {
     buf_release(&l->place);
     buf_release(&l->boot_id);
     free(l->topics);
-    free(l->inputs);
-    free(l->parts);
     free(l->staged);
     free(l->records);
     free(l);
@@ -107,7 +100,7 @@ static enum bus_rc open_local(const struct conf *conf, const struct bus_open *ho
     read_boot_id(l);
     sqlite_file_begin(&l->file, true);
     anchor_clock(l);
-    open_inputs(l);
+    if (how->input) open_input(l);
     sqlite_file_end(&l->file);
     if (how->bounded) local_measure(l);
     enum bus_rc rc = local_done(l, err);
@@ -175,7 +168,7 @@ static enum bus_rc poll_reader(struct local *l, int wait_ms, struct bus_batch *b
         l->n_records = 0;
         sqlite_file_in_place(&l->file);
         if (*l->how.group) local_keep_owner(l);
-        if (l->owner) local_fetch(l);
+        if (l->owner && l->how.input) local_fetch(l);
         enum bus_rc rc = local_done(l, err);
         if (rc != BUS_OK) return rc;
         int64_t left = end - clock_mono_ms();
@@ -184,8 +177,8 @@ static enum bus_rc poll_reader(struct local *l, int wait_ms, struct bus_batch *b
     }
     *batch = (struct bus_batch){.records = l->records,
                                 .n = l->n_records,
-                                .parts = l->parts,
-                                .n_parts = l->owner ? l->n_inputs : 0,
+                                .parts = &l->part,
+                                .n_parts = l->owner && l->how.input,
                                 .generation = l->generation,
                                 .standby = !l->owner,
                                 .now_ms = local_now_ms(l),
@@ -208,14 +201,12 @@ static enum bus_rc poll_local(struct bus *bus, int wait_ms, struct bus_batch *ba
 
 static enum bus_rc commit(struct bus *bus, struct err *err) {
     struct local *l = (struct local *)bus;
-    bool moved = l->n_staged > 0;
-    for (size_t i = 0; i < l->n_inputs; i++)
-        moved |= *l->how.group && l->inputs[i].position != l->inputs[i].committed;
-    if (moved) local_write(l, 0, l->n_staged);
+    bool moved = *l->how.group && l->input.position != l->input.committed;
+    if (moved || l->n_staged) local_write(l, 0, l->n_staged);
     enum bus_rc rc = local_done(l, err);
     if (rc != BUS_OK) return rc;
     drop_staged(l);
-    for (size_t i = 0; i < l->n_inputs; i++) l->inputs[i].committed = l->inputs[i].position;
+    l->input.committed = l->input.position;
     return BUS_OK;
 }
 
@@ -223,7 +214,7 @@ static enum bus_rc undo(struct bus *bus, struct err *err) {
     struct local *l = (struct local *)bus;
     (void)err;
     drop_staged(l);
-    for (size_t i = 0; i < l->n_inputs; i++) l->inputs[i].position = l->inputs[i].committed;
+    l->input.position = l->input.committed;
     return BUS_OK;
 }
 

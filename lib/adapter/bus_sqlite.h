@@ -29,10 +29,9 @@ struct topic {
 };
 
 struct input {
-    int64_t topic;     /* its id */
+    int64_t topic;     /* its id; 0: a writer has none */
     int64_t committed; /* where undo goes back to */
     int64_t position;  /* offset of the next record to read */
-    int64_t fetched;   /* the same, while a batch is being read */
 };
 
 struct staged {
@@ -52,8 +51,7 @@ struct local {
 
     struct topic *topics;
     size_t n_topics, cap_topics;
-    struct input *inputs;
-    size_t n_inputs, turn;
+    struct input input;
 
     struct arena staging; /* bytes of the staged puts, until commit or undo */
     struct staged *staged;
@@ -62,7 +60,7 @@ struct local {
     struct arena batch; /* bytes of the records of the last poll */
     struct bus_record *records;
     size_t n_records, cap_records;
-    struct bus_part *parts;
+    struct bus_part part;
     uint32_t generation, told_generation;
     uint64_t lost;
 
@@ -97,7 +95,7 @@ void local_write(struct local *l, size_t from, size_t to);
 
 /* bus_sqlite_read.c */
 
-/* Reads on from where each input is, into l->records and l->parts. */
+/* Reads on from where the input is, into l->records and l->part. */
 void local_fetch(struct local *l);
 /* The id of a topic; 0 if there is none. */
 int64_t local_find(struct local *l, const char *topic);

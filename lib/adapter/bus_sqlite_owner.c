@@ -11,9 +11,10 @@ enum {
     RENEW_MS = 2000
 };
 
-/* Within a write transaction: where the group goes on in an input: what it committed, else the
- * earliest record, from now on kept for it. */
-static void load_position(struct local *l, struct input *in) {
+/* Within a write transaction: where the group goes on: at what it committed, else the earliest record,
+ * from now on kept for it. */
+static void load_position(struct local *l) {
+    struct input *in = &l->input;
     local_run(l, "INSERT OR IGNORE INTO grp(name, topic, next, seen_ms) VALUES(?, ?, ?, 0)", "sii",
               l->how.group, in->topic, local_first(l, in->topic));
     in->committed =
@@ -44,7 +45,7 @@ static void take(struct local *l) {
                          " ON CONFLICT DO UPDATE SET boot_id = ?2, lease_until = ?3, epoch = epoch + 1"
                          " WHERE boot_id <> ?2 OR lease_until <= ?4 RETURNING epoch",
                          "ssii", l->how.group, l->boot_id.p, now + LEASE_MS, now);
-    for (size_t i = 0; l->epoch && i < l->n_inputs; i++) load_position(l, &l->inputs[i]);
+    if (l->epoch && l->how.input) load_position(l);
     if (l->epoch) local_renew(l);
     l->owner = sqlite_file_end(&l->file) && l->epoch;
     l->generation += l->owner;

@@ -49,41 +49,29 @@ static void keep_record(struct local *l, const struct bus_record *from) {
     if (r->value.p) r->value.p = memcpy(bytes + r->key.n, r->value.p, r->value.n);
 }
 
-/* Reads on in one input until the batch is full. Offsets have no gaps but those that retention made. */
-static void fetch_input(struct local *l, size_t at, uint64_t *lost) {
-    struct input *in = &l->inputs[at];
+/* Until the batch is full. Offsets have no gaps but those that retention made. */
+void local_fetch(struct local *l) {
     struct bus_record r;
+    uint64_t lost = 0;
     size_t max = l->how.max_records ? l->how.max_records : BATCH_RECORDS;
-    int64_t from = in->position, next = local_next(l, in->topic);
-    sqlite3_stmt *s = sqlite_file_query(&l->file, some_records, "#iii", in->topic, from, next,
-                                        (int64_t)(max - l->n_records));
+    l->part = (struct bus_part){.asked_ms = clock_mono_ms(), .until_ms = local_now_ms(l) - SETTLED_MS};
+    int64_t from = l->input.position, next = local_next(l, l->input.topic);
+    sqlite3_stmt *s =
+        sqlite_file_query(&l->file, some_records, "#iii", l->input.topic, from, next, (int64_t)max);
     while (l->batch.used < BATCH_BYTES && next_record(l, s, &r)) {
-        *lost += (uint64_t)(r.offset - from);
+        lost += (uint64_t)(r.offset - from);
         from = r.offset + 1;
-        r.topic = (int32_t)at;
         keep_record(l, &r);
     }
     sqlite3_reset(s);
     if (from < next && l->n_records < max && l->batch.used < BATCH_BYTES) { /* none is left before next */
-        *lost += (uint64_t)(next - from);
+        lost += (uint64_t)(next - from);
         from = next;
     }
-    in->fetched = from;
-    l->parts[at].at_end = from >= next;
-}
-
-void local_fetch(struct local *l) {
-    int64_t asked_ms = clock_mono_ms(), until_ms = local_now_ms(l) - SETTLED_MS;
-    uint64_t lost = 0;
-    for (size_t i = 0; i < l->n_inputs; i++) {
-        size_t at = (l->turn + i) % l->n_inputs;
-        l->parts[at] = (struct bus_part){.topic = (int32_t)at, .asked_ms = asked_ms, .until_ms = until_ms};
-        fetch_input(l, at, &lost);
-    }
+    l->part.at_end = from >= next;
     if (l->file.rc != SQLITE_FILE_OK) return; /* what was read of it is read again */
-    for (size_t i = 0; i < l->n_inputs; i++) l->inputs[i].position = l->inputs[i].fetched;
+    l->input.position = from;
     l->lost += lost;
-    l->turn++; /* the next batch begins with another input, so that none is starved */
 }
 
 enum bus_rc local_restore(struct bus *bus, const char *topic, int32_t partition,

@@ -44,11 +44,9 @@ static void move(struct local *l, int64_t now) {
         if (t->touched)
             local_run(l, "UPDATE topic SET next_offset = ?, last_ms = ? WHERE id = ?", "iii", t->next, now,
                       t->id);
-    if (!l->how.group || !*l->how.group) return;
-    for (const struct input *in = l->inputs; in < l->inputs + l->n_inputs; in++)
-        if (in->position != in->committed)
-            local_run(l, "UPDATE grp SET next = ? WHERE name = ? AND topic = ?", "isi", in->position,
-                      l->how.group, in->topic);
+    if (l->input.position != l->input.committed && *l->how.group)
+        local_run(l, "UPDATE grp SET next = ? WHERE name = ? AND topic = ?", "isi", l->input.position,
+                  l->how.group, l->input.topic);
 }
 
 void local_write(struct local *l, size_t from, size_t to) {

@@ -19,7 +19,6 @@ enum bus_rc {
 };
 
 struct bus_record {
-    int32_t topic; /* index into bus_open.inputs */
     int32_t partition;
     int64_t offset;
     int64_t ts_ms;          /* the bus's timestamp, ms since 1970 UTC */
@@ -28,7 +27,7 @@ struct bus_record {
 
 /* A partition that this handle owns now. */
 struct bus_part {
-    int32_t topic, partition;
+    int32_t partition;
     /* Nothing was left to read, as the engine answered to a question asked at asked_ms (monotonic
      * clock). Every poll that returns at_end carries an answer of its own. */
     bool at_end;
@@ -53,11 +52,10 @@ struct bus_batch {
 struct bus_open {
     /* NULL: writer only. "": a reader of its own, from now on, nothing is committed. Lives until close. */
     const char *group;
-    /* Topics to read, NULL-terminated; NULL for a writer. A group without inputs, but
-     * with a state, reads nothing: it is there so that one handle at a time commits. A second one
-     * stands by (embedded) or fences the first (Kafka). What was committed before it was active is
-     * there for its restore(), which comes before its puts. */
-    const char *const *inputs;
+    /* The topic to read; NULL for a writer. A group without one, but with a state, reads nothing: it is there
+     * so that one handle at a time commits. A second one stands by (embedded) or fences the first (Kafka).
+     * What was committed before it was active is there for its restore(), which comes before its puts. */
+    const char *input;
     const char *state;  /* compacted topic that put() may change, NULL if none */
     size_t max_records; /* a poll returns at most this many, 0: the engine's choice */
     int64_t max_record; /* key and value together, bytes; wire_bus sets it to bus.max_record */

@@ -12,7 +12,7 @@
 
 /* The newest offset that was seen in one partition. */
 struct place {
-    int32_t topic, partition;
+    int32_t partition;
     int64_t offset;
 };
 
@@ -20,7 +20,7 @@ struct check {
     struct bus bus;
     struct bus *inner;
     bool reader;
-    size_t n_inputs, max_records;
+    size_t max_records;
     bool fatal; /* BUS_FATAL was answered */
     struct bus_record *records;
     size_t n_records;
@@ -62,20 +62,19 @@ static void end_loan(struct check *c) {
     c->n_records = 0;
 }
 
-static struct place *find_place(struct check *c, int32_t topic, int32_t partition) {
+static struct place *find_place(struct check *c, int32_t partition) {
     for (size_t i = 0; i < c->n_places; i++)
-        if (c->places[i].topic == topic && c->places[i].partition == partition) return &c->places[i];
+        if (c->places[i].partition == partition) return &c->places[i];
     c->places = mem_grow(c->places, c->n_places + 1, sizeof *c->places);
-    c->places[c->n_places] = (struct place){.topic = topic, .partition = partition, .offset = -1};
+    c->places[c->n_places] = (struct place){.partition = partition, .offset = -1};
     return &c->places[c->n_places++];
 }
 
 static void check_record(struct check *c, const struct bus_batch *batch, const struct bus_record *r) {
     bool owned = false;
-    for (size_t i = 0; i < batch->n_parts; i++)
-        owned |= batch->parts[i].topic == r->topic && batch->parts[i].partition == r->partition;
+    for (size_t i = 0; i < batch->n_parts; i++) owned |= batch->parts[i].partition == r->partition;
     must(owned, c, "a record of a partition that the batch does not list");
-    struct place *at = find_place(c, r->topic, r->partition);
+    struct place *at = find_place(c, r->partition);
     must(r->offset > at->offset, c, "offsets of a partition out of order");
     must(r->key.p || r->key.n == 0, c, "a null key with a length");
     must(r->value.p || r->value.n == 0, c, "a null value with a length");
@@ -91,9 +90,6 @@ static int64_t mono_ms(void) {
 static void check_batch(struct check *c, struct bus_batch *batch, int64_t begun_ms) {
     must(!batch->standby || (batch->n == 0 && batch->n_parts == 0), c, "a standby that reads");
     must(!c->max_records || batch->n <= c->max_records, c, "more than max_records");
-    for (size_t i = 0; i < batch->n_parts; i++)
-        must(batch->parts[i].topic >= 0 && (size_t)batch->parts[i].topic < c->n_inputs, c,
-             "a topic that is no input");
     for (size_t i = 0; i < batch->n_parts; i++)
         must(!batch->parts[i].at_end ||
                  (batch->parts[i].asked_ms >= begun_ms && batch->parts[i].asked_ms <= mono_ms()),
@@ -242,6 +238,5 @@ struct bus *bus_check(struct bus *inner, const struct bus_open *how) {
     c->inner = inner;
     c->reader = how->group != NULL;
     c->max_records = how->max_records;
-    while (how->inputs && how->inputs[c->n_inputs]) c->n_inputs++;
     return &c->bus;
 }

@@ -19,7 +19,6 @@ struct world {
     struct conf *conf;
     char dir[64], path[80]; /* of the embedded bus */
     char in[48], out[48], state[48], group[48];
-    const char *inputs[2]; /* in, NULL */
 };
 
 /* What a writer was told. */

@@ -50,8 +50,7 @@ static void retain(struct world *w) {
 /* A group that has committed the first n of what is there. */
 static void commit_first(struct world *w, size_t n) {
     struct seen seen = {0};
-    const char *inputs[] = {w->in, NULL};
-    struct bus_open how = {.group = w->group, .inputs = inputs, .max_records = n};
+    struct bus_open how = {.group = w->group, .input = w->in, .max_records = n};
     struct bus *bus = open_bus(w, &how);
     read_n(bus, &seen, n);
     assert_int_equal(commit(bus), BUS_OK);
@@ -394,8 +393,7 @@ static void hostile_numbers_are_damage(void **state) {
     feed(w, w->in, "k", "v", 0, 2);
     commit_first(w, 1);
     for (size_t i = 0; i < sizeof hostile / sizeof *hostile; i++) {
-        const char *inputs[] = {w->in, NULL};
-        struct bus_open how = {.group = w->group, .inputs = inputs};
+        struct bus_open how = {.group = w->group, .input = w->in};
         struct bus *bus = NULL;
         struct bus_batch batch = {0};
         struct err err = {0};

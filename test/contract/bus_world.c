@@ -82,8 +82,7 @@ struct bus *open_writer(struct world *w, struct told *told) {
 }
 
 struct bus *open_reader(struct world *w, const char *group) {
-    w->inputs[0] = w->in;
-    struct bus_open how = {.group = group, .inputs = w->inputs, .state = w->state, .from_start = true};
+    struct bus_open how = {.group = group, .input = w->in, .state = w->state, .from_start = true};
     return open_bus(w, &how);
 }
 
@@ -157,8 +156,7 @@ void read_all(struct bus *bus, struct seen *seen) {
 }
 
 void look(struct world *w, const char *topic, struct seen *seen) {
-    const char *inputs[] = {topic, NULL};
-    struct bus_open how = {.group = "", .inputs = inputs, .from_start = true};
+    struct bus_open how = {.group = "", .input = topic, .from_start = true};
     struct bus *bus = open_bus(w, &how);
     read_all(bus, seen);
     close_bus(bus);
