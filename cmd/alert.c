@@ -70,17 +70,13 @@ static int run_alert(struct run *run) {
     return code;
 }
 
-static const struct opt_section *const sections[] = {&alert_section, &daemon_section, NULL};
-
-static const struct cmd_alias aliases[] = {{"alert_system", NULL}, {NULL, NULL}};
-
 const struct cmd cmd_alert = {
     .name = "alert",
     .operands = "[ALERTS]",
     .max_operands = 1,
     .topics = true,
     .summary = "print alerts as they come",
-    .sections = sections,
-    .aliases = aliases,
+    .sections = (const struct opt_section *const[]){&alert_section, &daemon_section, NULL},
+    .aliases = (const struct cmd_alias[]){{"alert_system", NULL}, {NULL, NULL}},
     .run = run_alert,
 };

@@ -321,12 +321,10 @@ static int run_collect(struct run *run) {
     return (int)code;
 }
 
-static const struct opt_section *const sections[] = {&collect_section, &tls_section, &auth_section, NULL};
-
 const struct cmd cmd_collect = {
     .name = "collect",
     .operands = "",
     .summary = "take records over HTTP and put them on the bus",
-    .sections = sections,
+    .sections = (const struct opt_section *const[]){&collect_section, &tls_section, &auth_section, NULL},
     .run = run_collect,
 };

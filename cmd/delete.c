@@ -64,15 +64,11 @@ static int run_delete(struct run *run) {
     return code;
 }
 
-static const struct opt_section *const sections[] = {&delete_section, &filter_section, NULL};
-
-static const struct cmd_alias aliases[] = {{"delete_es_storage", NULL}, {NULL, NULL}};
-
 const struct cmd cmd_delete = {
     .name = "delete",
     .operands = "",
     .summary = "delete stored documents",
-    .sections = sections,
-    .aliases = aliases,
+    .sections = (const struct opt_section *const[]){&delete_section, &filter_section, NULL},
+    .aliases = (const struct cmd_alias[]){{"delete_es_storage", NULL}, {NULL, NULL}},
     .run = run_delete,
 };

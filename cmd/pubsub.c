@@ -244,17 +244,13 @@ out:
     return code;
 }
 
-static const struct opt_section *const sections[] = {&pubsub_section, &daemon_section, NULL};
-
-static const struct cmd_alias aliases[] = {{"pub_sub_model", NULL}, {NULL, NULL}};
-
 const struct cmd cmd_pubsub = {
     .name = "pubsub",
     .operands = "[IN PROCESSED ALERTS]",
     .max_operands = 3,
     .topics = true,
     .summary = "route records of nodes, and tell when a node goes quiet",
-    .sections = sections,
-    .aliases = aliases,
+    .sections = (const struct opt_section *const[]){&pubsub_section, &daemon_section, NULL},
+    .aliases = (const struct cmd_alias[]){{"pub_sub_model", NULL}, {NULL, NULL}},
     .run = run_pubsub,
 };

@@ -86,8 +86,7 @@ static bool keep_hit(void *ctx, const struct store_hit *hit) {
 }
 
 /* One search, printed; with --follow it is tried until it works. Returns the exit code. */
-static int search(struct searching *s, const struct store_query *query,
-                  bool (*each)(void *ctx, const struct store_hit *hit)) {
+static int search(struct searching *s, const struct store_query *query, store_each *each) {
     struct err err;
     struct store *store = s->filter.store;
     enum store_rc rc;
@@ -142,16 +141,12 @@ static int run_search(struct run *run) {
     return code;
 }
 
-static const struct opt_section *const sections[] = {&search_section, &filter_section, NULL};
-
-static const struct cmd_alias aliases[] = {{"search_es_storage", NULL}, {NULL, NULL}};
-
 const struct cmd cmd_search = {
     .name = "search",
     .operands = "[WHAT]",
     .max_operands = 1,
     .summary = "print the stored documents that match",
-    .sections = sections,
-    .aliases = aliases,
+    .sections = (const struct opt_section *const[]){&search_section, &filter_section, NULL},
+    .aliases = (const struct cmd_alias[]){{"search_es_storage", NULL}, {NULL, NULL}},
     .run = run_search,
 };

@@ -162,17 +162,13 @@ static int run_store(struct run *run) {
     return code;
 }
 
-static const struct opt_section *const sections[] = {&store_section, &daemon_section, NULL};
-
-static const struct cmd_alias aliases[] = {{"log_storage", NULL}, {NULL, NULL}};
-
 const struct cmd cmd_store = {
     .name = "store",
     .operands = "[PROCESSED]",
     .max_operands = 1,
     .topics = true,
     .summary = "store the processed records in the searchable index",
-    .sections = sections,
-    .aliases = aliases,
+    .sections = (const struct opt_section *const[]){&store_section, &daemon_section, NULL},
+    .aliases = (const struct cmd_alias[]){{"log_storage", NULL}, {NULL, NULL}},
     .run = run_store,
 };

@@ -53,12 +53,10 @@ enum bus_rc kafka_read_undo(struct bus *bus, struct err *err);
 void kafka_read_forget(struct kafka_bus *b);
 
 /* bus_kafka_look.c: as port/bus.h says. */
-enum bus_rc kafka_look_restore(struct bus *bus, const char *topic, int32_t partition,
-                               bool (*each)(void *ctx, int32_t partition, struct span key, struct span value),
+enum bus_rc kafka_look_restore(struct bus *bus, const char *topic, int32_t partition, bus_each_state *each,
                                void *ctx, struct err *err);
 enum bus_rc kafka_look_replay(struct bus *bus, const char *topic, int32_t partition, int64_t from_ms,
-                              int64_t to, bool (*each)(void *ctx, const struct bus_record *record), void *ctx,
-                              struct err *err);
+                              int64_t to, bus_each_record *each, void *ctx, struct err *err);
 enum bus_rc kafka_look_lag(struct bus *bus, const char *group, const char *topic, int64_t *left,
                            struct err *err);
 

@@ -18,8 +18,7 @@ enum {
 
 /* Reads one partition from where `at` stands to `to` and hands each record on. */
 static enum bus_rc read_part(struct kafka_bus *b, const rd_kafka_topic_partition_t *at, int64_t to,
-                             bool (*each)(void *ctx, const struct bus_record *record), void *ctx,
-                             struct err *err) {
+                             bus_each_record *each, void *ctx, struct err *err) {
     struct kafka_client c;
     enum bus_rc rc = kafka_client_open(
         &c, b->conf, &(struct kafka_role){.kind = KAFKA_LOOKER, .name = "distlog-look"}, err);
@@ -50,8 +49,7 @@ static enum bus_rc read_part(struct kafka_bus *b, const rd_kafka_topic_partition
 }
 
 enum bus_rc kafka_look_replay(struct bus *bus, const char *topic, int32_t partition, int64_t from_ms,
-                              int64_t to, bool (*each)(void *ctx, const struct bus_record *record), void *ctx,
-                              struct err *err) {
+                              int64_t to, bus_each_record *each, void *ctx, struct err *err) {
     struct kafka_bus *b = (struct kafka_bus *)bus;
     rd_kafka_topic_partition_list_t *starts = rd_kafka_topic_partition_list_new(8);
     enum bus_rc rc = kafka_client_partitions(b->ask, topic, partition, starts, err);
@@ -85,8 +83,7 @@ static bool keep_newest(void *ctx, const struct bus_record *record) {
 }
 
 /* Each partition: all of it is read, the newest of each key is kept, and those are handed on. */
-enum bus_rc kafka_look_restore(struct bus *bus, const char *topic, int32_t partition,
-                               bool (*each)(void *ctx, int32_t partition, struct span key, struct span value),
+enum bus_rc kafka_look_restore(struct bus *bus, const char *topic, int32_t partition, bus_each_state *each,
                                void *ctx, struct err *err) {
     rd_kafka_topic_partition_list_t *parts = rd_kafka_topic_partition_list_new(8);
     enum bus_rc rc = kafka_client_partitions(((struct kafka_bus *)bus)->ask, topic, partition, parts, err);

@@ -103,12 +103,10 @@ int64_t local_find(struct local *l, const char *topic);
 int64_t local_next(struct local *l, int64_t topic);
 /* The lowest offset that is still there, or the next one if there is none. */
 int64_t local_first(struct local *l, int64_t topic);
-enum bus_rc local_restore(struct bus *bus, const char *topic, int32_t partition,
-                          bool (*each)(void *ctx, int32_t partition, struct span key, struct span value),
+enum bus_rc local_restore(struct bus *bus, const char *topic, int32_t partition, bus_each_state *each,
                           void *ctx, struct err *err);
 enum bus_rc local_replay(struct bus *bus, const char *topic, int32_t partition, int64_t from_ms, int64_t to,
-                         bool (*each)(void *ctx, const struct bus_record *record), void *ctx,
-                         struct err *err);
+                         bus_each_record *each, void *ctx, struct err *err);
 enum bus_rc local_lag(struct bus *bus, const char *group, const char *topic, int64_t *left, struct err *err);
 
 /* bus_sqlite_owner.c */

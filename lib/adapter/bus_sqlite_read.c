@@ -74,8 +74,7 @@ void local_fetch(struct local *l) {
     l->lost += lost;
 }
 
-enum bus_rc local_restore(struct bus *bus, const char *topic, int32_t partition,
-                          bool (*each)(void *ctx, int32_t partition, struct span key, struct span value),
+enum bus_rc local_restore(struct bus *bus, const char *topic, int32_t partition, bus_each_state *each,
                           void *ctx, struct err *err) {
     struct local *l = (struct local *)bus;
     int64_t id = partition > 0 ? 0 : local_find(l, topic);
@@ -87,8 +86,7 @@ enum bus_rc local_restore(struct bus *bus, const char *topic, int32_t partition,
 }
 
 enum bus_rc local_replay(struct bus *bus, const char *topic, int32_t partition, int64_t from_ms, int64_t to,
-                         bool (*each)(void *ctx, const struct bus_record *record), void *ctx,
-                         struct err *err) {
+                         bus_each_record *each, void *ctx, struct err *err) {
     struct local *l = (struct local *)bus;
     int64_t id = partition > 0 ? 0 : local_find(l, topic);
     if (!id) return local_done(l, err);

@@ -39,11 +39,10 @@ enum store_rc es_ask(struct store_es *s, const char *method, const char *path, c
                      struct err *err);
 /* The string at a path of keys, decoded; .p NULL if there is none, or something else. */
 struct span es_text(struct span object, const char *path, struct arena *arena);
-enum store_rc es_search(struct store *store, const struct store_query *query,
-                        bool (*each)(void *ctx, const struct store_hit *hit), void *ctx, struct err *err);
+enum store_rc es_search(struct store *store, const struct store_query *query, store_each *each, void *ctx,
+                        struct err *err);
 enum store_rc es_erase(struct store *store, const struct store_query *query, bool dry_run,
-                       void (*progress)(uint64_t done, uint64_t all), uint64_t *count, struct buf *answer,
-                       struct err *err);
+                       store_progress *progress, uint64_t *count, struct buf *answer, struct err *err);
 enum store_rc es_refresh(struct store *store, struct err *err);
 /* How the store spells "@timestamp" when it adds it, to tell it from a record's own when it is read. */
 #define ES_STAMP_KEY "\"\\u0040timestamp\""

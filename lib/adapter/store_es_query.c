@@ -144,7 +144,7 @@ static void add_ends(const struct store_es *s, size_t shard, struct buf *out) {
 /* One search under way. */
 struct look {
     struct store_es *s;
-    bool (*each)(void *ctx, const struct store_hit *hit);
+    store_each *each;
     void *ctx;
     int64_t left; /* -1: all */
     bool more;
@@ -249,8 +249,8 @@ static void settle(struct look *l) {
     l->seen = old;
 }
 
-enum store_rc es_search(struct store *store, const struct store_query *query,
-                        bool (*each)(void *ctx, const struct store_hit *hit), void *ctx, struct err *err) {
+enum store_rc es_search(struct store *store, const struct store_query *query, store_each *each, void *ctx,
+                        struct err *err) {
     struct store_es *s = (struct store_es *)store;
     struct look l = {.s = s, .each = each, .ctx = ctx, .left = query->limit, .more = query->limit != 0};
     enum store_rc rc = STORE_OK;
@@ -282,8 +282,8 @@ enum store_rc es_refresh(struct store *store, struct err *err) {
 
 /* A delete goes on as a task of the engine: looks how far it is until it is done. Told to stop, it
  * cancels the task and waits for the answer just so. */
-static enum store_rc follow_task(struct store_es *s, struct span task,
-                                 void (*progress)(uint64_t done, uint64_t all), struct err *err) {
+static enum store_rc follow_task(struct store_es *s, struct span task, store_progress *progress,
+                                 struct err *err) {
     char *path = arena_printf(&s->arena, "/_tasks/%.*s", SPAN_ARG(task)), *cancel = NULL;
     for (int64_t wait_ms = 10;; wait_ms = wait_ms < TASK_MS ? 2 * wait_ms : TASK_MS) {
         enum store_rc rc = es_ask(s, "GET", path, "follow the deletion", err);
@@ -301,8 +301,7 @@ static enum store_rc follow_task(struct store_es *s, struct span task,
 }
 
 enum store_rc es_erase(struct store *store, const struct store_query *query, bool dry_run,
-                       void (*progress)(uint64_t done, uint64_t all), uint64_t *count, struct buf *answer,
-                       struct err *err) {
+                       store_progress *progress, uint64_t *count, struct buf *answer, struct err *err) {
     struct store_es *s = (struct store_es *)store;
     const char *doing = dry_run ? "count" : "delete";
     es_refresh(store, err); /* what was stored just now is deleted too; without the right to, soon */

@@ -187,8 +187,7 @@ static enum store_rc local_bulk(struct store *store, struct store_doc *docs, siz
 }
 
 /* Hands over the nth of what was taken down. False: that was enough, or it failed. */
-static bool hand_over(struct local *l, int64_t n, struct buf *copy,
-                      bool (*each)(void *ctx, const struct store_hit *hit), void *ctx) {
+static bool hand_over(struct local *l, int64_t n, struct buf *copy, store_each *each, void *ctx) {
     sqlite3_stmt *s = sqlite_file_query(
         &l->file, "SELECT id, json, at_ms FROM doc WHERE row = (SELECT row FROM temp.hit WHERE n = ?)", "i",
         n);
@@ -203,9 +202,8 @@ static bool hand_over(struct local *l, int64_t n, struct buf *copy,
     return each(ctx, &hit);
 }
 
-static enum store_rc local_search(struct store *store, const struct store_query *query,
-                                  bool (*each)(void *ctx, const struct store_hit *hit), void *ctx,
-                                  struct err *err) {
+static enum store_rc local_search(struct store *store, const struct store_query *query, store_each *each,
+                                  void *ctx, struct err *err) {
     struct local *l = (struct local *)store;
     BUF_LOCAL struct buf copy = {0};
     int64_t end = 0;
@@ -229,7 +227,7 @@ static enum store_rc local_search(struct store *store, const struct store_query 
 /* Deletes what was taken down in slices, so that store is never kept waiting for long; words first, while
  * the document is there: FTS5 must be told what it forgets. Returns how many were still there. Stops early
  * when asked to. shrink() makes it all durable. */
-static uint64_t delete_all(struct local *l, int64_t all, void (*progress)(uint64_t done, uint64_t all)) {
+static uint64_t delete_all(struct local *l, int64_t all, store_progress *progress) {
     uint64_t gone = 0;
     for (int64_t at = 0; at < all && l->file.rc == SQLITE_FILE_OK && !stop_asked(); at += SLICE_ROWS) {
         int64_t to = at + SLICE_ROWS;
@@ -263,8 +261,8 @@ static void shrink(struct local *l) {
 }
 
 static enum store_rc local_erase(struct store *store, const struct store_query *query, bool dry_run,
-                                 void (*progress)(uint64_t done, uint64_t all), uint64_t *count,
-                                 struct buf *answer, struct err *err) {
+                                 store_progress *progress, uint64_t *count, struct buf *answer,
+                                 struct err *err) {
     struct local *l = (struct local *)store;
     int64_t began = clock_mono_ms(), all = take_down(l, find(l, query));
     *count = dry_run ? (uint64_t)all : delete_all(l, all, progress);

@@ -67,6 +67,10 @@ struct bus_open {
     void *ctx;
 };
 
+/* What is called for each that was found; false: stop. */
+typedef bool bus_each_state(void *ctx, int32_t partition, struct span key, struct span value);
+typedef bool bus_each_record(void *ctx, const struct bus_record *record);
+
 /* Every engine's handle begins with this. */
 struct bus {
     const struct bus_engine *engine;
@@ -110,15 +114,13 @@ struct bus_engine {
      * in no order; a null value never comes. each returns false to stop. topic is a name, so that
      * readers without a group (the nodes command) can look too. A topic that is not there is empty.
      */
-    enum bus_rc (*restore)(struct bus *bus, const char *topic, int32_t partition,
-                           bool (*each)(void *ctx, int32_t partition, struct span key, struct span value),
+    enum bus_rc (*restore)(struct bus *bus, const char *topic, int32_t partition, bus_each_state *each,
                            void *ctx, struct err *err);
     /* Calls each with the records of a topic's partition (-1: all) whose timestamp is at least
      * from_ms and whose offset is below to (-1: up to the end as it is now), in order, owning and
      * committing nothing. */
     enum bus_rc (*replay)(struct bus *bus, const char *topic, int32_t partition, int64_t from_ms, int64_t to,
-                          bool (*each)(void *ctx, const struct bus_record *record), void *ctx,
-                          struct err *err);
+                          bus_each_record *each, void *ctx, struct err *err);
     /* How many records of topic (all partitions) group has not committed yet. */
     enum bus_rc (*lag)(struct bus *bus, const char *group, const char *topic, int64_t *left, struct err *err);
     /* Ends all of it; uncommitted puts are gone, ownership is given back at once. NULL is fine. */

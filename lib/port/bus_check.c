@@ -154,7 +154,7 @@ static enum bus_rc flush(struct bus *bus, int limit_ms, struct err *err) {
 
 struct restoring {
     struct check *c;
-    bool (*each)(void *ctx, int32_t partition, struct span key, struct span value);
+    bus_each_state *each;
     void *ctx;
     int32_t partition;
 };
@@ -166,8 +166,7 @@ static bool restored(void *ctx, int32_t partition, struct span key, struct span 
     return r->each(r->ctx, partition, key, value);
 }
 
-static enum bus_rc restore(struct bus *bus, const char *topic, int32_t partition,
-                           bool (*each)(void *ctx, int32_t partition, struct span key, struct span value),
+static enum bus_rc restore(struct bus *bus, const char *topic, int32_t partition, bus_each_state *each,
                            void *ctx, struct err *err) {
     struct check *c = enter(bus, err);
     struct restoring r = {.c = c, .each = each, .ctx = ctx, .partition = partition};
@@ -176,7 +175,7 @@ static enum bus_rc restore(struct bus *bus, const char *topic, int32_t partition
 
 struct replaying {
     struct check *c;
-    bool (*each)(void *ctx, const struct bus_record *record);
+    bus_each_record *each;
     void *ctx;
     int32_t partition;
     int64_t from_ms, to, last; /* last: meaningful with one partition only */
@@ -193,8 +192,7 @@ static bool replayed(void *ctx, const struct bus_record *record) {
 }
 
 static enum bus_rc replay(struct bus *bus, const char *topic, int32_t partition, int64_t from_ms, int64_t to,
-                          bool (*each)(void *ctx, const struct bus_record *record), void *ctx,
-                          struct err *err) {
+                          bus_each_record *each, void *ctx, struct err *err) {
     struct check *c = enter(bus, err);
     struct replaying r = {
         .c = c, .each = each, .ctx = ctx, .partition = partition, .from_ms = from_ms, .to = to, .last = -1};

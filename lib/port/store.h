@@ -59,6 +59,9 @@ struct store_hit {
     int64_t at_ms;
 };
 
+typedef bool store_each(void *ctx, const struct store_hit *hit); /* false: stop */
+typedef void store_progress(uint64_t done, uint64_t all);
+
 struct store {
     const struct store_engine *engine;
 };
@@ -76,14 +79,13 @@ struct store_engine {
      * returns. STORE_OK: all have one. STORE_RETRY: those left pending are to be sent again later. */
     enum store_rc (*bulk)(struct store *store, struct store_doc *docs, size_t n, struct err *err);
     /* Calls each for every hit in order; false stops. */
-    enum store_rc (*search)(struct store *store, const struct store_query *query,
-                            bool (*each)(void *ctx, const struct store_hit *hit), void *ctx, struct err *err);
+    enum store_rc (*search)(struct store *store, const struct store_query *query, store_each *each, void *ctx,
+                            struct err *err);
     /* Deletes what query finds (limit, order and cursor ignored), or only counts it (dry_run).
      * *count and the engine's answer as one line of JSON in answer. progress, if not NULL, is
      * called now and then with what is done and what there is. */
     enum store_rc (*erase)(struct store *store, const struct store_query *query, bool dry_run,
-                           void (*progress)(uint64_t done, uint64_t all), uint64_t *count, struct buf *answer,
-                           struct err *err);
+                           store_progress *progress, uint64_t *count, struct buf *answer, struct err *err);
     /* Makes what was stored visible to search. */
     enum store_rc (*refresh)(struct store *store, struct err *err);
     void (*close)(struct store *store);

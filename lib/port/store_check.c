@@ -77,7 +77,7 @@ static enum store_rc check_bulk(struct store *store, struct store_doc *docs, siz
 /* What the hits so far say about the next one. */
 struct hits {
     const struct store_query *query;
-    bool (*each)(void *ctx, const struct store_hit *hit);
+    store_each *each;
     void *ctx;
     int64_t n, last_ms;
     bool stopped;
@@ -105,9 +105,8 @@ static void check_query(const struct store_query *q) {
     assert(q->limit >= -1);
 }
 
-static enum store_rc check_search(struct store *store, const struct store_query *query,
-                                  bool (*each)(void *ctx, const struct store_hit *hit), void *ctx,
-                                  struct err *err) {
+static enum store_rc check_search(struct store *store, const struct store_query *query, store_each *each,
+                                  void *ctx, struct err *err) {
     struct checked *c = enter(store);
     check_query(query);
     bool at_end = query->cursor && !query->cursor[0];
@@ -119,8 +118,8 @@ static enum store_rc check_search(struct store *store, const struct store_query 
 }
 
 static enum store_rc check_erase(struct store *store, const struct store_query *query, bool dry_run,
-                                 void (*progress)(uint64_t done, uint64_t all), uint64_t *count,
-                                 struct buf *answer, struct err *err) {
+                                 store_progress *progress, uint64_t *count, struct buf *answer,
+                                 struct err *err) {
     struct checked *c = enter(store);
     check_query(query);
     enum store_rc rc = c->inner->engine->erase(c->inner, query, dry_run, progress, count, answer, err);
