@@ -1,6 +1,8 @@
 // Admin: what tests ask of a Kafka beyond what distlog and kcat do. `java -cp 'lib/*' Admin.java BROKERS COMMAND…`
 //   delete TOPIC · partitions TOPIC N
-//   deny|permit|lift USER OPERATION TOPIC|GROUP|TRANSACTIONAL_ID|CLUSTER NAME; lift takes a deny back
+//   user NAME PASSWORD: makes it, for SCRAM-SHA-512, or changes its password
+//   deny|permit|lift USER OPERATION TOPIC|GROUP|TRANSACTIONAL_ID|CLUSTER NAME…; lift takes a deny back;
+//     a NAME that ends with * is of all that begin like that
 //   trim TOPIC PARTITION OFFSET: removes the records before it, as retention does
 // SPDX-License-Identifier: Apache-2.0
 import java.util.*;
@@ -19,12 +21,20 @@ public class Admin {
             case "trim" ->
                 admin.deleteRecords(Map.of(new TopicPartition(a[2], Integer.parseInt(a[3])),
                     RecordsToDelete.beforeOffset(Long.parseLong(a[4])))).all().get();
+            case "user" ->
+                admin.alterUserScramCredentials(List.of(new UserScramCredentialUpsertion(a[2],
+                    new ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096), a[3]))).all().get();
             case "deny", "permit", "lift" -> {
-                var what = new ResourcePattern(ResourceType.fromString(a[4]), a[5], PatternType.LITERAL);
-                var way = a[1].equals("permit") ? AclPermissionType.ALLOW : AclPermissionType.DENY;
-                var acl = new AclBinding(what, new AccessControlEntry("User:" + a[2], "*", AclOperation.fromString(a[3]), way));
-                if (a[1].equals("lift")) admin.deleteAcls(List.of(acl.toFilter())).all().get();
-                else admin.createAcls(List.of(acl)).all().get();
+                var acls = new ArrayList<AclBinding>();
+                for (int i = 3; i < a.length; i += 3) {
+                    boolean prefix = a[i + 2].endsWith("*");
+                    var what = new ResourcePattern(ResourceType.fromString(a[i + 1]), a[i + 2].replace("*", ""),
+                        prefix ? PatternType.PREFIXED : PatternType.LITERAL);
+                    var way = a[1].equals("permit") ? AclPermissionType.ALLOW : AclPermissionType.DENY;
+                    acls.add(new AclBinding(what, new AccessControlEntry("User:" + a[2], "*", AclOperation.fromString(a[i]), way)));
+                }
+                if (a[1].equals("lift")) admin.deleteAcls(acls.stream().map(AclBinding::toFilter).toList()).all().get();
+                else admin.createAcls(acls).all().get();
             }
             default -> throw new IllegalArgumentException(a[1]);
             }

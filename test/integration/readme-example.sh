@@ -1,0 +1,142 @@
+#!/usr/bin/env bash
+# The README's section "On Kafka and Elasticsearch", its own lines executed on secured servers: topics, user
+# and rights made with Kafka's tools, API keys, settings; then every command with no right but those.
+# Only places are put in for the README's: hosts, folders, and the replicas that one broker can have.
+# SPDX-License-Identifier: Apache-2.0
+. "$(dirname "$0")/lib.sh"
+export KAFKA_EXTRA='allow.everyone.if.no.acl.found=false'
+on_es
+insecure=$TEST_ES
+on_kafka
+own_es start es-secure
+as_given() { # only the settings in files, none of the environment's
+    for name in $(env | sed -n 's/^\(DISTLOG_\(BUS\|STORE\)[A-Za-z_]*\)=.*/\1/p'); do unset "$name"; done
+}
+as_given
+"$TOP/test/integration/servers" tools "$TMP/bin"
+
+# block N: what is between the section's Nth pair of fences, with the places of this machine.
+mkdir etc
+port=$(free_port)
+block() {
+    awk -v n="$1" '/^## / { here = /On Kafka and/ } here && /^```/ { fence++; next } here && fence == 2 * n - 1' "$TOP/README.md" |
+        sed -e "s|kafka1:9093[0-9a-z:,]*|$TEST_KAFKA_TLS|; s|https://es1:9200|$TEST_ES_SECURE|; s|, https://es2:9200||" \
+            -e "s|/etc/distlog|$TMP/etc|g; s|http://localhost:9200|$insecure|; s|\*:9880|127.0.0.1:$port|; s|-u elastic |-su elastic:$TEST_ES_PASSWORD |" \
+            -e 's|--replication-factor 3|--replication-factor 1|; s|min.insync.replicas=2|min.insync.replicas=1|'
+}
+cp "$TEST_TLS/ca.crt" . && cp ca.crt etc/
+cp "$TEST_TLS/server.crt" etc/collect.crt && cp "$TEST_TLS/server.key" etc/collect.key
+printf 'sesame\n' >etc/collect.token
+export KAFKA_PASSWORD=of-kafka bus=$TEST_KAFKA
+
+block 2 >administer && block 3 >keys && block 4 >etc/distlog.yaml
+run bash -e administer
+is "$status:$err" 0: "topics, user and rights are made"
+like "$out" 'Created topic distlog-pubsub.state' "all of them"
+run bash -e keys
+is "$status" 0 "the keys are made"
+is "$(grep -o '"encoded":"[^"]*"' <<<"$out" | cut -d'"' -f4 | tee encoded | wc -l)" 2 "two"
+sed -n 1p encoded >etc/es.key
+sed -n 2p encoded >people.key
+export DISTLOG_CONFIG=$TMP/etc/distlog.yaml
+run distlog config --check
+is "$status:$err" 0: "the settings are valid"
+
+# --- the daemons
+for daemon in collect pubsub store alert; do
+    start $daemon distlog $daemon
+    wait_for 30 has $daemon.err '→|alerts$' || ok 1 "$daemon is up"
+done
+post() {
+    curl -s --cacert ca.crt -H 'Authorization: Bearer sesame' -H 'Content-Type: application/json' -d "$1" \
+        "https://127.0.0.1:$port/log.input" -o answer -w '%{http_code}'
+}
+is "$(post '[{"node_id":"n","message_type":"REGISTRATION"},{"no":"node"},
+    {"log_id":"n_1","node_id":"n","message_type":"LOG","log_level":"WARN","message":"slow"},
+    {"log_id":"n_2","node_id":"n","message_type":"LOG","log_level":"INFO","message":{"no":"text"}}]')" 200 "collect takes records"
+wait_for 60 has store.out '^Log stored successfully: n, n_1, WARN'
+ok $? "pubsub and store pass them on"
+wait_for 30 has alert.out '^WARN: n, n_1'
+ok $? "alert tells"
+wait_for 30 has store.out '^Error storing log: document_parsing_exception'
+ok $? "what Elasticsearch does not take is told"
+wait_for 30 counts processed_logs.dlq document_parsing 1
+ok $? "and is a dead letter"
+wait_for 30 counts nodes.dlq '\\"no\\":\\"node\\"' 1
+ok $? "as is what has no node"
+wait_for 30 has alert.out '^ALERT: Node n missed its heartbeat!'
+ok $? "a silence is told"
+for daemon in collect pubsub store alert; do
+    stop $daemon
+    is "$status:$(grep -vEc "→|alerts$|stopped: " $daemon.err)" 0:0 "$daemon has nothing to complain of"
+    note "$(cat $daemon.err)"
+done
+
+# --- the commands
+people() {
+    DISTLOG_STORE_ELASTICSEARCH_API_KEY=$(cat people.key) DISTLOG_STORE_ELASTICSEARCH_API_KEY_FILE='' run "$@"
+}
+people distlog search WARN
+like "$status:$out" '"log_id":"n_1"' "people search"
+run distlog search WARN
+like "$status:${err//$'\n'/ }" '^1:.*HTTP 403.*give the user or API key' "the key of the daemon may not"
+run distlog nodes
+like "$status:$out" 'silent .* n$' "nodes shows who is known"
+run timeout 60 distlog alert --no-follow --group distlog-pager
+like "$status:$out" '^0:WARN: n, n_1' "alert in a group of its name"
+run timeout 20 distlog alert --no-follow --group pager
+like "$status:$err" 'an ACL for the group' "another needs a line of its own"
+DISTLOG_BUS_KAFKA_INSTANCE=one run timeout 60 distlog pubsub --no-follow
+is "$status" 0 "an instance with a name"
+people distlog delete
+like "$status:$out" '^0:Deleted documents: .*"deleted":[1-9]' "people delete"
+people distlog search
+is "$out" "Search results:" "all of it"
+
+# --- a user for each daemon, with the rights that the README names
+says() { # DAEMON COMMAND…: it ends well, and with nothing to complain of
+    properties "$TEST_KAFKA_TLS" security.protocol=SASL_SSL sasl.mechanism=SCRAM-SHA-512 "ssl.ca.location=$PWD/ca.crt" \
+        "sasl.username=only-$1" "sasl.password=only-$1"
+    run "${@:2}"
+    is "$status:$(grep -vEc "→|alerts$|stopped: " err)" 0:0 "$1 needs no other right"
+    [ "$status" = 0 ] || note "$err"
+}
+collect() { # serves one request
+    start collect distlog collect
+    wait_for 10 has collect.err '→'
+    post '[{"node_id":"m","message_type":"REGISTRATION"},{"no":"node"},
+        {"log_id":"m_1","node_id":"m","log_level":"WARN","message_type":"LOG","message":{"no":"text"}}]'
+    stop collect
+    cat collect.err >&2
+    return "$status"
+}
+admin user only-collect only-collect
+admin permit only-collect WRITE TOPIC nodes
+admin user only-pubsub only-pubsub
+admin permit only-pubsub READ TOPIC nodes READ TOPIC distlog-pubsub.state WRITE TOPIC distlog-pubsub.state \
+    WRITE TOPIC processed_logs WRITE TOPIC alerts WRITE TOPIC nodes.dlq READ GROUP distlog-pubsub \
+    WRITE TRANSACTIONAL_ID 'distlog-pubsub-*'
+admin user only-store only-store
+admin permit only-store READ TOPIC processed_logs WRITE TOPIC processed_logs.dlq READ GROUP distlog-store \
+    WRITE TRANSACTIONAL_ID 'distlog-store-*'
+admin user only-alert only-alert
+admin permit only-alert READ TOPIC alerts READ GROUP distlog-alert READ GROUP distlog-reader
+says collect collect
+is "$out" 200 "it takes records"
+says pubsub timeout 60 distlog pubsub --no-follow
+like "$err" 'read 3, routed 2, alerts 1, dead letters 1' "it routes, and buries"
+says store timeout 60 distlog store --no-follow
+like "$err" 'stored 1, already there 0, dead letters 1' "it stores, and buries"
+says alert timeout 60 distlog alert --no-follow --from-start
+like "$out" '^WARN: m, m_1' "it tells"
+says alert timeout 60 distlog alert --no-follow --group distlog-alert
+like "$out" '^WARN: m, m_1' "in a group too"
+
+# --- and without any security
+unset DISTLOG_CONFIG
+on_es "$insecure"
+properties
+ln -s "$DISTLOG" distlog
+run bash -c "$(block 1 | tr -d '\\\n') --for 8s -o collect.listen=127.0.0.1:0"
+like "$status:$(tail -n 1 out)" '^0:accepted [1-9].*, refused 0, .*, stored [1-9].*, dead letters 0$' "up shows it on servers of this machine"
+done_testing
