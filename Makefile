@@ -42,6 +42,7 @@ CONTRACTS   := $(patsubst %.c,$(B)/%,$(filter-out $(WORLDS),$(wildcard test/cont
 TEST_TOOLS  := $(patsubst %.c,$(B)/%,$(wildcard test/tool/*.c))
 FUZZERS     := $(patsubst %.c,$(B)/%,$(wildcard test/fuzz/*.c))
 BENCHES     := $(patsubst %.c,$(B)/%,$(wildcard test/bench/*.c))
+INTERPOSE   := $(B)/test/faults/interpose.so
 C_FILES     := $(wildcard *.c cmd/*.[ch] lib/*.[ch] lib/*/*.[ch] man/*.c test/*/*.[ch])
 
 .SECONDARY:
@@ -105,10 +106,16 @@ $(TEST_TOOLS) $(BENCHES): $(B)/%: $(B)/%.o $(B)/libdistlog.a
 	@$(if $(V),,echo "  LINK  $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
+# What LD_PRELOAD puts before the libraries, to make them fail: a library of its own, without sanitizers.
+$(INTERPOSE): test/faults/interpose.c Makefile | deps
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  LINK  $@")
+	$(Q)$(CC) $(filter-out -fsanitize=% -fPIE --coverage,$(ALL_CFLAGS)) -fPIC -shared -o $@ $<
+
 # ---- tests: `make check` runs all of them, in the flavours they need; the single targets in this one.
 
 .PHONY: programs fuzzers unit contract cli lint fuzz check check-servers demo bench bench-servers
-programs: $(B)/distlog $(B)/man/generate $(UNIT_TESTS) $(CONTRACTS) $(TEST_TOOLS) $(BENCHES)
+programs: $(B)/distlog $(B)/man/generate $(UNIT_TESTS) $(CONTRACTS) $(TEST_TOOLS) $(BENCHES) $(INTERPOSE)
 fuzzers: $(FUZZERS) $(B)/distlog
 
 JOBS  = $(shell nproc)
@@ -243,5 +250,5 @@ help:
 	@echo 'make clean'
 	@sed -n '2,5s/^#/ /p' Makefile
 
--include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(CONTRACTS:=.d) $(FUZZERS:=.d) \
+-include $(INTERPOSE:.so=.d) $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(CONTRACTS:=.d) $(FUZZERS:=.d) \
 	$(TEST_TOOLS:=.d) $(BENCHES:=.d) $(WORLDS:%.c=$(B)/%.d) $(B)/distlog.d $(B)/man/distlog.d $(B)/man/generate.d

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # pubsub against an oracle: random traffic in random portions, pubsub killed and restarted meanwhile;
-# whatever happens, every topic is what oracle.py works out from the input alone.
+# whatever happens, every topic is what test/faults/oracle.py works out from the input alone.
 # ORACLE_SEED and ORACLE_ROUNDS repeat or lengthen a run.
 # Also on: kafka
 # SPDX-License-Identifier: Apache-2.0
@@ -13,7 +13,6 @@ pubsub() {
     start ps distlog pubsub in out al --group g --heartbeat-timeout ${timeout}ms --heartbeat-grace ${grace}ms \
         --time-format local "$@"
 }
-what() { "$BUS" get -t "$1" >"$TMP/$1.topic"; }
 
 seed=${ORACLE_SEED:-$((RANDOM * 32768 + RANDOM))}
 note "ORACLE_SEED=$seed"
@@ -29,9 +28,14 @@ while read -r step how; do
     esac
 done <plan
 stop ps KILL
+mkdir dump
+cat >dump/settings.json <<E
+{"heartbeat_timeout": $timeout, "grace": $grace, "exact": true,
+ "topics": {"input": "in", "processed": "out", "alerts": "al"}}
+E
 ask() {
-    for topic in in out al in.dlq; do what $topic; done
-    run python3 "$HERE/oracle.py" $timeout $grace in.topic out.topic al.topic in.dlq.topic
+    for topic in in out al in.dlq; do "$BUS" get -t $topic >dump/topic-$topic.tsv; done
+    run python3 "$TOP/test/faults/oracle.py" dump
     return "$status"
 }
 if local_bus; then
