@@ -119,6 +119,7 @@ done_testing() {
 }
 finish() {
     local code=$?
+    [ "$BASHPID" = $$ ] || exit "$code" # a child that a signal met before it became its command
     for hook in "${at_end[@]}"; do "$hook"; done
     for name in "${!pids[@]}"; do
         kill -KILL "${pids[$name]}" 2>/dev/null
