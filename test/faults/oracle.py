@@ -225,7 +225,7 @@ class Pubsub:
         self.exact, self.settled = settings.get("exact", False), settings.get("settled", True)
         self.rfc3339 = settings.get("format", "local") == "rfc3339"
         self.reached = reached
-        self.told = {log_id_of(record) for record in processed}
+        self.told = {log_id_of(record): text_of(record) for record in processed}
         self.nodes = {}
         self.homes = {}  # the partition on which each node was first seen
         self.processed = collections.defaultdict(list)  # node: [Made]
@@ -249,26 +249,29 @@ class Pubsub:
         self.put(name, dump({"message_type": "REGISTRATION", "node_id": name, "service_name": service,
                              "timestamp": self.clock(record.time), "status": status}), record)
 
-    def alert(self, name, when, what):
-        node = self.nodes[name]
+    def alert(self, name, when, what, service):
         says = {"missed": "missed its heartbeat!", "recovered": "is back"}[what]
         return dump({"log_id": f"{name}_{what}_{when}", "node_id": name, "log_level": "ALERT",
                      "message": f"Node {name} {says}", "message_type": "ALERT", "alert": f"HEARTBEAT_{what.upper()}",
-                     "last_heartbeat": self.clock(node["last"]), "service_name": node["service"],
+                     "last_heartbeat": self.clock(self.nodes[name]["last"]), "service_name": service,
                      "timestamp": self.clock(when)})
 
-    def miss(self, name):
-        """The gap that is open counts as missed."""
+    def miss(self, name, *renamed):
+        """The gap that is open counts as missed. renamed: what the node calls itself as it comes back, if it may
+        have been found by that."""
         node = self.nodes[name]
-        text = self.alert(name, node["last"] + self.timeout, "missed")
+        texts = [self.alert(name, node["last"] + self.timeout, "missed", service)
+                 for service in (node["service"], *renamed)]
+        text = texts[-1] if self.told.get(json.loads(texts[0])["log_id"]) == texts[-1] else texts[0]
         self.missed[text] = Missed(name, self.homes[name], node["last"] + self.timeout + self.grace,
                                    node["place"], len(self.processed[name]))
 
     def said(self, name):
         return f"{name}_missed_{self.nodes[name]['last'] + self.timeout}" in self.told
 
-    def end_gap(self, name, record, error):
-        """A proof of life, or an ERROR: is the time since the last proof a gap to tell?"""
+    def end_gap(self, name, record, error, service):
+        """A proof of life, or an ERROR: is the time since the last proof a gap to tell? service: what the node
+        calls itself now."""
         node = self.nodes[name]
         due = node["last"] + self.timeout + self.grace
         gap = record.time - node["last"]
@@ -276,9 +279,9 @@ class Pubsub:
         may = must or self.reached(record) > due or (not error and gap > self.timeout)
         if not must and not (may and self.said(name)):
             return
-        self.miss(name)
+        self.miss(name, *([service] if gap <= self.timeout + self.grace else []))
         if not error:
-            self.put(name, self.alert(name, record.time, "recovered"), record, alert=True)
+            self.put(name, self.alert(name, record.time, "recovered", service), record, alert=True)
 
     def read(self, record):
         made = record_of(record.value)
@@ -297,11 +300,12 @@ class Pubsub:
                 self.nodes[name] = {"service": service, "last": record.time, "place": len(self.processed[name])}
             return
         error = kind == "LOG" and made.get("log_level") == "ERROR"
-        if kind == "REGISTRATION":
-            node["service"] = service
+        if kind != "REGISTRATION":
+            service = node["service"]
         proof = kind in ("REGISTRATION", "HEARTBEAT") and record.time > node["last"]
         if proof or error:
-            self.end_gap(name, record, error)
+            self.end_gap(name, record, error, service)
+        node["service"] = service
         warn = kind == "LOG" and made.get("log_level") == "WARN"
         self.put(name, compact(record.value.decode()), record, error or warn, record.key)
         if proof:
