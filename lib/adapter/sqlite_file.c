@@ -232,10 +232,10 @@ static void unlock(struct sqlite_file *f) { flock(f->lock_fd, LOCK_UN); }
 
 static void connect_to(struct sqlite_file *f, const char *path) {
     if (f->rc != SQLITE_FILE_OK) return;
-    int rc = sqlite3_open_v2(path, &f->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    judge(f, sqlite3_open_v2(path, &f->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL));
+    if (f->rc != SQLITE_FILE_OK) return;
     sqlite3_extended_result_codes(f->db, 1);
     sqlite3_busy_handler(f->db, on_busy, NULL);
-    judge(f, rc);
 }
 
 /* Builds the database under another name and renames it: nobody ever sees half a file. The caller
