@@ -22,6 +22,7 @@ struct kafka_bus {
     rd_kafka_topic_partition_list_t *parts;
     struct bus_part *told; /* the same in the same order, as poll tells it */
     int64_t *ends;         /* and where the consumer reached the end, -1: it is not there */
+    int64_t asked_ms;      /* when the brokers were last asked for the ends (monotonic) */
     uint32_t generation;
     rd_kafka_resp_err_t why; /* the positions must be read again from the group's commits, because */
     bool assigned;           /* the library consumes parts */

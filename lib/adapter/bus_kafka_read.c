@@ -16,6 +16,7 @@
 
 enum {
     ASK_MS = 5000,
+    ASK_AGAIN_MS = 250,     /* often enough for a deadline to be seen within a second */
     COMMIT_SLICE_MS = 3000, /* a commit that takes longer answers BUS_RETRY and is taken up again */
     BATCH_RECORDS = 50000,  /* about 100 ms of work: a transaction costs 4–10 ms whatever is in it */
     BATCH_BYTES = 16 << 20,
@@ -228,12 +229,15 @@ static enum bus_rc gather(struct kafka_bus *b, int wait_ms, struct err *err) {
     return rc;
 }
 
-/* Every part stands at an end: asks the brokers whether that is the end still, records behind an
- * open transaction included. The time of asking is before the question. */
+/* Some part stands at an end: asks the brokers whether that is the end still, records behind an open
+ * transaction included. The time of asking is before the question. While other parts bring records it is
+ * asked now and then, and to get no answer is no trouble yet. */
 static enum bus_rc ask_ends(struct kafka_bus *b, struct err *err) {
-    for (int i = 0; i < b->parts->cnt; i++)
-        if (b->ends[i] < 0) return BUS_OK;
     int64_t asked_ms = clock_mono_ms();
+    bool any = false;
+    for (int i = 0; i < b->parts->cnt; i++) any = any || b->ends[i] >= 0;
+    if (!any || (b->n && asked_ms - b->asked_ms < ASK_AGAIN_MS)) return BUS_OK;
+    b->asked_ms = asked_ms;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_copy(b->parts);
     enum bus_rc rc = kafka_client_ends(b->ask, list, -1, err);
     for (int i = 0; rc == BUS_OK && i < list->cnt; i++) {
@@ -241,7 +245,7 @@ static enum bus_rc ask_ends(struct kafka_bus *b, struct err *err) {
         b->told[i].asked_ms = asked_ms;
     }
     rd_kafka_topic_partition_list_destroy(list);
-    return rc;
+    return b->n ? BUS_OK : rc;
 }
 
 enum bus_rc kafka_read_poll(struct kafka_bus *b, int wait_ms, struct bus_batch *batch, struct err *err) {
@@ -261,7 +265,7 @@ enum bus_rc kafka_read_poll(struct kafka_bus *b, int wait_ms, struct bus_batch *
     if (rc != BUS_OK) return rc;
     b->turn = b->turn || b->n;
     for (int i = 0; i < b->parts->cnt; i++) b->told[i].at_end = false;
-    if (!b->n) rc = ask_ends(b, err);
+    rc = ask_ends(b, err);
     *batch = (struct bus_batch){.records = b->records,
                                 .n = b->n,
                                 .parts = b->told,
