@@ -30,7 +30,8 @@ struct kafka_bus {
     bool news;               /* this poll has brought other parts, or reached an end */
     bool moved;              /* a rebalance took partitions while a turn was open */
     uint64_t lost;
-    int wake[2]; /* a pipe: librdkafka writes when the consumer, or a writer's producer, has something */
+    int64_t ahead_ms; /* how far the wall clock is, or was, ahead of the boot clock */
+    int wake[2];      /* a pipe: librdkafka writes when the consumer, or a writer's producer, has something */
 
     rd_kafka_message_t **messages; /* behind the spans of the last batch */
     struct bus_record *records;

@@ -229,6 +229,13 @@ static enum bus_rc gather(struct kafka_bus *b, int wait_ms, struct err *err) {
     return rc;
 }
 
+/* The wall clock, but for steps back: they would hold back time for everyone who was heard since. */
+static int64_t wall_ms(struct kafka_bus *b) {
+    int64_t boot_ms = clock_boot_ms(), ahead_ms = clock_wall_ms() - boot_ms;
+    if (ahead_ms > b->ahead_ms) b->ahead_ms = ahead_ms;
+    return boot_ms + b->ahead_ms;
+}
+
 /* Some part stands at an end: asks the brokers whether that is the end still, records behind an open
  * transaction included. The time of asking is before the question. While other parts bring records it is
  * asked now and then, and to get no answer is no trouble yet. */
@@ -271,7 +278,7 @@ enum bus_rc kafka_read_poll(struct kafka_bus *b, int wait_ms, struct bus_batch *
                                 .parts = b->told,
                                 .n_parts = (size_t)b->parts->cnt,
                                 .generation = b->generation,
-                                .now_ms = clock_wall_ms(),
+                                .now_ms = wall_ms(b),
                                 .lost = b->lost};
     b->lost = 0;
     return rc;

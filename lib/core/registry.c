@@ -22,6 +22,8 @@ enum {
      * process was stopped: beats may have been on their way all the while, so that time proves
      * nothing. pubsub asks every 500 ms. */
     CONFIRM_MAX_MS = 2000,
+    /* How long after its timestamp a record may reach the bus: collect has given up on it by then. */
+    LATE_MS = 10000,
     /* A node that waits for another of its partitions is looked at again when its own is this much
      * further. */
     BEHIND_MS = 100
@@ -237,8 +239,13 @@ void registry_pass(struct registry *r, const struct registry_at *at) {
 void registry_confirm(struct registry *r, int32_t partition, int64_t asked_ms, int64_t until_ms) {
     struct part *p = part_of(r, partition);
     int64_t passed = asked_ms - p->asked, time = p->time;
-    if (until_ms) time = until_ms > time ? until_ms : time;
-    else if (p->confirmed && time != NO_TIME && passed > 0 && passed <= CONFIRM_MAX_MS) time += passed;
+    if (!until_ms && p->confirmed && time != NO_TIME && passed > 0 && passed <= CONFIRM_MAX_MS)
+        time += passed;
+    /* What was read elsewhere before that question proves time here too, but for what may be on its way: so
+     * a pubsub that was away tells who died meanwhile, though nobody else is on their partition. */
+    for (size_t i = 0; !until_ms && time != NO_TIME && i < r->n_parts; i++)
+        if (r->parts[i].time - LATE_MS > time) time = r->parts[i].time - LATE_MS;
+    if (until_ms > time) time = until_ms;
     p->moved = p->moved || time != p->time;
     p->time = time;
     p->confirmed = true;
