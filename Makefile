@@ -114,7 +114,7 @@ $(INTERPOSE): test/faults/interpose.c Makefile | deps
 
 # ---- tests: `make check` runs all of them, in the flavours they need; the single targets in this one.
 
-.PHONY: programs fuzzers unit contract cli lint fuzz check check-servers demo bench bench-servers
+.PHONY: programs fuzzers unit contract cli lint fuzz check check-servers check-faults demo bench bench-servers
 programs: $(B)/distlog $(B)/man/generate $(UNIT_TESTS) $(CONTRACTS) $(TEST_TOOLS) $(BENCHES) $(INTERPOSE)
 fuzzers: $(FUZZERS) $(B)/distlog
 
@@ -170,6 +170,13 @@ check-servers: deps-check
 			$$es=$$TEST_ES_SECURE $$secure $(PLAIN)/test/contract/store \
 			$(call WITH,$(PLAIN)) $(ON_SERVERS) TEST_STORE=elasticsearch $(ON_ES) TEST_STORE=opensearch $(ON_ES) \
 			TEST_STORE= TEST_BUS=kafka $(ON_KAFKA); code=$$?; $(SERVERS) wipe >/dev/null; exit $$code; }
+
+# Rounds of load and seeded faults on every engine, each judged by an oracle: see test/faults/run.py for
+# FAULTS_ON, FAULTS_SEED, FAULTS_ROUNDS and what a failing run asks for.
+check-faults: deps-check
+	@sh .ci/deps.sh servers
+	$(BUILD) SAN= DEV= B=$(PLAIN) all $(INTERPOSE:$(B)/%=$(PLAIN)/%)
+	@$(call WITH,$(PLAIN)) test/faults/run.py
 
 fuzz: deps-check
 	$(BUILD) CC=clang SAN=address,undefined DEV=1 B=build/fuzz CFLAGS='-O1 -g -fsanitize=fuzzer-no-link' fuzzers
@@ -243,6 +250,8 @@ help:
 	@echo 'make demo        build it and watch the whole of it run on this machine, 30 seconds'
 	@echo 'make check       every test: lint, unit, contract, cli, again under sanitizers, and fuzzing'
 	@echo 'make check-servers  what the real Kafka, Elasticsearch and OpenSearch can show; needs Java and Maven'
+	@echo 'make check-faults [FAULTS_SEED= FAULTS_ROUNDS= FAULTS_ON="local kafka"]'
+	@echo '                 processes, servers, network, disk, clock and memory fail, and nothing is lost or doubled'
 	@echo 'make unit | contract | cli | lint | fuzz [FUZZ_SECONDS=60]      one kind of test'
 	@echo 'make bench       speed, as ratios to bare SQLite; make bench-servers: to bare librdkafka and libcurl'
 	@echo 'make install | install-compat | uninstall [PREFIX= DESTDIR= SYSCONFDIR= PURGE=1]'

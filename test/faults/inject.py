@@ -1,0 +1,147 @@
+"""inject: how each kind of fault of a schedule is done to a world, and how it is undone. Counts those that
+really happened. Owns the control files of the interposer. All calls come from the round's thread.
+SPDX-License-Identifier: Apache-2.0"""
+import collections
+import errno
+import os
+import signal
+import time
+
+TRIES_S = 5.0      # how long a fault waits for its target to be up
+AFTERMATH_S = 6.0  # of an engine's trouble: so long a daemon tries before it leaves
+BACK_S = 40.0      # what a server may take to start
+HAND_OVER_S = 0.7  # what the daemon takes to start that is to be the next owner of its group
+
+
+class Injector:
+    """at(when, what, *args) puts off; whatever is to be undone is undone by an event of its own."""
+
+    def __init__(self, world, at):
+        self.world, self.at = world, at
+        self.done = collections.Counter()
+        self.serial = 0
+
+    def inject(self, fault, until):
+        daemon = self.world.target(fault["target"]) if fault.get("target") in self.world.roles else None
+        if daemon and not daemon.alive:
+            if time.monotonic() < until:
+                self.at(time.monotonic() + 0.05, self.inject, fault, until)
+            return
+        getattr(self, "do_" + fault["kind"])(fault, daemon)
+
+    def later(self, seconds, what, *args):
+        self.at(time.monotonic() + seconds, what, *args)
+
+    # --- processes
+
+    def do_kill(self, fault, daemon):
+        daemon.send(signal.SIGKILL)
+        self.done["kill"] += 1
+
+    def do_term(self, fault, daemon):
+        daemon.send(signal.SIGTERM)
+        self.done["term"] += 1
+
+    def do_stop(self, fault, daemon):
+        daemon.pause()
+        self.later(fault["seconds"], daemon.go_on, daemon.life)
+        self.done["stop"] += 1
+
+    # --- the interposer: what a daemon is to suffer in its next life
+
+    def arm(self, daemon, env):
+        """The next life of that one, or of the one that stands by: which then becomes the active one."""
+        others = [d for d in self.world.group_of(daemon) if d is not daemon]
+        idle = [d for d in others if d.alive and d.standing_by()]
+        victim = idle[0] if idle else daemon
+        victim.next_env = env
+        victim.send(signal.SIGKILL)
+        if idle:
+            self.later(HAND_OVER_S, self.hand_over, daemon, daemon.life)
+
+    def hand_over(self, daemon, life):
+        if daemon.alive and daemon.life == life:
+            daemon.send(signal.SIGTERM)
+
+    def do_point(self, fault, daemon):
+        self.arm(daemon, {"FAULTS_POINT": fault["point"]})  # counted when the process is dead of it
+
+    def do_malloc(self, fault, daemon):
+        self.arm(daemon, {"FAULTS_MALLOC": fault["malloc"]})  # counted likewise
+
+    def do_io(self, fault, daemon):
+        self.serial += 1
+        control = f"{self.world.folder}/control.{self.serial}"
+        write_in_place(control, "0")
+        self.arm(daemon, {"FAULTS_IO": fault["io"], "FAULTS_CONTROL": control, "FAULTS_SEED": str(self.serial)})
+        self.later(HAND_OVER_S + fault["after"], write_in_place, control, "1")
+        self.later(HAND_OVER_S + fault["after"] + fault["seconds"], write_in_place, control, "0")
+        self.done["io"] += 1
+
+    def count_ends(self, exits):
+        """What only the dead can tell."""
+        for end in exits:
+            if end["code"] == -signal.SIGKILL and "FAULTS_POINT" in end["faults"] and "SIGKILL" not in end["by"]:
+                self.done["point " + end["faults"]["FAULTS_POINT"].split(":")[0]] += 1
+            if end["code"] == 1 and "FAULTS_MALLOC" in end["faults"]:
+                self.done["malloc"] += 1
+
+    # --- the machine
+
+    def do_clock(self, fault, _):
+        self.world.clock_s += fault["step"]
+        write_in_place(self.world.clock, str(self.world.clock_s))
+        self.done["clock"] += 1
+
+    def do_sleep(self, fault, _):
+        self.world.slept_s += fault["step"]
+        write_in_place(self.world.slept, str(self.world.slept_s))
+        self.done["sleep"] += 1
+
+    def do_full(self, fault, _):
+        path = self.world.data + "/fill"
+        try:
+            with open(path, "ab", buffering=0) as fill:
+                for size in (65536, 4096, 512):
+                    while fill.write(bytes(size)) == size:
+                        pass
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+        self.world.trouble_for(fault["seconds"] + AFTERMATH_S)
+        self.later(fault["seconds"], lambda: os.path.exists(path) and os.remove(path))
+        self.done["full"] += 1
+
+    # --- the servers
+
+    def do_server(self, fault, _):
+        server = self.world.engine.servers[fault["target"]]
+        if not server.up():
+            return  # it is down of an earlier fault
+        server.send(getattr(signal, fault["signal"]))
+        self.world.trouble_for(fault["seconds"] + BACK_S)
+        self.later(fault["seconds"], self.bring_back, server, fault)
+        self.done[f"{fault['target']} {fault['signal'][3:].lower()}"] += 1
+
+    def bring_back(self, server, fault):
+        if fault["signal"] == "SIGSTOP":
+            server.send(signal.SIGCONT)
+        elif not server.start():
+            self.later(0.2, self.bring_back, server, fault)  # it has not left yet
+
+    # --- the network
+
+    def do_net(self, fault, _):
+        proxy = self.world.proxies[fault["target"]]
+        getattr(proxy, fault["how"])(*fault.get("args", []))
+        self.world.trouble_for(fault.get("seconds", 0) + AFTERMATH_S)
+        if "seconds" in fault:
+            self.later(fault["seconds"], proxy.heal)
+        self.done["net " + fault["how"]] += 1
+
+
+def write_in_place(path, text):
+    """The interposer has it open: it reads what is there at each call."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    os.pwrite(fd, text.ljust(12).encode(), 0)
+    os.close(fd)

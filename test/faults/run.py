@@ -1,0 +1,254 @@
+#!/usr/bin/env python3
+"""run: the fault harness, `make check-faults`. Rounds of load and faults on the embedded engines and on
+real Kafka + Elasticsearch, each judged by the oracle; TAP, then a line as test/run ends with. From the
+environment:
+
+    DISTLOG=…             the program under test; BUILD=… its build folder, where interpose.so is
+    FAULTS_ON="local"     the engines
+    FAULTS_SEED=N         repeats a run: the same load and the same schedule
+    FAULTS_ROUNDS=N       more or fewer rounds on each engine
+    FAULTS_ROUND=N        only that one
+    FAULTS_ONLY=3,17,20   only those faults of it (their numbers in its schedule; "none": none)
+    FAULTS_SHRINK=N       seconds that looking for the shortest failing schedule may take; 0: don't
+    FAULTS_KEEP=FOLDER    where what was written down of failing rounds is kept (default: BUILD/faults)
+
+SPDX-License-Identifier: Apache-2.0"""
+import collections
+import concurrent.futures
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import schedule
+from real import Server, make_place
+from world import free_port
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+# Of each engine: rounds, faults a round, seconds of load, seconds to drain, rounds at a time, and the
+# faults that a run as long as this has to bring.
+SHAPES = {"local": dict(rounds=8, faults=28, seconds=55, drain_s=90, at_a_time=2, enough=200),
+          "kafka": dict(rounds=3, faults=42, seconds=120, drain_s=120, at_a_time=1, enough=100)}
+COUNTS = ["accepted", "input", "repeated", "processed", "alerts", "documents"]
+TAIL_S = 6  # of load after the last fault of a shortened schedule
+SHOWN = 12  # problems of a round
+
+
+def setting(name, default):
+    return os.environ.get(name) or default
+
+
+class Harness:
+    def __init__(self):
+        self.seed = setting("FAULTS_SEED", str(random.SystemRandom().randint(1, 999_999)))
+        self.only = os.environ.get("FAULTS_ONLY")
+        self.round = int(setting("FAULTS_ROUND", "0"))
+        self.rounds = int(setting("FAULTS_ROUNDS", "0"))
+        self.build = os.path.abspath(setting("BUILD", "build/release"))
+        self.distlog = os.path.abspath(setting("DISTLOG", self.build + "/distlog"))
+        self.keep = os.path.abspath(setting("FAULTS_KEEP", self.build + "/faults"))
+        self.shrink_s = float(setting("FAULTS_SHRINK", "240"))
+        self.mounts = "FAULTS_MOUNTS" in os.environ
+        self.folder = tempfile.mkdtemp(prefix="distlog-faults.")
+        self.lock, self.serial, self.running = threading.Lock(), 0, set()
+        self.passed, self.failed, self.place = 0, 0, None
+
+    # --- what is said
+
+    def ok(self, well, text, notes=()):
+        with self.lock:
+            self.passed, self.failed = self.passed + well, self.failed + (not well)
+            print("" if well else "not ", f"ok {self.passed + self.failed} - {text}", sep="")
+            for note in notes:
+                print("# " + note)
+            sys.stdout.flush()
+
+    # --- one round
+
+    def plan(self, engine, number):
+        shape = SHAPES[engine]
+        seed = f"{self.seed}-{engine}-{number}"
+        small_disk = self.mounts and engine == "local" and number % 2 == 0
+        faults = schedule.make(engine, seed, shape["faults"], shape["seconds"], () if small_disk else ("full",))
+        if self.only:
+            faults = pick(faults, [] if self.only == "none" else [int(i) for i in self.only.split(",")])
+        return {"engine": engine, "number": number, "seed": seed, "seconds": shape["seconds"],
+                "drain_s": shape["drain_s"], "distlog": self.distlog, "faults": faults, "small_disk": small_disk, "servers": self.place,
+                "interposer": f"{self.build}/test/faults/interpose.so"}
+
+    def play(self, plan):
+        """Runs a round in a process of its own; its result, and the folder with what it wrote down."""
+        with self.lock:
+            self.serial += 1
+            folder = f"{self.folder}/{self.serial}"
+        os.makedirs(folder)
+        with open(folder + "/plan.json", "w", encoding="utf-8") as file:
+            json.dump({**plan, "folder": folder}, file)
+        with open(folder + "/said", "wb") as said:
+            process = subprocess.Popen([sys.executable, f"{HERE}/round.py", folder + "/plan.json"],
+                                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said)
+        with self.lock:
+            self.running.add(process)
+        try:
+            out, _ = process.communicate(timeout=plan["seconds"] + plan["drain_s"] + 120)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, _ = process.communicate()
+        with self.lock:
+            self.running.discard(process)
+        try:
+            return json.loads(out.decode()), folder
+        except ValueError:
+            with open(folder + "/said", encoding="utf-8", errors="replace") as said:
+                return {"problems": ["the round broke off: " + line for line in said.read().splitlines()[-6:]]
+                        or ["the round did not end"], "faults": {}, "counts": {}}, folder
+
+    def one(self, engine, number):
+        """A round and its TAP line. Its result."""
+        plan = self.plan(engine, number)
+        began = time.monotonic()
+        result, folder = self.play(plan)
+        kinds = ", ".join(f"{kind} {n}" for kind, n in sorted(result["faults"].items()))
+        counts = ", ".join(f"{name} {result['counts'][name]}" for name in COUNTS if name in result["counts"])
+        notes = [f"{kinds or 'no fault'}; {counts}; {time.monotonic() - began:.0f} s"]
+        if result["problems"]:
+            kept = f"{self.keep}/{plan['seed']}"
+            shutil.rmtree(kept, ignore_errors=True)
+            shutil.copytree(folder, kept)
+            notes += result["problems"][:SHOWN]
+            notes += [f"… and {len(result['problems']) - SHOWN} more"] if len(result["problems"]) > SHOWN else []
+            notes += [f"what was written down: {kept}", "again: " + self.command(engine, number, plan["faults"])]
+        shutil.rmtree(folder, ignore_errors=True)
+        self.ok(not result["problems"], f"{engine} round {number}: {sum(result['faults'].values())} faults", notes)
+        return plan, result
+
+    def command(self, engine, number, faults):
+        only = ",".join(str(fault["i"]) for fault in faults) or "none"
+        return (f"make check-faults FAULTS_ON={engine} FAULTS_SEED={self.seed} FAULTS_ROUND={number}"
+                + (f" FAULTS_ONLY={only}" if len(faults) < SHAPES[engine]["faults"] else ""))
+
+    # --- all of them
+
+    def engine(self, engine):
+        shape = SHAPES[engine]
+        rounds = [self.round] if self.round else range(1, (self.rounds or shape["rounds"]) + 1)
+        with concurrent.futures.ThreadPoolExecutor(shape["at_a_time"]) as pool:
+            played = list(pool.map(lambda number: self.one(engine, number), rounds))
+        kinds, counts = collections.Counter(), collections.Counter()
+        for _, result in played:
+            kinds.update(result["faults"])
+            counts.update(result["counts"])
+        notes = [", ".join(f"{kind} {n}" for kind, n in sorted(kinds.items())),
+                 ", ".join(f"{name} {counts[name]}" for name in COUNTS if name in counts)]
+        wanted = shape["enough"] if len(rounds) >= shape["rounds"] and not self.only else 0
+        self.ok(sum(kinds.values()) >= wanted, f"{engine}: {sum(kinds.values())} faults in {len(rounds)} rounds", notes)
+        failing = [plan for plan, result in played if result["problems"]]
+        if failing and self.shrink_s > 0:
+            self.shrink(min(failing, key=lambda plan: len(plan["faults"])))
+
+    def shrink(self, plan):
+        """Delta debugging: leaves out ever smaller parts of the schedule as long as the rest fails too."""
+        end = time.monotonic() + self.shrink_s
+        faults, parts = plan["faults"], 2
+        if not self.fails(plan, []):
+            while len(faults) > 1 and parts <= len(faults) and time.monotonic() < end:
+                size = -(-len(faults) // parts)
+                chunks = [faults[i:i + size] for i in range(0, len(faults), size)]
+                smaller = self.first_failing(plan, chunks + [
+                    [fault for fault in faults if fault not in chunk] for chunk in chunks if parts > 2], end)
+                if smaller is None:
+                    parts *= 2
+                else:
+                    faults, parts = smaller, max(2, min(parts - 1, len(smaller)))
+        else:
+            faults = []
+        print(f"# the shortest schedule found that fails ({len(faults)} of {len(plan['faults'])} faults):")
+        for fault in faults:
+            print("#   " + json.dumps(fault))
+        print("# again: " + self.command(plan["engine"], plan["number"], faults), flush=True)
+
+    def fails(self, plan, faults):
+        seconds = max([fault["t"] for fault in faults], default=10) + TAIL_S
+        result, folder = self.play({**plan, "faults": faults, "seconds": min(plan["seconds"], seconds)})
+        shutil.rmtree(folder, ignore_errors=True)
+        return bool(result["problems"])
+
+    def first_failing(self, plan, candidates, end):
+        at_a_time = SHAPES[plan["engine"]]["at_a_time"]
+        with concurrent.futures.ThreadPoolExecutor(at_a_time) as pool:
+            for i in range(0, len(candidates), at_a_time):
+                if time.monotonic() >= end:
+                    return None
+                some = candidates[i:i + at_a_time]
+                for faults, failed in zip(some, pool.map(lambda faults: self.fails(plan, faults), some)):
+                    if failed:
+                        return faults
+        return None
+
+    def run(self):
+        engines = setting("FAULTS_ON", " ".join(SHAPES)).split()
+        print(f"# FAULTS_SEED={self.seed}", flush=True)
+        if "kafka" in engines:
+            self.start_servers()
+        threads = [threading.Thread(target=self.engine, args=(engine,)) for engine in engines]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        print(f"1..{self.passed + self.failed}")
+        if self.failed:
+            print(f"# FAULTS_SEED={self.seed}")
+        print(f"{self.passed} passed, {self.failed} failed, 0 skipped", flush=True)
+        return 1 if self.failed or not self.passed else 0
+
+    def start_servers(self):
+        self.place = make_place(self.folder + "/servers", free_port)
+        os.chmod(self.folder, 0o755)
+        for name in ("kafka", "es"):
+            if Server(name, self.place["folder"], {"KAFKA_EXTRA": self.place["extra"]}).script("start").wait() != 0:
+                sys.exit(f"{name} did not start")
+
+    def close(self):
+        for process in list(self.running):
+            process.terminate()
+        for process in list(self.running):
+            process.wait()
+        for name in ("kafka", "es") if self.place else ():
+            Server(name, self.place["folder"], {}).script("wipe").wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def pick(faults, numbers):
+    return [fault for fault in faults if fault["i"] in numbers]
+
+
+def own_namespace():
+    """Starts this program again where it may mount a small disk, if the machine lets it."""
+    if "FAULTS_MOUNTS" in os.environ:
+        return
+    for options in ("-m", "-rm"):
+        probe = ["unshare", options, "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
+        if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
+            os.environ["FAULTS_MOUNTS"] = "1"
+            os.execvp("unshare", ["unshare", options, sys.executable, *sys.argv])
+
+
+def main():
+    own_namespace()
+    harness = Harness()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: (harness.close(), os._exit(1)))
+    try:
+        return harness.run()
+    finally:
+        harness.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
