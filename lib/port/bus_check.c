@@ -40,6 +40,7 @@ static void must(bool holds, const struct check *c, const char *rule) {
 static enum bus_rc answer(struct check *c, enum bus_rc rc, const struct err *err) {
     must(rc == BUS_OK || err->text[0], c, "an error without a text");
     c->fatal |= rc == BUS_FATAL;
+    if (rc == BUS_UNDONE) c->n_places = 0; /* the same records come again */
     return rc;
 }
 
