@@ -39,8 +39,7 @@ static const struct bus_engine puppet_engine = {
 /* The turn that did not happen comes again, whichever call said so. */
 static void undone(void **state) {
     (void)state;
-    const char *inputs[] = {"in", NULL};
-    struct bus_open how = {.group = "g", .inputs = inputs};
+    struct bus_open how = {.group = "g", .input = "in"};
     struct bus_batch batch;
     struct err err;
     puppet.bus.engine = &puppet_engine;
