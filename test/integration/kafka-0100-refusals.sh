@@ -78,6 +78,9 @@ properties "${allowed[@]}"
 admin deny alice READ TOPIC alerts
 says "can't (read|use topic alerts): .*opic authorization failed \(give this user the right to it: an ACL for the topic\)" \
     "no right to read a topic" denied alert --group g
+printf 'nodes.dlq\tk\tv\n' | "$BUS" put
+admin permit alice WRITE TOPIC nodes.dlq # and nothing else
+says "can't read: .*an ACL for the topic\)" "no right to read the dead letters" denied deadletter list
 admin deny alice READ GROUP distlog-pubsub
 says "an ACL for the group\)" "no right to the group" denied pubsub
 admin lift alice READ GROUP distlog-pubsub
