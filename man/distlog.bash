@@ -79,6 +79,7 @@ _distlog()
     delete:--until) words='' files= ;;
     delete:--text) words='' files= ;;
     nodes:--format) words='table json' files='' ;;
+    deadletter:*deadletter) words='list show retry' files='' ;;
     up:--for) words='' files= ;;
     help:help) words=$commands files='' ;;
     *) case $cur in

@@ -293,8 +293,15 @@ static void yaml_page(const struct opt_section *const *sections, struct buf *out
     see_also(out, "");
 }
 
-/* Adds the flags of cmd, and for each that takes one of a few values or a file, how to complete it.
- */
+/* Adds the words between the '|' of the n characters at choices. */
+static void one_of(const char *choices, size_t n, struct buf *values) {
+    buf_text(values, " words='");
+    for (size_t i = 0; i < n; i++) buf_char(values, choices[i] == '|' ? ' ' : choices[i]);
+    buf_text(values, "' files='' ;;\n");
+}
+
+/* Adds the flags of cmd, and how to complete what is one of a few words or a file: values of flags, and the
+ * first operand. */
 static void completion_case(const struct cmd *cmd, struct buf *flags, struct buf *values) {
     buf_printf(flags, "    %s) flags='", cmd->name);
     for (size_t i = 0; cmd->sections && cmd->sections[i]; i++)
@@ -303,15 +310,18 @@ static void completion_case(const struct cmd *cmd, struct buf *flags, struct buf
             if (!row->flag) continue;
             buf_printf(flags, strcmp(row->def, "true") == 0 ? "--no-%s " : "--%s ", row->flag);
             if (row->type == OPT_CHOICE) {
-                buf_printf(values, "    %s:--%s) words='", cmd->name, row->flag);
-                for (const char *c = row->choices; *c; c++) buf_char(values, *c == '|' ? ' ' : *c);
-                buf_text(values, "' files='' ;;\n");
+                buf_printf(values, "    %s:--%s)", cmd->name, row->flag);
+                one_of(row->choices, strlen(row->choices), values);
             } else if (row->type != OPT_BOOL) {
                 buf_printf(values, "    %s:--%s) words='' files=%s ;;\n", cmd->name, row->flag,
                            row->bits & OPT_PATH ? "yes" : "");
             }
         }
     buf_text(flags, "--config --help --version' ;;\n");
+    size_t n = strcspn(cmd->operands, " ");
+    if (!memchr(cmd->operands, '|', n)) return;
+    buf_printf(values, "    %s:*%s)", cmd->name, cmd->name);
+    one_of(cmd->operands, n, values);
 }
 
 static void completion(const struct opt_section *const *sections, struct buf *out) {

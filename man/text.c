@@ -129,7 +129,7 @@ static const struct man_text texts[] = {
      "goes to the topic TOPIC.dlq, with the reason and where it came from. A letter is called by its place "
      "there: nodes.dlq-0-17 has offset 17 in partition 0.\n\n"
      "list prints a line for each letter that waits: its name, when it became one, where the record came "
-     "from, its key (or else its node), and the reason, with a tab between. Without a TOPIC these are "
+     "from, its key, and the reason, with a tab between. Without a TOPIC these are "
      "the letters of topics.input and topics.processed.\n\n"
      "show prints one letter and its record, with control characters escaped, or with --raw the bytes of "
      "the record as they are.\n\n"
