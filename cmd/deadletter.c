@@ -298,6 +298,7 @@ const struct cmd cmd_deadletter = {
     .operands = "list|show|retry [TOPIC|LETTER]",
     .min_operands = 1,
     .max_operands = 2,
+    .topics = true,
     .summary = "list, show and retry what could not be delivered",
     .sections = (const struct opt_section *const[]){&deadletter_section, NULL},
     .run = run_deadletter,

@@ -3,6 +3,7 @@
 #include "deadletter.h"
 
 #include "../base/json.h"
+#include "../base/opt.h"
 #include "../base/utf8.h"
 
 /* What is left of value and key when they don't fit. */
@@ -109,7 +110,7 @@ int deadletter_read(struct span envelope, struct arena *arena, struct deadletter
         return err_prefix(err, "not a dead letter");
     d->reason = arena_span(arena, r.texts[REASON]).p;
     d->topic = arena_span(arena, r.texts[TOPIC]).p;
-    if (json_space(envelope, at) < envelope.n || !r.texts[REASON].p || !*d->topic ||
+    if (json_space(envelope, at) < envelope.n || !r.texts[REASON].p || !opt_is_name(d->topic) ||
         strlen(d->topic) < r.texts[TOPIC].n || n[PARTITION] < -1 || n[PARTITION] > INT32_MAX ||
         n[OFFSET] < -1 || n[TIMESTAMP] == NONE || n[FULL] < -1 || !read_bytes(&r, KEY, &d->key) ||
         !read_bytes(&r, VALUE, &d->value))

@@ -13,7 +13,7 @@ for bad in 'a/b' '../x' 'a b' 'a?b=c' 'a%2fb' $'a\tb' 'a"b' "a'b" 'a;b' 'ä' '.'
         ok $? "$setting: '${bad:0:20}' is refused"
     done
     [ -z "$bad" ] && continue
-    for command in "pubsub in out" store alert; do
+    for command in "pubsub in out" store alert "deadletter list"; do
         timeout 10 distlog $command "$bad" >"$TMP/out" 2>"$TMP/err"
         code=$?
         [ $code -eq 2 ] && grep -q "^distlog ${command%% *}: '.*' can't be a topic's name" "$TMP/err"

@@ -166,6 +166,7 @@ static void test_read_strangers(void **state) {
                  {0, "\"x\":1", false},
                  {0, "\"reason\":null", false},
                  {1, "\"topic\":\"\"", false},
+                 {1, "\"topic\":\"a/b\"", false},
                  {1, "\"topic\":\"a\\u0000b\"", false},
                  {1, "\"topic\":\"a\",\"topic\":\"b\"", true},
                  {2, "\"partition\":2147483647", true},
