@@ -83,16 +83,17 @@ static void cut_late(struct http_server *s, int64_t now) {
         if (now >= c->deadline_ms && c->stage != WAITING) cut(c);
 }
 
-/* Makes room for new clients, who would hang in the backlog, where nobody can tell them anything:
- * cuts the one that has been longest without as much as a request's head. */
-static void cut_longest_idle(struct http_server *s) {
+/* Makes room for a new client, who would hang in the backlog, where nobody can tell it anything: cuts the one
+ * that has been longest without as much as a request's head, or else without the end of a body. */
+static void make_room(struct http_server *s, const struct conn *new) {
     if ((s->n_conns - s->n_cut) * 100 <= s->conf.max_connections * CROWDED_PERCENT) return;
-    struct conn *c;
-    TAILQ_FOREACH (c, &s->conns, place)
-        if (c->stage <= HEAD && !c->cut) {
-            cut(c);
-            return;
-        }
+    struct conn *c, *slow = NULL;
+    TAILQ_FOREACH (c, &s->conns, place) {
+        if (c == new || c->cut || c->stage > BODY || (slow && c->stage == BODY)) continue;
+        slow = c;
+        if (c->stage <= HEAD) break;
+    }
+    if (slow) cut(slow);
 }
 
 /* Keeps the socket for a while and reads what the client still sends: closing it with unread bytes
@@ -129,7 +130,7 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
         c->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
         TAILQ_INSERT_TAIL(&s->conns, c, place);
         s->n_conns++;
-        cut_longest_idle(s);
+        make_room(s, c);
         return;
     }
     if (c->linger && !c->cut) linger(s, c);

@@ -3,6 +3,7 @@ SPDX-License-Identifier: Apache-2.0"""
 import http.client
 import socket
 import sys
+import time
 
 HEAD = b"POST /log.input HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 
@@ -54,6 +55,33 @@ def crowd(port, words=""):
     return status
 
 
+def flood(port, kind, count):
+    """Many clients, each with a request under way that gets a byte a second, until all of them were cut."""
+    start = {"head": b"POST /log.inp", "body": HEAD + b"Content-Length: 100000\r\n\r\n",
+             "large": HEAD + b"Content-Length: 1000000\r\n\r\n{" + b" " * 900000}[kind]
+    many = []
+    for _ in range(count):
+        many.append(connect(port))
+        many[-1].settimeout(5)
+        send(many[-1], start)
+    print("there", flush=True)
+    while many:
+        many = [s for s in many if send(s, b"a")]
+        time.sleep(1)
+    return "cut"
+
+
+def send(s, words):
+    """False: the other side has closed it."""
+    try:
+        s.sendall(words)
+        return True
+    except socket.timeout:
+        return True  # it is not read: that is the server's right
+    except OSError:
+        return False
+
+
 def gone(port):
     """Posts and is gone before there can be an answer."""
     s = connect(port)
@@ -102,6 +130,8 @@ if what == "trickle-head":
     print(trickle(port, b"POST /log.input HT"))
 elif what == "trickle-field":
     print(trickle(port, HEAD))
+elif what.startswith("flood-"):
+    print(flood(port, what[6:], int(sys.argv[3])))
 elif what == "trickle-body":
     print(trickle(port, HEAD + b"Content-Length: 1000\r\n\r\n"))
 else:
