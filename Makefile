@@ -24,7 +24,7 @@ comma := ,
 flavour = build/$(if $(filter clang%,$(CC)),clang-)$(if $1,$(subst $(comma),-,$1)-)$(if $(COV),cov-)$(if $2,dev,release)
 B ?= $(call flavour,$(SAN),$(DEV))
 
-ALL_CFLAGS = -std=c11 -D_XOPEN_SOURCE=700 -D_DEFAULT_SOURCE -DDISTLOG_VERSION='"$(VERSION)"' \
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DDISTLOG_VERSION='"$(VERSION)"' \
 	-Wall -Wextra -Wpedantic -Wshadow -Wconversion $(if $(DEV),-Werror -DDISTLOG_DEV) \
 	-fstack-protector-strong $(GUARD) -fPIE $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all,-D_FORTIFY_SOURCE=2) \
 	$(if $(COV),--coverage) $(CFLAGS) -MMD -MP

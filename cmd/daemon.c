@@ -38,7 +38,7 @@ struct bus *daemon_bus(struct daemon *d, const struct bus_open *how, const char 
     while ((rc = wire_bus(d->run->conf, how, &bus, &err)) == BUS_RETRY && !leaving(d))
         daemon_trouble(d, &err);
     if (rc == BUS_OK) { /* whether the trouble is over, only poll() can tell */
-        if (!d->introduced) log_say(&d->run->log, "%s, %s", bus->engine->place(bus), flow);
+        if (!d->introduced) log_say(&d->run->log, "%s, %s", bus->place.p, flow);
         d->introduced = true;
         return bus;
     }

@@ -25,7 +25,7 @@ static const struct opt_section delete_section =
 
 /* On a person's terminal only. */
 static bool agreed(struct store *store) {
-    fprintf(stderr, "Delete every document of %s? [y/N] ", store->engine->place(store));
+    fprintf(stderr, "Delete every document of %s? [y/N] ", store->place.p);
     int answer = getchar();
     return answer == 'y' || answer == 'Y';
 }

@@ -126,7 +126,7 @@ static int start(struct storing *s) {
     BUF_LOCAL struct buf flow = {0};
     s->store = daemon_store(&s->daemon);
     if (!s->store) return stop_asked() ? EXIT_DONE : EXIT_FAILED;
-    buf_printf(&flow, "%s → %s", s->topic, s->store->engine->place(s->store));
+    buf_printf(&flow, "%s → %s", s->topic, s->store->place.p);
     s->reader = (struct reader){
         .daemon = &s->daemon,
         .how = {.group = s->conf->group, .input = s->topic, .max_records = BATCH},

@@ -124,7 +124,7 @@ static void bus_kafka_close(struct bus *bus) {
     free(b->records);
     free(b->told);
     free(b->ends);
-    free(b->place);
+    buf_release(&b->base.place);
     free(b->transactional_id);
     free(b);
 }
@@ -132,28 +132,19 @@ static void bus_kafka_close(struct bus *bus) {
 static enum bus_rc bus_kafka_open(const struct conf *conf, const struct bus_open *how, struct bus **out,
                                   struct err *err) {
     struct kafka_bus *b = mem_new(1, sizeof *b);
-    b->base = (struct bus){&bus_kafka, -1};
+    b->base = (struct bus){.engine = &bus_kafka, .wake = -1};
     b->conf = conf_section(conf, &kafka_section);
     b->how = *how;
     b->parts = rd_kafka_topic_partition_list_new(8);
     b->known = rd_kafka_topic_partition_list_new(8);
-    struct buf place = {0};
-    buf_printf(&place, "bus kafka %s", b->conf->brokers);
-    b->place = place.p;
+    buf_printf(&b->base.place, "bus kafka %s", b->conf->brokers);
     if (how->group && *how->group) b->transactional_id = transactional_id(b);
-    if (pipe(b->wake) != 0) b->wake[0] = b->wake[1] = -1;
-    fcntl(b->wake[0], F_SETFL, O_NONBLOCK);
-    fcntl(b->wake[1], F_SETFL, O_NONBLOCK);
+    if (pipe2(b->wake, O_NONBLOCK | O_CLOEXEC) != 0) b->wake[0] = b->wake[1] = -1;
     enum bus_rc rc = open_all(b, err);
-    if (rc != BUS_OK) {
-        bus_kafka_close(&b->base);
-        return rc;
-    }
-    *out = &b->base;
-    return BUS_OK;
+    if (rc == BUS_OK) *out = &b->base;
+    else bus_kafka_close(&b->base);
+    return rc;
 }
-
-static const char *bus_kafka_place(struct bus *bus) { return ((struct kafka_bus *)bus)->place; }
 
 /* Begins a transaction; a reader's producer comes with its first. */
 static enum bus_rc begin(struct kafka_bus *b, struct err *err) {
@@ -253,7 +244,6 @@ const struct bus_engine bus_kafka = {
     .name = "kafka",
     .section = &kafka_section,
     .open = bus_kafka_open,
-    .place = bus_kafka_place,
     .poll = bus_kafka_poll,
     .put = bus_kafka_put,
     .commit = kafka_read_commit,

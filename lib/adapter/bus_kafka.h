@@ -11,7 +11,7 @@ struct kafka_bus {
     struct bus base;
     const struct kafka_conf *conf;
     struct bus_open how;
-    char *place, *transactional_id;
+    char *transactional_id;
 
     /* consumer: in the group, read_committed. ask: for topics and ends, seeing records that wait
      * behind an open transaction: a writer's producer, else a probe of its own. */

@@ -79,7 +79,7 @@ static void close_local(struct bus *bus) {
     for (size_t i = 0; i < l->n_topics; i++) free(l->topics[i].name);
     arena_release(&l->staging);
     arena_release(&l->batch);
-    buf_release(&l->place);
+    buf_release(&l->bus.place);
     buf_release(&l->boot_id);
     free(l->topics);
     free(l->staged);
@@ -90,11 +90,11 @@ static void close_local(struct bus *bus) {
 static enum bus_rc open_local(const struct conf *conf, const struct bus_open *how, struct bus **out,
                               struct err *err) {
     struct local *l = mem_new(1, sizeof *l);
-    l->bus = (struct bus){&bus_sqlite, -1};
+    l->bus = (struct bus){.engine = &bus_sqlite, .wake = -1};
     l->conf = conf_section(conf, &bus_sqlite_section);
     l->how = *how;
     if (how->state) local_topic(l, how->state)->state = true;
-    buf_printf(&l->place, "bus local %s", l->conf->path);
+    buf_printf(&l->bus.place, "bus local %s", l->conf->path);
     sqlite_file_open(&l->file, &kind, l->conf->path, true);
     wake_open(&l->wake, sqlite_file_beside(&l->file, "-wake"), how->group != NULL);
     read_boot_id(l);
@@ -108,8 +108,6 @@ static enum bus_rc open_local(const struct conf *conf, const struct bus_open *ho
     else close_local(&l->bus);
     return rc;
 }
-
-static const char *place(struct bus *bus) { return ((struct local *)bus)->place.p; }
 
 /* --- put, poll, commit, undo, flush ------------------------------------------------------------
  */
@@ -244,7 +242,6 @@ const struct opt_section bus_sqlite_section =
 const struct bus_engine bus_sqlite = {.name = "local",
                                       .section = &bus_sqlite_section,
                                       .open = open_local,
-                                      .place = place,
                                       .poll = poll_local,
                                       .put = put,
                                       .commit = commit,

@@ -46,7 +46,7 @@ struct local {
     struct wake wake;
     const struct local_conf *conf;
     struct bus_open how;
-    struct buf place, boot_id;
+    struct buf boot_id;
     int64_t anchor_ms; /* bus clock = this + boot clock */
 
     struct topic *topics;

@@ -1,6 +1,5 @@
 /* process: see process.h.
  * SPDX-License-Identifier: Apache-2.0 */
-#define _GNU_SOURCE /* pipe2 */
 #include "process.h"
 
 #include <errno.h>

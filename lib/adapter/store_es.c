@@ -2,7 +2,6 @@
  * bulk requests whose items are judged one by one (CONTRACT §5). Owns its client and what it learnt
  * of the index. One thread a handle. Callers: lib/wire.c hands it out.
  * SPDX-License-Identifier: Apache-2.0 */
-#define _GNU_SOURCE /* memmem */
 #include "store_es.h"
 
 #include <stdio.h>
@@ -132,7 +131,7 @@ static void store_es_close(struct store *store) {
     map_release(&s->ends);
     map_release(&s->seen);
     free(s->wildcard);
-    free(s->place);
+    buf_release(&s->base.place);
     free(s);
 }
 
@@ -148,7 +147,7 @@ static enum store_rc store_es_open(const struct conf *conf, bool create, struct 
                                    struct err *err) {
     const struct store_conf *general = conf_section(conf, &store_section);
     struct store_es *s = mem_new(1, sizeof *s);
-    struct buf wildcard = {0}, place = {0};
+    struct buf wildcard = {0}, *place = &s->base.place;
     s->base.engine = &store_es;
     s->conf = conf_section(conf, &es_section);
     s->index = general->index;
@@ -162,20 +161,14 @@ static enum store_rc store_es_open(const struct conf *conf, bool create, struct 
     }
     s->wildcard = wildcard.p;
     enum store_rc rc = connect(s, create, err);
-    if (rc != STORE_OK) {
-        store_es_close(&s->base);
-        return rc;
-    }
-    buf_printf(&place, "store %s ", s->opensearch ? "opensearch" : "elasticsearch");
+    buf_printf(place, "store %s ", s->opensearch ? "opensearch" : "elasticsearch");
     for (size_t i = 0; i < s->conf->urls.n; i++)
-        buf_printf(&place, "%s%s", i ? ", " : "", s->conf->urls.items[i]);
-    buf_printf(&place, ", index %s", s->index);
-    s->place = place.p;
-    *out = &s->base;
-    return STORE_OK;
+        buf_printf(place, "%s%s", i ? ", " : "", s->conf->urls.items[i]);
+    buf_printf(place, ", index %s", s->index);
+    if (rc == STORE_OK) *out = &s->base;
+    else store_es_close(&s->base);
+    return rc;
 }
-
-static const char *store_es_place(struct store *store) { return ((struct store_es *)store)->place; }
 
 /* Does the record bring an @timestamp of its own at its top level? Adding another would be a
  * duplicate key, which the engine refuses. Seldom, so that it may be scanned for it. */
@@ -325,7 +318,6 @@ const struct store_engine store_es = {
     .name = "elasticsearch",
     .section = &es_section,
     .open = store_es_open,
-    .place = store_es_place,
     .bulk = store_es_bulk,
     .search = es_search,
     .erase = es_erase,

@@ -18,7 +18,6 @@ struct store_es {
     struct arena arena;  /* of one operation */
     const char *index;   /* store.index, perhaps with a date: logs-%Y.%m.%d */
     char *wildcard;      /* the same for searching: logs-*.*.* */
-    char *place;
     bool opensearch;
     size_t fit;  /* documents that a bulk request may have: less after one was too large */
     size_t fits; /* requests since then that were not */

@@ -62,7 +62,6 @@ struct local {
     struct store store;
     struct sqlite_file file;
     const char *index;
-    struct buf place;
     int64_t ix; /* its number; to store with */
 };
 
@@ -128,7 +127,7 @@ static void local_close(struct store *store) {
     struct local *l = (struct local *)store;
     if (!l) return;
     sqlite_file_close(&l->file);
-    buf_release(&l->place);
+    buf_release(&l->store.place);
     free(l);
 }
 
@@ -147,7 +146,7 @@ static enum store_rc local_open(const struct conf *conf, bool create, struct sto
     struct local *l = mem_new(1, sizeof *l);
     l->store.engine = &store_sqlite;
     l->index = all->index;
-    buf_printf(&l->place, "store local %s, index %s", c->path, all->index);
+    buf_printf(&l->store.place, "store local %s, index %s", c->path, all->index);
     sqlite_file_open(&l->file, &kind, c->path, create);
     sqlite_file_exec(&l->file, "CREATE TABLE temp.hit (n INTEGER PRIMARY KEY, row INTEGER NOT NULL)");
     if (create) number_index(l);
@@ -156,8 +155,6 @@ static enum store_rc local_open(const struct conf *conf, bool create, struct sto
     else local_close(&l->store);
     return rc;
 }
-
-static const char *local_place(struct store *store) { return ((struct local *)store)->place.p; }
 
 /* Inserts one document. False if its id is there. */
 static bool insert(struct local *l, const struct store_doc *d) {
@@ -286,7 +283,6 @@ const struct store_engine store_sqlite = {
     .name = "local",
     .section = &store_sqlite_section,
     .open = local_open,
-    .place = local_place,
     .bulk = local_bulk,
     .search = local_search,
     .erase = local_erase,

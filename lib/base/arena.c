@@ -42,16 +42,15 @@ struct span arena_span(struct arena *a, struct span s) {
 }
 
 char *arena_printf(struct arena *a, const char *format, ...) {
-    va_list args, again;
+    char *text;
+    va_list args;
     va_start(args, format);
-    va_copy(again, args);
-    int n = vsnprintf(NULL, 0, format, args);
-    if (n < 0) mem_die(); /* the C library fails here only without memory: formats are ours */
-    char *text = arena_take(a, (size_t)n + 1);
-    vsnprintf(text, (size_t)n + 1, format, again);
-    va_end(again);
+    int n = vasprintf(&text, format, args);
     va_end(args);
-    return text;
+    if (n < 0) mem_die(); /* the C library fails here only without memory: formats are ours */
+    struct span copy = arena_span(a, (struct span){text, (size_t)n});
+    free(text);
+    return (char *)copy.p;
 }
 
 /* The newest block is kept: as long as it lies on top of the heap, malloc gives nothing back to the kernel,

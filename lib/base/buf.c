@@ -34,16 +34,14 @@ void buf_text(struct buf *b, const char *text) { buf_add(b, text, strlen(text));
 void buf_char(struct buf *b, char c) { buf_add(b, &c, 1); }
 
 void buf_printf(struct buf *b, const char *format, ...) {
-    va_list args, again;
+    char *text;
+    va_list args;
     va_start(args, format);
-    va_copy(again, args);
-    int need = vsnprintf(NULL, 0, format, args);
-    if (need < 0) mem_die(); /* the C library fails here only without memory: formats are ours */
-    char *to = buf_room(b, (size_t)need);
-    vsnprintf(to, (size_t)need + 1, format, again);
-    b->n += (size_t)need;
-    va_end(again);
+    int n = vasprintf(&text, format, args);
     va_end(args);
+    if (n < 0) mem_die(); /* the C library fails here only without memory: formats are ours */
+    buf_add(b, text, (size_t)n);
+    free(text);
 }
 
 void buf_json(struct buf *b, struct span s) {

@@ -74,6 +74,7 @@ typedef bool bus_each_record(void *ctx, const struct bus_record *record);
 /* Every engine's handle begins with this. */
 struct bus {
     const struct bus_engine *engine;
+    struct buf place; /* "bus local /var/lib/distlog/bus.db": for the daemon's first line; the engine's */
     int wake; /* writers: a descriptor, readable when poll() has deliveries to bring; -1: ask from time to
                  time */
 };
@@ -86,8 +87,6 @@ struct bus_engine {
      * BUS_RETRY (unreachable), BUS_FATAL; err then names the place and the setting. */
     enum bus_rc (*open)(const struct conf *conf, const struct bus_open *how, struct bus **out,
                         struct err *err);
-    /* "bus local /var/lib/distlog/bus.db": for the daemon's first line. Until close. */
-    const char *(*place)(struct bus *bus);
     /* Readers: waits up to wait_ms for records or for a change of parts and fills *batch, which is
      * valid until the next call; returns early with n = 0 when a signal arrives. The records of
      * successive polls add up until commit() or undo().

@@ -109,11 +109,6 @@ static void check_batch(struct check *c, struct bus_batch *batch, int64_t begun_
     batch->records = c->records;
 }
 
-static const char *place(struct bus *bus) {
-    struct bus *inner = ((struct check *)bus)->inner;
-    return inner->engine->place(inner);
-}
-
 static enum bus_rc poll(struct bus *bus, int wait_ms, struct bus_batch *batch, struct err *err) {
     struct check *c = enter(bus, err);
     must(batch || !c->reader, c, "a reader polls without a batch");
@@ -219,7 +214,6 @@ static void close_check(struct bus *bus) {
 }
 
 static const struct bus_engine check_engine = {.name = "check",
-                                               .place = place,
                                                .poll = poll,
                                                .put = put,
                                                .commit = commit,
@@ -234,6 +228,8 @@ struct bus *bus_check(struct bus *inner, const struct bus_open *how) {
     struct check *c = mem_new(1, sizeof *c);
     c->bus.engine = &check_engine;
     c->bus.wake = inner->wake;
+    c->bus.place = inner->place;
+    must(inner->place.n > 0, c, "a bus without a place");
     c->inner = inner;
     c->reader = how->group != NULL;
     c->max_records = how->max_records;

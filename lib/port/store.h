@@ -64,6 +64,7 @@ typedef void store_progress(uint64_t done, uint64_t all);
 
 struct store {
     const struct store_engine *engine;
+    struct buf place; /* "store local /var/lib/distlog/store.db, index logs"; the engine's */
 };
 
 struct store_engine {
@@ -73,8 +74,6 @@ struct store_engine {
     /* create: make the store if it is missing (store does; search and delete do not, and get
      * STORE_FATAL that names what they looked for). */
     enum store_rc (*open)(const struct conf *conf, bool create, struct store **out, struct err *err);
-    /* "store local /var/lib/distlog/store.db, index logs". Until close. */
-    const char *(*place)(struct store *store);
     /* Judges each document whose verdict is STORE_PENDING; a verdict given is durable, whatever bulk
      * returns. STORE_OK: all have one. STORE_RETRY: those left pending are to be sent again later. */
     enum store_rc (*bulk)(struct store *store, struct store_doc *docs, size_t n, struct err *err);

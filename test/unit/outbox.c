@@ -48,23 +48,14 @@ static enum bus_rc puppet_flush(struct bus *bus, int limit_ms, struct err *err) 
     return puppet_poll(bus, limit_ms, NULL, err);
 }
 
-static const char *puppet_place(struct bus *bus) {
-    (void)bus;
-    return "bus puppet";
-}
-
 static void puppet_close(struct bus *bus) {
     (void)bus;
     puppet.n = 0;
 }
 
-static const struct bus_engine engine = {.name = "puppet",
-                                         .place = puppet_place,
-                                         .put = puppet_put,
-                                         .poll = puppet_poll,
-                                         .flush = puppet_flush,
-                                         .close = puppet_close};
-static struct bus handle = {&engine, -1};
+static const struct bus_engine engine = {
+    .name = "puppet", .put = puppet_put, .poll = puppet_poll, .flush = puppet_flush, .close = puppet_close};
+static struct bus handle = {.engine = &engine, .place = {.p = "bus puppet", .n = 10}, .wake = -1};
 
 enum bus_rc wire_bus(const struct conf *conf, const struct bus_open *how, struct bus **out, struct err *err) {
     (void)conf;
