@@ -16,10 +16,10 @@ struct kafka_bus {
     /* consumer: in the group, read_committed. ask: for topics and ends, seeing records that wait
      * behind an open transaction: a writer's producer, else a probe of its own. */
     struct kafka_client consumer, producer, probe, *ask;
-    rd_kafka_topic_partition_list_t *known; /* topics that were seen to be there */
+    kafka_list *known; /* topics that were seen to be there */
 
     /* The parts: offset is the one after the last record of this turn, RD_KAFKA_OFFSET_INVALID: none. */
-    rd_kafka_topic_partition_list_t *parts;
+    kafka_list *parts;
     struct bus_part *told; /* the same in the same order, as poll tells it */
     int64_t *ends;         /* and where the consumer reached the end, -1: it is not there */
     int64_t asked_ms;      /* when the brokers were last asked for the ends (monotonic) */
@@ -65,7 +65,7 @@ enum bus_rc kafka_look_lag(struct bus *bus, const char *group, const char *topic
 /* Sets each element's offset to where the group that member is in (NULL: none) goes on: at its commit
  * if the topic still has it, else at what the topic still has. Adds to *lost what is gone of what it
  * had not read, to *left what is there. bus_kafka_read.c */
-rd_kafka_resp_err_t kafka_positions(struct kafka_bus *b, rd_kafka_t *member,
-                                    rd_kafka_topic_partition_list_t *list, uint64_t *lost, int64_t *left);
+rd_kafka_resp_err_t kafka_positions(struct kafka_bus *b, rd_kafka_t *member, kafka_list *list, uint64_t *lost,
+                                    int64_t *left);
 /* A message as the port tells it; its bytes are the message's. */
 struct bus_record kafka_record(const rd_kafka_message_t *m);

@@ -23,7 +23,7 @@ static enum bus_rc read_part(struct kafka_bus *b, const rd_kafka_topic_partition
     enum bus_rc rc = kafka_client_open(
         &c, b->conf, &(struct kafka_role){.kind = KAFKA_LOOKER, .name = "distlog-look"}, err);
     if (rc != BUS_OK) return rc;
-    rd_kafka_topic_partition_list_t *one = rd_kafka_topic_partition_list_new(1);
+    KAFKA_LOCAL kafka_list *one = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(one, at->topic, at->partition)->offset = at->offset;
     rd_kafka_poll_set_consumer(c.rk);
     rd_kafka_assign(c.rk, one);
@@ -45,7 +45,6 @@ static enum bus_rc read_part(struct kafka_bus *b, const rd_kafka_topic_partition
         }
         if (m) rd_kafka_message_destroy(m);
     }
-    rd_kafka_topic_partition_list_destroy(one);
     kafka_client_close(&c, true);
     return rc;
 }
@@ -53,9 +52,9 @@ static enum bus_rc read_part(struct kafka_bus *b, const rd_kafka_topic_partition
 enum bus_rc kafka_look_replay(struct bus *bus, const char *topic, int32_t partition, int64_t from_ms,
                               int64_t to, bus_each_record *each, void *ctx, struct err *err) {
     struct kafka_bus *b = (struct kafka_bus *)bus;
-    rd_kafka_topic_partition_list_t *starts = rd_kafka_topic_partition_list_new(8);
+    KAFKA_LOCAL kafka_list *starts = rd_kafka_topic_partition_list_new(8);
     enum bus_rc rc = kafka_client_partitions(b->ask, topic, partition, starts, err);
-    rd_kafka_topic_partition_list_t *ends = rd_kafka_topic_partition_list_copy(starts);
+    KAFKA_LOCAL kafka_list *ends = rd_kafka_topic_partition_list_copy(starts);
     /* Not past this handle's own open transaction: it would wait for itself. */
     if (rc == BUS_OK) rc = kafka_client_ends(b->in_transaction ? &b->consumer : b->ask, ends, -1, err);
     if (rc == BUS_OK) rc = kafka_client_ends(b->ask, starts, from_ms > 0 ? from_ms : 0, err);
@@ -65,8 +64,6 @@ enum bus_rc kafka_look_replay(struct bus *bus, const char *topic, int32_t partit
         if (starts->elems[i].offset >= 0)
             rc = read_part(b, &starts->elems[i], to >= 0 && to < end ? to : end, each, ctx, err);
     }
-    rd_kafka_topic_partition_list_destroy(starts);
-    rd_kafka_topic_partition_list_destroy(ends);
     return rc;
 }
 
@@ -87,7 +84,7 @@ static bool keep_newest(void *ctx, const struct bus_record *record) {
 /* Each partition: all of it is read, the newest of each key is kept, and those are handed on. */
 enum bus_rc kafka_look_restore(struct bus *bus, const char *topic, int32_t partition, bus_each_state *each,
                                void *ctx, struct err *err) {
-    rd_kafka_topic_partition_list_t *parts = rd_kafka_topic_partition_list_new(8);
+    KAFKA_LOCAL kafka_list *parts = rd_kafka_topic_partition_list_new(8);
     enum bus_rc rc = kafka_client_partitions(((struct kafka_bus *)bus)->ask, topic, partition, parts, err);
     bool go = rc == BUS_OK;
     for (int i = 0; go && i < parts->cnt; i++) {
@@ -106,14 +103,13 @@ enum bus_rc kafka_look_restore(struct bus *bus, const char *topic, int32_t parti
         }
         map_release(&values);
     }
-    rd_kafka_topic_partition_list_destroy(parts);
     return rc;
 }
 
 enum bus_rc kafka_look_lag(struct bus *bus, const char *group, const char *topic, int64_t *left,
                            struct err *err) {
     struct kafka_bus *b = (struct kafka_bus *)bus;
-    rd_kafka_topic_partition_list_t *parts = rd_kafka_topic_partition_list_new(8);
+    KAFKA_LOCAL kafka_list *parts = rd_kafka_topic_partition_list_new(8);
     struct kafka_client c = {0};
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
     uint64_t lost = 0;
@@ -123,7 +119,6 @@ enum bus_rc kafka_look_lag(struct bus *bus, const char *group, const char *topic
         rc = kafka_client_open(&c, b->conf, &(struct kafka_role){.kind = KAFKA_LOOKER, .name = group}, err);
     if (rc == BUS_OK && parts->cnt) code = kafka_positions(b, c.rk, parts, &lost, left);
     if (code) rc = kafka_client_error(&c, code, "ask for a group's committed offsets", err);
-    rd_kafka_topic_partition_list_destroy(parts);
     kafka_client_close(&c, true);
     return rc;
 }

@@ -36,7 +36,7 @@ void kafka_read_forget(struct kafka_bus *b) {
 }
 
 /* The parts are these from now on. */
-static void own(struct kafka_bus *b, const rd_kafka_topic_partition_list_t *list) {
+static void own(struct kafka_bus *b, const kafka_list *list) {
     size_t n = (size_t)list->cnt;
     if (n || b->parts->cnt) b->generation++;
     b->news = true;
@@ -70,8 +70,8 @@ static void drop_turn(struct kafka_bus *b) {
     new_turn(b);
 }
 
-rd_kafka_resp_err_t kafka_positions(struct kafka_bus *b, rd_kafka_t *member,
-                                    rd_kafka_topic_partition_list_t *list, uint64_t *lost, int64_t *left) {
+rd_kafka_resp_err_t kafka_positions(struct kafka_bus *b, rd_kafka_t *member, kafka_list *list, uint64_t *lost,
+                                    int64_t *left) {
     for (int i = 0; i < list->cnt; i++) list->elems[i].offset = RD_KAFKA_OFFSET_INVALID;
     rd_kafka_resp_err_t code = member ? rd_kafka_committed(member, list, ASK_MS) : RD_KAFKA_RESP_ERR_NO_ERROR;
     for (int i = 0; code == RD_KAFKA_RESP_ERR_NO_ERROR && i < list->cnt; i++) {
@@ -92,7 +92,7 @@ rd_kafka_resp_err_t kafka_positions(struct kafka_bus *b, rd_kafka_t *member,
 
 /* What stands is moved by seeking: to assign it again before the library has stopped it, which
  * takes a while when the broker is away, aborts the process (librdkafka 2.0.2). */
-static rd_kafka_resp_err_t seek(struct kafka_bus *b, const rd_kafka_topic_partition_list_t *list) {
+static rd_kafka_resp_err_t seek(struct kafka_bus *b, const kafka_list *list) {
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
     for (int i = 0; code == RD_KAFKA_RESP_ERR_NO_ERROR && i < list->cnt; i++) {
         rd_kafka_topic_t *topic = rd_kafka_topic_new(b->consumer.rk, list->elems[i].topic, NULL);
@@ -106,18 +106,16 @@ static rd_kafka_resp_err_t seek(struct kafka_bus *b, const rd_kafka_topic_partit
  * asks again. */
 static void position(struct kafka_bus *b) {
     int64_t left = 0;
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_copy(b->parts);
+    KAFKA_LOCAL kafka_list *list = rd_kafka_topic_partition_list_copy(b->parts);
     b->why = kafka_positions(b, b->transactional_id ? b->consumer.rk : NULL, list, &b->lost, &left);
     if (!b->why) b->why = b->assigned ? seek(b, list) : rd_kafka_assign(b->consumer.rk, list);
     b->assigned = b->assigned || !b->why;
     for (int i = 0; i < b->parts->cnt; i++) b->ends[i] = -1;
-    rd_kafka_topic_partition_list_destroy(list);
 }
 
-static void on_rebalanced(rd_kafka_t *rk, rd_kafka_resp_err_t what, rd_kafka_topic_partition_list_t *parts,
-                          void *client) {
+static void on_rebalanced(rd_kafka_t *rk, rd_kafka_resp_err_t what, kafka_list *parts, void *client) {
     struct kafka_bus *b = ((struct kafka_client *)client)->owner;
-    rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(1);
+    KAFKA_LOCAL kafka_list *none = rd_kafka_topic_partition_list_new(1);
     if (what == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         own(b, parts);
         position(b);
@@ -130,15 +128,13 @@ static void on_rebalanced(rd_kafka_t *rk, rd_kafka_resp_err_t what, rd_kafka_top
         b->why = RD_KAFKA_RESP_ERR_NO_ERROR;
         rd_kafka_assign(rk, NULL);
     }
-    rd_kafka_topic_partition_list_destroy(none);
 }
 
 /* A reader of its own takes every partition, without a group. */
 static enum bus_rc take_all(struct kafka_bus *b, struct err *err) {
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(8);
+    KAFKA_LOCAL kafka_list *list = rd_kafka_topic_partition_list_new(8);
     enum bus_rc rc = kafka_client_partitions(b->ask, b->how.input, -1, list, err);
     own(b, list);
-    rd_kafka_topic_partition_list_destroy(list);
     if (rc != BUS_OK) return rc;
     /* A topic that was made a moment ago may not know its leader yet. */
     int64_t until = clock_mono_ms() + ASK_MS;
@@ -161,10 +157,9 @@ enum bus_rc kafka_read_start(struct kafka_bus *b, struct err *err) {
     b->messages = mem_new(b->cap, sizeof *b->messages);
     b->records = mem_new(b->cap, sizeof *b->records);
     if (!grouped) return take_all(b, err);
-    rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
+    KAFKA_LOCAL kafka_list *topics = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(topics, b->how.input, RD_KAFKA_PARTITION_UA);
     rd_kafka_resp_err_t code = rd_kafka_subscribe(b->consumer.rk, topics);
-    rd_kafka_topic_partition_list_destroy(topics);
     return code ? kafka_client_error(&b->consumer, code, "join its group", err) : BUS_OK;
 }
 
@@ -245,13 +240,12 @@ static enum bus_rc ask_ends(struct kafka_bus *b, struct err *err) {
     for (int i = 0; i < b->parts->cnt; i++) any = any || b->ends[i] >= 0;
     if (!any || (b->n && asked_ms - b->asked_ms < ASK_AGAIN_MS)) return BUS_OK;
     b->asked_ms = asked_ms;
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_copy(b->parts);
+    KAFKA_LOCAL kafka_list *list = rd_kafka_topic_partition_list_copy(b->parts);
     enum bus_rc rc = kafka_client_ends(b->ask, list, -1, err);
     for (int i = 0; rc == BUS_OK && i < list->cnt; i++) {
         b->told[i].at_end = list->elems[i].offset == b->ends[i];
         b->told[i].asked_ms = asked_ms;
     }
-    rd_kafka_topic_partition_list_destroy(list);
     return b->n ? BUS_OK : rc;
 }
 

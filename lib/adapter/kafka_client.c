@@ -209,8 +209,8 @@ static rd_kafka_resp_err_t look(struct kafka_client *c, const char *topic, int *
     return code;
 }
 
-enum bus_rc kafka_client_partitions(struct kafka_client *c, const char *topic, int32_t only,
-                                    rd_kafka_topic_partition_list_t *list, struct err *err) {
+enum bus_rc kafka_client_partitions(struct kafka_client *c, const char *topic, int32_t only, kafka_list *list,
+                                    struct err *err) {
     int has = 0;
     rd_kafka_resp_err_t code = look(c, topic, &has);
     if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) return BUS_OK;
@@ -304,8 +304,7 @@ enum bus_rc kafka_client_topic(struct kafka_client *c, const char *topic, bool c
     return code == RD_KAFKA_RESP_ERR_NO_ERROR ? BUS_OK : kafka_client_error(c, code, doing, err);
 }
 
-enum bus_rc kafka_client_ends(struct kafka_client *c, rd_kafka_topic_partition_list_t *parts, int64_t at,
-                              struct err *err) {
+enum bus_rc kafka_client_ends(struct kafka_client *c, kafka_list *parts, int64_t at, struct err *err) {
     rd_kafka_resp_err_t code;
     int64_t until = clock_mono_ms() + ASK_MS;
     if (!parts->cnt) return BUS_OK;

@@ -9,6 +9,12 @@
 
 #include "../port/bus.h"
 
+/* Partitions, and a place in each. */
+typedef rd_kafka_topic_partition_list_t kafka_list;
+static inline void kafka_list_free(kafka_list **l) { rd_kafka_topic_partition_list_destroy(*l); }
+/* Before the declaration of a local list: it is freed when its scope ends, by whatever way. */
+#define KAFKA_LOCAL __attribute__((cleanup(kafka_list_free)))
+
 struct kafka_conf {
     const char *brokers;
     bool create_topics;
@@ -41,8 +47,7 @@ struct kafka_role {
     void *owner;
     /* NULL, or called from poll and flush, with the client. */
     void (*delivered)(rd_kafka_t *rk, const rd_kafka_message_t *m, void *client);
-    void (*rebalanced)(rd_kafka_t *rk, rd_kafka_resp_err_t what, rd_kafka_topic_partition_list_t *parts,
-                       void *client);
+    void (*rebalanced)(rd_kafka_t *rk, rd_kafka_resp_err_t what, kafka_list *parts, void *client);
 };
 
 /* BUS_OK, or BUS_FATAL: a property that librdkafka refuses (err names it). Connects later. The user's
@@ -68,10 +73,9 @@ enum bus_rc kafka_client_topic(struct kafka_client *c, const char *topic, bool c
 /* Gives a topic that many partitions, which are more than it has. BUS_FATAL: it may not be changed. */
 enum bus_rc kafka_client_grow(struct kafka_client *c, const char *topic, int partitions, struct err *err);
 /* Adds a topic's partitions (only >= 0: that one) to list; none if the topic is not there. */
-enum bus_rc kafka_client_partitions(struct kafka_client *c, const char *topic, int32_t only,
-                                    rd_kafka_topic_partition_list_t *list, struct err *err);
+enum bus_rc kafka_client_partitions(struct kafka_client *c, const char *topic, int32_t only, kafka_list *list,
+                                    struct err *err);
 /* Sets each element's offset to the partition's end as this handle sees it: the high watermark if
  * it reads uncommitted records, else the last stable offset; with `at` >= 0 to the first record of
  * that timestamp (ms) or later. One question to each broker. */
-enum bus_rc kafka_client_ends(struct kafka_client *c, rd_kafka_topic_partition_list_t *parts, int64_t at,
-                              struct err *err);
+enum bus_rc kafka_client_ends(struct kafka_client *c, kafka_list *parts, int64_t at, struct err *err);
