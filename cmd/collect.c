@@ -294,7 +294,7 @@ static enum exit_code serve(struct collect *c) {
     do { /* at least once: a request may have arrived that nobody has looked at */
         turn(c, DRAIN_TURN_MS);
         now = clock_mono_ms();
-    } while ((facts->in_flight || c->outbox.waiting) && now - begin < DRAIN_MS);
+    } while ((facts->in_flight || !LIST_EMPTY(&c->outbox.waiting)) && now - begin < DRAIN_MS);
     bool done = outbox_flush(&c->outbox, LEAVE_MS - (now - begin));
     log_say(&c->run->log, "stopped: accepted %" PRIu64 " records, refused %" PRIu64 " requests",
             c->outbox.accepted, facts->refused);

@@ -25,17 +25,11 @@ void daemon_init(struct daemon *d, const struct run *run) {
     rng_seed(&d->rng, rng_os());
 }
 
-/* Has a stop been asked? Remembers when that was first seen. */
-static bool leaving(struct daemon *d) {
-    if (stop_asked() && !d->stop_asked_ms) d->stop_asked_ms = stop_asked_ms();
-    return d->stop_asked_ms != 0;
-}
-
 struct bus *daemon_bus(struct daemon *d, const struct bus_open *how, const char *flow) {
     struct err err;
     struct bus *bus;
     enum bus_rc rc;
-    while ((rc = wire_bus(d->run->conf, how, &bus, &err)) == BUS_RETRY && !leaving(d))
+    while ((rc = wire_bus(d->run->conf, how, &bus, &err)) == BUS_RETRY && !stop_asked())
         daemon_trouble(d, &err);
     if (rc == BUS_OK) { /* whether the trouble is over, only poll() can tell */
         if (!d->introduced) log_say(&d->run->log, "%s, %s", bus->place.p, flow);
@@ -59,7 +53,7 @@ struct store *daemon_store(struct daemon *d) {
     struct err err;
     struct store *store;
     enum store_rc rc;
-    while ((rc = wire_store(d->run->conf, true, &store, &err)) == STORE_RETRY && !leaving(d)) {
+    while ((rc = wire_store(d->run->conf, true, &store, &err)) == STORE_RETRY && !stop_asked()) {
         daemon_trouble(d, &err);
         conf_renew_secrets(d->run->conf);
     }
@@ -79,7 +73,7 @@ void daemon_trouble(struct daemon *d, const struct err *err) {
     do {
         clock_sleep_ms(left < NAP_MS ? left : NAP_MS);
         left -= NAP_MS;
-    } while (left > 0 && !leaving(d));
+    } while (left > 0 && !stop_asked());
 }
 
 void daemon_well(struct daemon *d) {
@@ -90,8 +84,8 @@ void daemon_well(struct daemon *d) {
 
 bool daemon_done(struct daemon *d, bool at_end) {
     const struct daemon_conf *c = conf_section(d->run->conf, &daemon_section);
-    if (!leaving(d)) return at_end && c->no_follow;
-    return !c->drain || at_end || clock_mono_ms() - d->stop_asked_ms >= DRAIN_MS;
+    if (!stop_asked()) return at_end && c->no_follow;
+    return !c->drain || at_end || clock_mono_ms() - stop_asked_ms() >= DRAIN_MS;
 }
 
-bool daemon_overdue(struct daemon *d) { return leaving(d) && clock_mono_ms() - d->stop_asked_ms >= LEAVE_MS; }
+bool daemon_overdue(void) { return stop_asked() && clock_mono_ms() - stop_asked_ms() >= LEAVE_MS; }

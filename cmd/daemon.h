@@ -11,9 +11,8 @@ struct daemon {
     const struct run *run;
     struct rng rng;
     struct backoff backoff;
-    bool in_trouble;       /* something was said and is not over yet */
-    bool introduced;       /* the first line was printed */
-    int64_t stop_asked_ms; /* monotonic time at which the stop was first seen, 0: not yet */
+    bool in_trouble; /* something was said and is not over yet */
+    bool introduced; /* the first line was printed */
 };
 
 /* How a daemon leaves: at once when asked to (false), or after reading what is there. */
@@ -39,4 +38,4 @@ void daemon_well(struct daemon *d);
  * at_end with --no-follow. at_end: the last poll found nothing left in any part. */
 bool daemon_done(struct daemon *d, bool at_end);
 /* True when a stop was asked more than 5 s ago: leave without the engine, exit EXIT_FAILED. */
-bool daemon_overdue(struct daemon *d);
+bool daemon_overdue(void);

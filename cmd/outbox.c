@@ -12,7 +12,7 @@ enum {
 
 /* A request whose records are with the bus. Its address is the tag of each of its puts. */
 struct outbox_entry {
-    struct outbox_entry *prev, *next;
+    LIST_ENTRY(outbox_entry) place;
     struct http_request *request; /* NULL: settled, the bus still owes deliveries */
     size_t left;                  /* deliveries to come */
     size_t records;
@@ -24,9 +24,8 @@ static void entry_settle(struct outbox *o, struct outbox_entry *e, unsigned stat
     e->request = NULL;
 }
 
-static void entry_free(struct outbox *o, struct outbox_entry *e) {
-    *(e->prev ? &e->prev->next : &o->waiting) = e->next;
-    if (e->next) e->next->prev = e->prev;
+static void entry_free(struct outbox_entry *e) {
+    LIST_REMOVE(e, place);
     free(e);
 }
 
@@ -38,7 +37,7 @@ static void entry_one_less(struct outbox *o, struct outbox_entry *e) {
         o->trouble.text[0] = '\0';
     }
     entry_settle(o, e, 200, NULL);
-    entry_free(o, e);
+    entry_free(e);
 }
 
 static void trouble(struct outbox *o, const struct err *err) {
@@ -64,9 +63,9 @@ static void on_delivered(void *ctx, uint64_t tag, bool ok, const char *why) {
 static void drop(struct outbox *o, const char *why) {
     if (o->bus) o->bus->engine->close(o->bus);
     o->bus = NULL;
-    while (o->waiting) {
-        entry_settle(o, o->waiting, 503, why);
-        entry_free(o, o->waiting);
+    for (struct outbox_entry *e; (e = LIST_FIRST(&o->waiting));) {
+        entry_settle(o, e, 503, why);
+        entry_free(e);
     }
 }
 
@@ -104,10 +103,8 @@ void outbox_put(struct outbox *o, struct http_request *r, const char *topic,
         return;
     }
     struct outbox_entry *e = mem_new(1, sizeof *e);
-    *e = (struct outbox_entry){
-        .next = o->waiting, .request = r, .records = records->n, .since_ms = clock_mono_ms()};
-    if (o->waiting) o->waiting->prev = e;
-    o->waiting = e;
+    *e = (struct outbox_entry){.request = r, .records = records->n, .since_ms = clock_mono_ms()};
+    LIST_INSERT_HEAD(&o->waiting, e, place);
     e->left = 1; /* ours: it must not settle before all are put */
     for (size_t i = 0; i < records->n && e->request; i++) {
         rc = put(o, topic, &records->items[i], e, &err);
@@ -132,18 +129,19 @@ void outbox_serve(struct outbox *o) {
             lose(o, &err);
         } else o->trouble.text[0] = '\0'; /* that it works is said when it has taken a record */
     }
-    if (!o->bus || !o->waiting) return;
+    if (!o->bus || LIST_EMPTY(&o->waiting)) return;
     enum bus_rc rc = o->bus->engine->poll(o->bus, 0, NULL, &err);
     if (rc == BUS_FATAL) lose(o, &err);
     else if (rc == BUS_RETRY) trouble(o, &err);
     else if (!o->trouble.text[0]) daemon_well(&o->daemon);
-    for (struct outbox_entry *e = o->waiting; e; e = e->next)
+    struct outbox_entry *e;
+    LIST_FOREACH (e, &o->waiting, place)
         if (now - e->since_ms > o->patience_ms)
             entry_settle(o, e, 503, "the bus does not answer; the records may still be written");
 }
 
 int outbox_wait_ms(const struct outbox *o, int idle_ms) {
-    int64_t wait = o->waiting && o->bus && o->bus->wake < 0 ? DELIVERY_MS : idle_ms;
+    int64_t wait = !LIST_EMPTY(&o->waiting) && o->bus && o->bus->wake < 0 ? DELIVERY_MS : idle_ms;
     int64_t until = o->retry_ms - clock_mono_ms();
     if (!o->bus && until < wait) wait = until > 0 ? until : 0;
     return (int)wait;
@@ -156,7 +154,7 @@ const char *outbox_trouble(const struct outbox *o) {
 
 bool outbox_flush(struct outbox *o, int64_t limit_ms) {
     struct err err;
-    if (!o->bus || !o->waiting) return true;
+    if (!o->bus || LIST_EMPTY(&o->waiting)) return true;
     if (o->bus->engine->flush(o->bus, limit_ms > 0 ? (int)limit_ms : 0, &err) == BUS_OK) return true;
     log_say(&o->daemon.run->log, "left without the bus's answer: %s", err.text);
     return false;

@@ -4,6 +4,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <sys/queue.h>
+
 #include "../lib/core/ingest.h"
 #include "daemon.h"
 
@@ -21,7 +23,7 @@ struct outbox {
     int64_t retry_ms;
     struct err trouble; /* why the bus did not take the last record; empty: it did */
     int64_t trouble_ms; /* when that was */
-    struct outbox_entry *waiting;
+    LIST_HEAD(, outbox_entry) waiting;
     uint64_t accepted; /* records */
 };
 

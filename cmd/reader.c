@@ -11,7 +11,7 @@ enum { KEY_MAX = 1024 };  /* a dead letter has its record's key if it is no long
 
 bool reader_wait(struct reader *r, const struct err *err) {
     daemon_trouble(r->daemon, err);
-    return !daemon_overdue(r->daemon);
+    return !daemon_overdue();
 }
 
 enum bus_rc reader_put(struct reader *r, struct bus *bus, const char *topic, int32_t partition,
@@ -84,7 +84,7 @@ static int follow(struct reader *r, struct bus *bus) {
         r->fresh = r->fresh || b.standby || rc == BUS_UNDONE;
         if (r->failed) return EXIT_FAILED;
         if (rc == BUS_OK) daemon_well(r->daemon);
-        if (rc != BUS_OK && (daemon_overdue(r->daemon) || (rc == BUS_FATAL && !polled))) {
+        if (rc != BUS_OK && (daemon_overdue() || (rc == BUS_FATAL && !polled))) {
             log_say(&r->daemon->run->log, "leaving: %s", err.text);
             return EXIT_FAILED;
         }

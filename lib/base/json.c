@@ -241,6 +241,30 @@ int json_scan(struct span in, size_t *at, struct arena *arena, struct json_value
     return scan(in, at, JSON_DEPTH, arena, v, member, ctx, err);
 }
 
+struct members {
+    const char *const *names;
+    struct json_value *values;
+    size_t n;
+};
+
+static bool keep(void *ctx, const struct json_member *m, struct err *err) {
+    const struct members *w = ctx;
+    (void)err;
+    for (size_t i = 0; i < w->n; i++)
+        if (span_is(m->key, w->names[i])) w->values[i] = m->value;
+    return true;
+}
+
+int json_members(struct span in, const char *const *names, struct json_value *values, size_t n,
+                 struct arena *arena, struct err *err) {
+    struct json_value whole;
+    size_t at = 0;
+    memset(values, 0, n * sizeof *values);
+    if (json_scan(in, &at, arena, &whole, keep, &(struct members){names, values, n}, err) != 0) return -1;
+    if (whole.type != JSON_TYPE_OBJECT) return err_set(err, "not a JSON object");
+    return json_space(in, at) == in.n ? 0 : err_set(err, "something stands behind it");
+}
+
 struct wanted {
     struct span key, found;
 };

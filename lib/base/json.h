@@ -38,6 +38,10 @@ typedef bool json_member_fn(void *ctx, const struct json_member *m, struct err *
  * with err: what was wrong and at which byte of in. */
 int json_scan(struct span in, size_t *at, struct arena *arena, struct json_value *value,
               json_member_fn *member, void *ctx, struct err *err);
+/* Reads an object, all of in, and sets values[i] to that of its own member names[i]; .raw.p NULL if it has
+ * none. 0, or -1 with err. */
+int json_members(struct span in, const char *const *names, struct json_value *values, size_t n,
+                 struct arena *arena, struct err *err);
 /* For answers of a server, which wrap documents: these two look twice JSON_DEPTH deep. */
 /* The raw value at a path of keys ("hits.total.value"), compact; .p NULL if there is none. */
 struct span json_get(struct span object, const char *path, struct arena *arena);
@@ -48,3 +52,7 @@ size_t json_space(struct span in, size_t at);
 /* Decodes a raw string token (with its quotes, already validated): in place if it has no escapes.
  */
 struct span json_decode(struct span raw, struct arena *arena);
+/* The same of a value; .p NULL if it is no string. */
+static inline struct span json_text(const struct json_value *v, struct arena *arena) {
+    return v->type == JSON_TYPE_STRING ? json_decode(v->raw, arena) : (struct span){0};
+}

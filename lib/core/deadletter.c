@@ -57,67 +57,49 @@ void deadletter_write(struct buf *out, const struct deadletter *d, size_t limit)
     }
 }
 
-enum { REASON, TOPIC, KEY, VALUE, KEY_64, VALUE_64, TEXTS };
-enum { PARTITION, OFFSET, TIMESTAMP, FULL, NUMBERS };
+enum { REASON, TOPIC, KEY, VALUE, KEY_64, VALUE_64, PARTITION, OFFSET, TIMESTAMP, FULL, MEMBERS };
+static const char *const members[MEMBERS] = {"reason",       "topic",     "key",    "value",     "key_base64",
+                                             "value_base64", "partition", "offset", "timestamp", "truncated"};
 
-struct reading {
-    struct arena *arena;
-    struct span texts[TEXTS]; /* .p NULL: not there, or no string */
-    bool null[TEXTS];
-    int64_t numbers[NUMBERS]; /* NONE: not there, or no integer */
-};
+/* low or more; NONE: it is not there, no integer, or less. */
 #define NONE INT64_MIN
-
-static int64_t number(struct span s) {
-    bool minus = s.p[0] == '-';
-    bool good = span_is_digits((struct span){s.p + minus, s.n - minus}) && s.n <= 18;
-    return good ? strtoll(s.p, NULL, 10) : NONE; /* a ',', a '}' or white space follows */
-}
-
-static bool on_member(void *ctx, const struct json_member *m, struct err *err) {
-    static const char *const texts[] = {"reason", "topic", "key", "value", "key_base64", "value_base64"};
-    static const char *const numbers[] = {"partition", "offset", "timestamp", "truncated"};
-    struct reading *r = ctx;
-    (void)err;
-    for (size_t i = 0; i < TEXTS; i++) {
-        if (!span_is(m->key, texts[i])) continue;
-        r->null[i] = m->value.type == JSON_TYPE_NULL;
-        if (m->value.type == JSON_TYPE_STRING) r->texts[i] = json_decode(m->value.raw, r->arena);
-    }
-    for (size_t i = 0; i < NUMBERS; i++)
-        if (span_is(m->key, numbers[i])) r->numbers[i] = number(m->value.raw);
-    return true;
+static int64_t number(const struct json_value *v, int64_t low) {
+    struct span s = v->raw;
+    bool minus = s.n && s.p[0] == '-';
+    if (!span_is_digits((struct span){s.p + minus, s.n - minus}) || s.n > 18) return NONE;
+    int64_t value = strtoll(s.p, NULL, 10); /* a ',', a '}' or white space follows */
+    return value < low ? NONE : value;
 }
 
 /* KEY or VALUE: text, null, or in base64. */
-static bool read_bytes(const struct reading *r, size_t i, struct span *bytes) {
-    struct span coded = r->texts[i - KEY + KEY_64];
-    *bytes = r->texts[i];
-    if (bytes->p || r->null[i] || !coded.p) return bytes->p || r->null[i];
+static bool read_bytes(const struct json_value *saved, size_t i, struct arena *arena, struct span *bytes) {
+    struct span coded = json_text(&saved[i - KEY + KEY_64], arena);
+    *bytes = json_text(&saved[i], arena);
+    bool there = bytes->p || saved[i].type == JSON_TYPE_NULL;
+    if (there || !coded.p) return there;
     BUF_LOCAL struct buf plain = {0};
     bool good = buf_unbase64(&plain, coded);
-    *bytes = arena_span(r->arena, buf_view(&plain));
+    *bytes = arena_span(arena, buf_view(&plain));
     return good;
 }
 
 int deadletter_read(struct span envelope, struct arena *arena, struct deadletter *d, struct err *err) {
-    struct reading r = {.arena = arena, .numbers = {NONE, NONE, NONE, -1}};
-    const int64_t *n = r.numbers;
-    struct json_value whole;
-    size_t at = 0;
+    struct json_value saved[MEMBERS];
     *d = (struct deadletter){.full = -1};
-    if (json_scan(envelope, &at, arena, &whole, on_member, &r, err) != 0)
+    if (json_members(envelope, members, saved, MEMBERS, arena, err) != 0)
         return err_prefix(err, "not a dead letter");
-    d->reason = arena_span(arena, r.texts[REASON]).p;
-    d->topic = arena_span(arena, r.texts[TOPIC]).p;
-    if (json_space(envelope, at) < envelope.n || !r.texts[REASON].p || !opt_is_name(d->topic) ||
-        strlen(d->topic) < r.texts[TOPIC].n || n[PARTITION] < -1 || n[PARTITION] > INT32_MAX ||
-        n[OFFSET] < -1 || n[TIMESTAMP] == NONE || n[FULL] < -1 || !read_bytes(&r, KEY, &d->key) ||
-        !read_bytes(&r, VALUE, &d->value))
+    struct span reason = json_text(&saved[REASON], arena), topic = json_text(&saved[TOPIC], arena);
+    int64_t partition = number(&saved[PARTITION], -1),
+            full = saved[FULL].raw.p ? number(&saved[FULL], -1) : -1;
+    d->reason = arena_span(arena, reason).p;
+    d->topic = arena_span(arena, topic).p;
+    d->offset = number(&saved[OFFSET], -1);
+    d->ts_ms = number(&saved[TIMESTAMP], NONE);
+    if (!reason.p || !opt_is_name(d->topic) || strlen(d->topic) < topic.n || partition == NONE ||
+        partition > INT32_MAX || d->offset == NONE || d->ts_ms == NONE || full == NONE ||
+        !read_bytes(saved, KEY, arena, &d->key) || !read_bytes(saved, VALUE, arena, &d->value))
         return err_set(err, "not a dead letter: not all of its members are there and make sense");
-    d->partition = (int32_t)n[PARTITION];
-    d->offset = n[OFFSET];
-    d->ts_ms = n[TIMESTAMP];
-    d->full = n[FULL];
+    d->partition = (int32_t)partition;
+    d->full = full;
     return 0;
 }

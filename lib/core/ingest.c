@@ -37,8 +37,7 @@ static enum ingest_rc read_object(struct reading *r, struct span in, size_t *at)
     struct json_value value, node = {.type = JSON_TYPE_NULL};
     if (json_scan(in, at, r->arena, &value, on_member, &node, r->err) != 0) return INGEST_BAD;
     if (value.type != JSON_TYPE_OBJECT) return err_set(r->err, "not an object");
-    struct ingest_record record = {.json = value.raw};
-    if (node.type == JSON_TYPE_STRING) record.key = json_decode(node.raw, r->arena);
+    struct ingest_record record = {.json = value.raw, .key = json_text(&node, r->arena)};
     if (record.key.n == 0) record.key.p = NULL;
     return add(r, record);
 }

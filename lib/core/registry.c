@@ -396,39 +396,28 @@ void registry_replay(struct registry *r, const struct event *e, const struct reg
     if (n->said) back(r, n, ts);
 }
 
-/* A state record's members; numbers are -1, and .p NULL, where it has none. */
-enum { SINCE, LAST, SAID, ALSO, OFFSET, TIME, FROM, NUMBERS };
-struct saved {
-    struct arena *arena;
-    struct span service;
-    int64_t number[NUMBERS];
-};
+/* A state record's members. */
+enum { SINCE, LAST, SAID, ALSO, OFFSET, TIME, FROM, SERVICE, MEMBERS };
+static const char *const members[MEMBERS] = {"since",  "last", "said", "also",
+                                             "offset", "time", "from", "service_name"};
 
 /* A JSON integer from 0 to MAX_MS; -1 for anything else. */
-static int64_t number(struct span s) {
-    int64_t value = span_is_digits(s) && s.n <= 16 ? strtoll(s.p, NULL, 10) : -1; /* a ',' or '}' follows */
+static int64_t number(const struct json_value *v) {
+    bool fits = span_is_digits(v->raw) && v->raw.n <= 16;
+    int64_t value = fits ? strtoll(v->raw.p, NULL, 10) : -1; /* a ',' or '}' follows */
     return value <= MAX_MS ? value : -1;
 }
 
-static bool on_member(void *ctx, const struct json_member *m, struct err *err) {
-    static const char *const names[NUMBERS] = {"since", "last", "said", "also", "offset", "time", "from"};
-    struct saved *s = ctx;
-    (void)err;
-    for (size_t i = 0; i < NUMBERS; i++)
-        if (span_is(m->key, names[i])) s->number[i] = number(m->value.raw);
-    if (span_is(m->key, "service_name") && m->value.type == JSON_TYPE_STRING)
-        s->service = json_decode(m->value.raw, s->arena);
-    return true;
-}
-
-static bool load_node(struct registry *r, int32_t partition, struct span id, const struct saved *s) {
-    const int64_t *n = s->number;
-    if (n[SINCE] < 0 || n[LAST] < 0 || n[SAID] < 0 || n[ALSO] < 0 || map_get(&r->nodes, id)) return false;
-    struct node *node = node_new(r, id, s->service, partition);
-    node->since = n[SINCE];
-    node->last = n[LAST];
-    node->said = n[SAID];
-    node->also = (uint32_t)n[ALSO];
+static bool load_node(struct registry *r, int32_t partition, struct span id, const struct json_value *saved,
+                      struct arena *arena) {
+    int64_t since = number(&saved[SINCE]), last = number(&saved[LAST]);
+    int64_t said = number(&saved[SAID]), also = number(&saved[ALSO]);
+    if (since < 0 || last < 0 || said < 0 || also < 0 || map_get(&r->nodes, id)) return false;
+    struct node *node = node_new(r, id, json_text(&saved[SERVICE], arena), partition);
+    node->since = since;
+    node->last = last;
+    node->said = said;
+    node->also = (uint32_t)also;
     r->any_spread = r->any_spread || node->also;
     schedule(r, node);
     return true;
@@ -437,20 +426,17 @@ static bool load_node(struct registry *r, int32_t partition, struct span id, con
 bool registry_load(struct registry *r, int32_t partition, struct span key, struct span value,
                    struct arena *arena) {
     const size_t node_n = strlen(NODE), part_n = strlen(PARTITION);
-    struct saved s = {.arena = arena, .number = {-1, -1, -1, -1, -1, -1, -1}};
-    struct json_value whole;
+    struct json_value saved[MEMBERS];
     struct err err;
-    size_t at = 0;
-    if (json_scan(value, &at, arena, &whole, on_member, &s, &err) != 0 || at != value.n) return false;
+    if (json_members(value, members, saved, MEMBERS, arena, &err) != 0) return false;
     if (key.n > node_n && memcmp(key.p, NODE, node_n) == 0)
-        return load_node(r, partition, (struct span){key.p + node_n, key.n - node_n}, &s);
-    if (key.n <= part_n || memcmp(key.p, PARTITION, part_n) != 0 || s.number[OFFSET] < 0 ||
-        s.number[TIME] < 0)
-        return false;
+        return load_node(r, partition, (struct span){key.p + node_n, key.n - node_n}, saved, arena);
+    int64_t offset = number(&saved[OFFSET]), time = number(&saved[TIME]);
+    if (key.n <= part_n || memcmp(key.p, PARTITION, part_n) != 0 || offset < 0 || time < 0) return false;
     struct part *p = part_of(r, partition);
-    p->offset = s.number[OFFSET];
-    p->time = s.number[TIME];
-    p->from = s.number[FROM]; /* -1, for one before 1970, is as good */
+    p->offset = offset;
+    p->time = time;
+    p->from = number(&saved[FROM]); /* -1, for one before 1970, is as good */
     return true;
 }
 

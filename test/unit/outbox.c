@@ -125,7 +125,7 @@ static void all_delivered(void **state) {
     outbox_serve(&outbox);
     is_settled(0, 200);
     assert_int_equal(outbox.accepted, 3);
-    assert_null(outbox.waiting);
+    assert_true(LIST_EMPTY(&outbox.waiting));
 }
 
 static void a_delivery_fails(void **state) {
@@ -156,7 +156,7 @@ static void full_for_good(void **state) {
     puppet.room = 0;
     put(0, 3);
     is_settled(0, 503);
-    assert_null(outbox.waiting);
+    assert_true(LIST_EMPTY(&outbox.waiting));
     assert_string_equal(outbox.trouble.text, "the puppet's queue is full");
 }
 
@@ -252,7 +252,7 @@ static void out_of_patience(void **state) {
     puppet.poll = BUS_OK;
     outbox_serve(&outbox);
     is_settled(0, 503);
-    assert_null(outbox.waiting);
+    assert_true(LIST_EMPTY(&outbox.waiting));
     assert_int_equal(outbox.accepted, 0);
 }
 
