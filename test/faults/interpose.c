@@ -20,7 +20,6 @@
  * The files may be rewritten while the process runs, in place; one that is not there says 0.
  * Owns its descriptors. Any thread.
  * SPDX-License-Identifier: Apache-2.0 */
-#define _GNU_SOURCE
 #include <curl/curl.h>
 #include <dlfcn.h>
 #include <errno.h>
