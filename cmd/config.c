@@ -42,7 +42,7 @@ static int run_config(struct run *run) {
     BUF_LOCAL struct buf out = {0};
     int code = EXIT_DONE;
     if (run->argc) code = print_operands(run, conf->origin, &out);
-    else conf_write(run->conf, conf->origin ? CONF_WRITE_ORIGIN : 0, &out);
+    else conf_write(run->conf, conf->origin, &out);
     if (code == EXIT_DONE && !conf->check) fwrite(out.p, 1, out.n, stdout);
     return code;
 }

@@ -385,6 +385,50 @@ static void save(const char *dir, const char *name, struct buf *out) {
     buf_clear(out);
 }
 
+/* One setting at its default. A file of the data folder as it is written, so that it is the same on any
+ * machine. */
+static void yaml_setting(const struct conf *conf, const char *key, int indent, struct buf *out) {
+    const struct setting *v = conf_find(conf, key);
+    const struct opt *row = v->row;
+    buf_printf(out, "%*s# %s", indent, "", row->help);
+    if (row->type == OPT_CHOICE) buf_printf(out, " (%s)", row->choices);
+    buf_printf(out, "\n%*s%s: ", indent, "", row->name);
+    if (row->bits & OPT_DATA) buf_text(out, row->def);
+    else conf_print(v, out);
+    buf_char(out, '\n');
+    if (opt_has_file(row)) buf_printf(out, "%*s%s_file: ''\n", indent, "", row->name);
+}
+
+/* distlog.yaml: every setting, each level of a section's name ("bus.local") opened once. */
+static void yaml_file(const struct opt_section *const *sections, struct buf *out) {
+    struct conf *conf = conf_new(sections);
+    struct buf key = {0};
+    const char *before = "";
+    buf_text(out, "# Every setting of distlog at its default; distlog.yaml(5) says more.\n"
+                  "# distlog reads the file named by -c FILE, else by $DISTLOG_CONFIG, else\n"
+                  "# ./distlog.yaml, ~/.config/distlog/distlog.yaml, /etc/distlog/distlog.yaml.\n"
+                  "# ${NAME} in a value is the environment, $$ a dollar sign. Files of the\n"
+                  "# embedded engines lie in the data folder if they are named without a /:\n"
+                  "# $DISTLOG_DATA, else $XDG_DATA_HOME/distlog, else ~/.local/share/distlog.\n");
+    for (const struct opt_section *s; (s = *sections); sections++) {
+        int indent = 2;
+        for (const char *dot = s->name; (dot = strchr(dot, '.')); dot++) indent += 2;
+        for (const struct opt *row = s->rows; row < s->rows + s->n; row++) {
+            if (!is_setting(row)) continue;
+            const char *dot = strrchr(s->name, '.'), *last = dot ? dot + 1 : s->name;
+            if (before != s->name)
+                buf_printf(out, "%s%*s# %s\n%*s%s:\n", dot ? "" : "\n", indent - 2, "", s->help, indent - 2,
+                           "", last);
+            before = s->name;
+            buf_clear(&key);
+            buf_printf(&key, "%s.%s", s->name, row->name);
+            yaml_setting(conf, key.p, indent, out);
+        }
+    }
+    buf_release(&key);
+    conf_free(conf);
+}
+
 static void generate(const char *dir) {
     const struct opt_section *const *sections = cmd_sections();
     struct buf out = {0}, name = {0};
@@ -400,10 +444,8 @@ static void generate(const char *dir) {
     save(dir, "man/distlog.yaml.5", &out);
     completion(sections, &out);
     save(dir, "man/distlog.bash", &out);
-    struct conf *conf = conf_new(sections);
-    conf_write(conf, CONF_WRITE_HELP, &out);
+    yaml_file(sections, &out);
     save(dir, "distlog.yaml", &out);
-    conf_free(conf);
     buf_release(&name);
     buf_release(&out);
 }

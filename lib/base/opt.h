@@ -154,13 +154,9 @@ void conf_print(const struct setting *v, struct buf *out);
 /* Adds the comment that says where the value came from. */
 void conf_print_origin(const struct setting *v, struct buf *out);
 
-enum conf_write_bits {
-    CONF_WRITE_HELP = 1,  /* distlog.yaml: each setting's help above it; the same on any machine */
-    CONF_WRITE_ORIGIN = 2 /* behind each setting, as a comment, where it came from */
-};
 /* Adds all settings as YAML that can be read back. A secret's value is never in it: a comment
- * stands for it, or its KEY_file. bits: enum conf_write_bits. */
-void conf_write(const struct conf *c, unsigned bits, struct buf *out);
+ * stands for it, or its KEY_file. origin: behind each setting, as a comment, where it came from. */
+void conf_write(const struct conf *c, bool origin, struct buf *out);
 
 /* Letters, digits, '.', '_' and '-': what may become part of a URL, a file or another name as it is. */
 bool opt_is_name(const char *text);

@@ -84,51 +84,34 @@ void conf_print_origin(const struct setting *v, struct buf *out) {
 
 /* One setting with its comments. A secret that came from no file stands behind a '#', so that what
  * is read back never sets it to stars. */
-static void write_setting(const struct setting *v, int indent, unsigned bits, struct buf *out) {
-    const struct opt *row = v->row;
-    bool help = bits & CONF_WRITE_HELP;
-    if (help)
-        buf_printf(out, row->type == OPT_CHOICE ? "%*s# %s (%s)\n" : "%*s# %s\n", indent, "", row->help,
-                   row->choices);
-    buf_printf(out, "%*s%s%s%s: ", indent, "", is_hidden(v) && !v->file ? "# " : "", row->name,
+static void write_setting(const struct setting *v, int indent, bool origin, struct buf *out) {
+    buf_printf(out, "%*s%s%s%s: ", indent, "", is_hidden(v) && !v->file ? "# " : "", v->row->name,
                v->file ? "_file" : "");
     if (v->file) write_text(v->file, out);
-    else if (help && row->bits & OPT_DATA) buf_text(out, row->def);
     else conf_print(v, out);
-    if (bits & CONF_WRITE_ORIGIN) conf_print_origin(v, out);
+    if (origin) conf_print_origin(v, out);
     buf_char(out, '\n');
-    if (help && opt_has_file(row)) buf_printf(out, "%*s%s_file: ''\n", indent, "", row->name);
 }
 
 /* Opens the levels of the section's name ("bus.local") that the one before ("bus.kafka") has not. How far
  * its settings are indented. */
-static int open_section(const struct opt_section *s, const char *before, bool help, struct buf *out) {
+static int open_section(const struct opt_section *s, const char *before, struct buf *out) {
     int indent = 0;
     for (size_t at = 0, end; s->name[at]; at = end + (s->name[end] == '.'), indent += 2) {
         end = at + strcspn(s->name + at, ".");
         if (strncmp(s->name, before, end) == 0 && (before[end] == '.' || before[end] == '\0')) continue;
-        if (help) buf_printf(out, "%s%*s# %s\n", indent ? "" : "\n", indent, "", s->help);
         buf_printf(out, "%*s%.*s:\n", indent, "", (int)(end - at), s->name + at);
     }
     return indent;
 }
 
-void conf_write(const struct conf *c, unsigned bits, struct buf *out) {
+void conf_write(const struct conf *c, bool origin, struct buf *out) {
     const char *before = "";
     int indent = 0;
-    if (bits & CONF_WRITE_HELP)
-        buf_text(out, "# Every setting of distlog at its default; distlog.yaml(5) says more.\n"
-                      "# distlog reads the file named by -c FILE, else by $DISTLOG_CONFIG, else\n"
-                      "# ./distlog.yaml, ~/.config/distlog/distlog.yaml, "
-                      "/etc/distlog/distlog.yaml.\n"
-                      "# ${NAME} in a value is the environment, $$ a dollar sign. Files of the\n"
-                      "# embedded engines lie in the data folder if they are named without a /:\n"
-                      "# $DISTLOG_DATA, else $XDG_DATA_HOME/distlog, else ~/.local/share/distlog.\n");
     for (const struct setting *v = c->all; v < c->end; v++) {
         if (v->row->bits & OPT_FLAG_ONLY) continue;
-        if (before != v->section->name)
-            indent = open_section(v->section, before, bits & CONF_WRITE_HELP, out);
+        if (before != v->section->name) indent = open_section(v->section, before, out);
         before = v->section->name;
-        write_setting(v, indent, bits, out);
+        write_setting(v, indent, origin, out);
     }
 }

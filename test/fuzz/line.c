@@ -50,9 +50,9 @@ static void same_again(const struct conf *conf) {
     struct conf *again = conf_new(cmd_sections());
     struct buf one = {0}, two = {0};
     struct err err = {""};
-    conf_write(conf, 0, &one);
+    conf_write(conf, false, &one);
     check(conf_yaml_text(again, buf_view(&one), "written", &err) == 0);
-    conf_write(again, 0, &two);
+    conf_write(again, false, &two);
     check(has_secret(conf) || span_eq(buf_view(&one), buf_view(&two)));
     conf_free(again);
     buf_release(&one);

@@ -36,9 +36,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
     if (conf_yaml_text(first, (struct span){(const char *)bytes, n}, "f", &err) == 0 &&
         !*((const struct shop *)conf_section(first, &shop))->key &&
         !*((const struct shop *)conf_section(first, &deep))->key) {
-        conf_write(first, 0, &one);
+        conf_write(first, false, &one);
         if (conf_yaml_text(again, buf_view(&one), "g", &err)) abort();
-        conf_write(again, 0, &two);
+        conf_write(again, false, &two);
         if (!span_eq(buf_view(&one), buf_view(&two))) abort();
     }
     buf_release(&one);

@@ -203,7 +203,7 @@ static void round_trip(void **state) {
         struct opt_map item = {(char *[]){(char *)v}, (char *[]){(char *)v}, 1};
         assert_int_equal(conf_set_items(c, "shop.urls", &item, "t", &err), 0);
         assert_int_equal(conf_set_items(c, "shop.weights", &item, "t", &err), 0);
-        conf_write(c, CONF_WRITE_ORIGIN, &text);
+        conf_write(c, true, &text);
         conf_free(c);
         c = good(text.p);
         assert_string_equal(of(c)->name, v);

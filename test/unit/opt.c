@@ -296,7 +296,7 @@ static void secrets(void **state) {
     struct err err;
     prints(state, "key", "", "''");
     prints(state, "key", "hush", "******");
-    conf_write(*state, CONF_WRITE_ORIGIN, &out);
+    conf_write(*state, true, &out);
     assert_null(strstr(out.p, "hush"));
     assert_non_null(strstr(out.p, "\n  # key: ******  # f:1\n"));
     buf_release(&out);
@@ -311,24 +311,12 @@ static void secrets(void **state) {
 static void written(void **state) {
     struct buf out = {0};
     set(state, "shop.deep.name", "b c");
-    conf_write(*state, 0, &out);
+    conf_write(*state, false, &out);
     assert_string_equal(out.p, "shop:\n  name: a\n  kind: big\n  path: ''\n"
                                "  file: /data/shop.db\n  key: ''\n  open: true\n  count: 3\n"
                                "  free: 0\n  pause: 0s\n  size: 32MB\n  urls: [x, y]\n"
                                "  weights: {A: 1, B: 2}\n  deep:\n    name: 'b c'\n"
                                "    kind: big\n");
-    buf_release(&out);
-}
-
-/* With comments it is distlog.yaml: the same on any machine. */
-static void written_with_help(void **state) {
-    struct buf out = {0};
-    conf_write(*state, CONF_WRITE_HELP, &out);
-    assert_non_null(strstr(out.p, "\n\n# a shop\nshop:\n  # h\n  name: a\n"));
-    assert_non_null(strstr(out.p, "  # k (big|small)\n  kind: big\n"));
-    assert_non_null(strstr(out.p, "  # its file\n  file: shop.db\n"));
-    assert_non_null(strstr(out.p, "  # k\n  key: ''\n  key_file: ''\n"));
-    assert_non_null(strstr(out.p, "  # below\n  deep:\n"));
     buf_release(&out);
 }
 
@@ -350,7 +338,6 @@ int main(void) {
         CASE(flags_of_the_command_line),
         CASE(secrets),
         CASE(written),
-        CASE(written_with_help),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
