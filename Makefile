@@ -160,12 +160,13 @@ check-servers: deps-check
 	@sh .ci/deps.sh servers
 	$(BUILD) SAN= DEV= B=$(PLAIN) all programs
 	$(BUILD) SAN=address,undefined DEV=1 B=$(ASAN) programs
+	$(BUILD) SAN=thread DEV=1 B=$(TSAN) programs
 	@export TEST_TIMEOUT=900 && $(SERVERS) start && eval "$$($(SERVERS) env)" && \
 		kafka="DISTLOG_BUS_TYPE=kafka DISTLOG_BUS_KAFKA_BROKERS=$$TEST_KAFKA" && \
 		es='DISTLOG_STORE_TYPE=elasticsearch DISTLOG_STORE_ELASTICSEARCH_URLS' && \
 		secure="DISTLOG_STORE_ELASTICSEARCH_PASSWORD=$$TEST_ES_PASSWORD DISTLOG_STORE_ELASTICSEARCH_CA=$$TEST_TLS/ca.crt" && \
-		{ $(RUN) $$kafka $(PLAIN)/test/contract/bus $(ASAN)/test/contract/bus \
-			$$es=$$TEST_ES $(PLAIN)/test/contract/store $(ASAN)/test/contract/store \
+		{ $(RUN) $$kafka $(PLAIN)/test/contract/bus $(ASAN)/test/contract/bus $(TSAN)/test/contract/bus \
+			$$es=$$TEST_ES $(PLAIN)/test/contract/store $(ASAN)/test/contract/store $(TSAN)/test/contract/store \
 			$$es=$$TEST_OPENSEARCH $(PLAIN)/test/contract/store \
 			$$es=$$TEST_ES_SECURE $$secure $(PLAIN)/test/contract/store \
 			$(call WITH,$(PLAIN)) $(ON_SERVERS) TEST_STORE=elasticsearch $(ON_ES) TEST_STORE=opensearch $(ON_ES) \
