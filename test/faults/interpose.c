@@ -33,6 +33,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
+#include <threads.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -350,10 +351,13 @@ static time_t seconds_in(int fd) {
     return (time_t)strtol(text, NULL, 10);
 }
 
+/* By how much CLOCK_REALTIME is ahead. */
+static time_t ahead(void) { return seconds_in(plan.clock) + seconds_in(plan.slept); }
+
 int clock_gettime(clockid_t id, struct timespec *t) {
     REAL(int, clock_gettime, clockid_t, struct timespec *);
     int rc = real(id, t);
-    if (id == CLOCK_REALTIME) t->tv_sec += seconds_in(plan.clock) + seconds_in(plan.slept);
+    if (id == CLOCK_REALTIME) t->tv_sec += ahead();
     if (id == CLOCK_BOOTTIME) t->tv_sec += seconds_in(plan.slept);
     return rc;
 }
@@ -371,4 +375,19 @@ time_t time(time_t *out) {
     clock_gettime(CLOCK_REALTIME, &now);
     if (out) *out = now.tv_sec;
     return now.tv_sec;
+}
+
+int timespec_get(struct timespec *t, int base) {
+    REAL(int, timespec_get, struct timespec *, int);
+    int rc = real(t, base);
+    t->tv_sec += ahead();
+    return rc;
+}
+
+/* Waits until a time of CLOCK_REALTIME, which the kernel must be given as it knows it. */
+int cnd_timedwait(cnd_t *restrict cond, mtx_t *restrict mutex, const struct timespec *restrict until) {
+    REAL(int, cnd_timedwait, cnd_t *restrict, mtx_t *restrict, const struct timespec *restrict);
+    struct timespec t = *until;
+    t.tv_sec -= ahead();
+    return real(cond, mutex, &t);
 }

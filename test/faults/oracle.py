@@ -58,8 +58,8 @@ def topic(folder, name):
         value = base64.b64decode(row["value_base64"]) if "value_base64" in row else as_bytes(row["value"])
         records.append(Record(name, row["partition"], row["offset"], row["timestamp"], as_bytes(row["key"]), value))
     for line in lines(folder, f"topic-{name}.tsv") or []:
-        offset, when, key, value = line.split(b"\t", 3)
-        records.append(Record(name, 0, int(offset), int(when), key or None, value))
+        *place, key, value = line.split(b"\t", 4)
+        records.append(Record(name, *map(int, place), key or None, value))
     return sorted(records, key=lambda record: (record.partition, record.offset))
 
 

@@ -3,7 +3,7 @@
  *
  *     bus put        < lines of TOPIC<TAB>KEY[<TAB>VALUE]; an empty KEY or no VALUE is null
  *     bus get TOPIC  > lines of KEY<TAB>VALUE, all that the topic holds
- *     bus get -t TOPIC  the same behind OFFSET<TAB>TIMESTAMP<TAB>
+ *     bus get -t TOPIC  the same behind PARTITION<TAB>OFFSET<TAB>TIMESTAMP<TAB>
  *
  * Owns nothing. Main thread.
  * SPDX-License-Identifier: Apache-2.0 */
@@ -56,7 +56,9 @@ static int put(struct bus *bus, const bool *failed) {
 }
 
 static bool show(void *ctx, const struct bus_record *record) {
-    if (ctx) printf("%lld\t%lld\t", (long long)record->offset, (long long)record->ts_ms);
+    if (ctx)
+        printf("%d\t%lld\t%lld\t", (int)record->partition, (long long)record->offset,
+               (long long)record->ts_ms);
     const struct span fields[] = {record->key, record->value};
     for (int i = 0; i < 2; i++) {
         if (fields[i].n) fwrite(fields[i].p, 1, fields[i].n, stdout);

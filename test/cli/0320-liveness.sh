@@ -1,0 +1,127 @@
+#!/usr/bin/env bash
+# Liveness under trouble, in simulated time: pubsub away while half of the nodes die, ten minutes behind,
+# its clock set forth and back, stopped by a signal, killed, joined and left by another. What it tells is
+# what its input says, each silence once, and the same as when nothing had happened.
+# Also on: kafka
+# SPDX-License-Identifier: Apache-2.0
+. "$(dirname "$0")/lib.sh"
+interposed
+
+# Time goes when this script says so: for the bus, the nodes and pubsub the machine sleeps so long. What real
+# time adds is little to a node that beats every 40 s, of the 60 that it may take.
+export DISTLOG_PUBSUB_HEARTBEAT_TIMEOUT=60s DISTLOG_PUBSUB_HEARTBEAT_GRACE=8s
+export FAULTS_SLEPT=$TMP/slept
+slept=0
+tick() { printf %d $((slept += $1)) >slept; }
+tick 0
+
+# Nodes whose names go to the same one of three partitions: those of the second all die.
+names() {
+    PYTHONPATH=$TOP/test/faults python3 -c '
+import oracle
+print(*[f"{i}" for i in range(60) if oracle.murmur2(b"%d" % i) % 3 == '"$1"'][:4])'
+}
+read -r a b e p0 < <(names 0)
+read -r f g p1 _ < <(names 1)
+read -r c d h p2 < <(names 2)
+beats() { for n; do printf 'nodes\t%s\t{"node_id":"%s","message_type":"HEARTBEAT","status":"UP","at":%d}\n' "$n" "$n" $slept; done | "$BUS" put; }
+pubsub() { distlog pubsub --time-format local "$@"; }
+routed() { [ "$("$BUS" get processed_logs | grep -c "\"at\":$1}")" -eq "$2" ]; }
+told() { sed -n 's/^ALERT: Node \(.*\) missed its heartbeat!$/\1/p' "$@" | sort -n | xargs; }
+sorted() { printf '%s\n' "$@" | sort -n | xargs; }
+
+# --- away for eight minutes while half of them die
+for n in $a $b $c $d $e $f $g $h; do
+    printf 'nodes\t%s\t{"node_id":"%s","message_type":"REGISTRATION","service_name":"Pay"}\n' "$n" "$n"
+done | "$BUS" put
+run pubsub --no-follow
+is "$status$out" 0 "eight nodes register"
+living=($a $b $c $d)
+dying=($e $f $g $h)
+for i in {1..12}; do
+    tick 40
+    beats "${living[@]}" "${dying[@]}"
+    [ "$i" -gt 4 ] || dying=("${dying[@]:1}") # one after another
+done
+printf 'nodes\t%s\t{"node_id":"%s","message_type":"LOG","log_level":"WARN"}\n' $a $a $c $c | "$BUS" put
+run pubsub --no-follow
+is "$(told out)" "$(sorted $e $f $g $h)" "on return exactly the dead are reported"
+run pubsub --no-follow
+is "$out" "" "and once"
+
+# --- ten minutes behind
+for _ in {1..15}; do
+    tick 40
+    beats "${living[@]}"
+done
+run pubsub --no-follow
+is "$status$out" 0 "ten minutes behind: nothing false"
+
+# --- its own clock steps
+export FAULTS_CLOCK=$TMP/clock
+printf %-8d 0 >clock
+start ps distlog pubsub
+unset FAULTS_CLOCK
+wait_for 30 routed $slept 4
+living=($a $b $c)
+for step in 3600 0 -3600 -3600 -3600; do
+    printf %-8d $step >clock
+    tick 40
+    beats "${living[@]}"
+    wait_for 30 routed $slept 3 || ok 1 "beats are routed after a step of $step s"
+done
+wait_for 30 has ps.out "Node $d "
+is "$(told ps.out)" "$d" "its clock goes an hour forth and back: the one that died is reported, and no other"
+
+# --- paused
+stopped=$(told ps.out)
+kill -STOP "${pids[ps]}"
+for _ in 1 2 3 4; do
+    tick 40
+    beats "${living[@]}"
+done
+kill -CONT "${pids[ps]}"
+wait_for 30 routed $slept 3
+ok $? "it goes on after a long pause"
+is "$(told ps.out)" "$stopped" "and tells nothing false"
+
+# --- another joins, the first is killed, comes again and leaves
+start other distlog pubsub
+tick 40
+beats "${living[@]}"
+stop ps KILL
+tick 20
+beats "${living[@]}"
+tick 40
+beats "${living[@]}"
+wait_for 40 routed $slept 3
+ok $? "another takes over from a killed one"
+start ps distlog pubsub
+tick 40
+beats "${living[@]}"
+stop other
+tick 20
+beats "${living[@]}"
+wait_for 40 routed $slept 3
+ok $? "and hands over"
+is "$(told other.out ps.out)" "" "without a false alarm"
+stop ps
+
+# --- everybody falls silent; somebody unknown on each partition shows that time has passed
+tick 80
+for n in $p0 $p1 $p2; do printf 'nodes\t%s\t{"node_id":"%s","message_type":"LOG"}\n' $n $n; done | "$BUS" put
+run pubsub --no-follow
+is "$(told out)" "$(sorted $a $b $c)" "in the end the others are silent"
+
+mkdir dump
+for topic in nodes processed_logs alerts nodes.dlq; do "$BUS" get -t $topic >dump/topic-$topic.tsv; done
+cat >dump/settings.json <<E
+{"heartbeat_timeout": 60000, "grace": 8000, "exact": true,
+ "topics": {"input": "nodes", "processed": "processed_logs", "alerts": "alerts"}}
+E
+LD_PRELOAD='' run python3 "$TOP/test/faults/oracle.py" dump
+is "$status" 0 "all of it is what the oracle makes of the input"
+note "$out$err"
+run pubsub nodes calm_logs calm_alerts --group calm --no-follow
+is "$("$BUS" get calm_alerts | sort)" "$("$BUS" get alerts | sort)" "and what a pubsub tells to which nothing happened"
+done_testing
