@@ -99,13 +99,23 @@ class Real:
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)
 
+    def refresh(self):
+        """False: there is no such index yet."""
+        try:
+            self.ask("POST", f"/{self.index}/_refresh")
+            return True
+        except urllib.error.HTTPError as error:
+            if error.code != 404:
+                raise
+            return False
+
     def count_documents(self):
-        self.ask("POST", f"/{self.index}/_refresh")
-        return self.ask("GET", f"/{self.index}/_count")["count"]
+        return self.ask("GET", f"/{self.index}/_count")["count"] if self.refresh() else 0
 
     def documents(self):
         """(id, source) of each."""
-        self.ask("POST", f"/{self.index}/_refresh")
+        if not self.refresh():
+            return []
         page = self.ask("POST", f"/{self.index}/_search?scroll=1m", {"size": PAGE, "sort": ["_doc"]})
         found = []
         while page["hits"]["hits"]:

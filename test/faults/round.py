@@ -71,7 +71,7 @@ class Round:
         if not arrived:
             self.problems.append(f"not everything has arrived within {drain_s} s")
         self.stop()
-        counts = world.write_down(settled=arrived)
+        counts = world.write_down(settled=arrived, ordered=world.engine.shares_clock or not world.clock_s)
         self.problems += oracle.check(world.dump)
         return counts
 
@@ -104,7 +104,8 @@ def judge(end):
     if code == 128 + signal.SIGTERM and by.count("SIGTERM") > 1:
         return None  # a second signal means now
     if code == 1:
-        return None if end["faults"] or end["trouble"] else "left with exit code 1 without need"
+        overtaken = "SIGSTOP" in by and "SIGTERM" in by  # its group moved on before it could commit
+        return None if overtaken or end["faults"] or end["trouble"] else "left with exit code 1 without need"
     return f"ended by signal {-code}" if code < 0 else f"left with exit code {code}"
 
 
