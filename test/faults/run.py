@@ -15,6 +15,7 @@ environment:
 SPDX-License-Identifier: Apache-2.0"""
 import collections
 import concurrent.futures
+import glob
 import json
 import os
 import random
@@ -121,6 +122,8 @@ class Harness:
             kept = f"{self.keep}/{plan['seed']}"
             shutil.rmtree(kept, ignore_errors=True)
             shutil.copytree(folder, kept)
+            for log in glob.glob(f"{self.folder}/servers/*/*.log") if engine == "kafka" else ():
+                shutil.copy(log, kept)
             notes += result["problems"][:SHOWN]
             notes += [f"… and {len(result['problems']) - SHOWN} more"] if len(result["problems"]) > SHOWN else []
             notes += [f"what was written down: {kept}", "again: " + self.command(engine, number, plan["faults"])]
