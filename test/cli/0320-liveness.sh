@@ -6,6 +6,7 @@
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 interposed
+export DISTLOG_BUS_KAFKA_PARTITIONS=3
 
 # Time goes when this script says so: for the bus, the nodes and pubsub the machine sleeps so long. What real
 # time adds is little to a node that beats every 40 s, of the 60 that it may take.

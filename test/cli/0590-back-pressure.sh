@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# The store is away for the whole of a run at full load: no process grows beyond what distlog(7) says, the
+# embedded bus refuses more when it is full, and all that was accepted arrives once the store is back.
+# Also on: kafka
+# SPDX-License-Identifier: Apache-2.0
+. "$(dirname "$0")/lib.sh"
+
+# Posts 500 records of 300 bytes at a time over four connections, as fast as they are answered, until ENOUGH
+# records are accepted or PATIENCE requests in a row were refused with 503; then prints how many were
+# accepted and how many requests refused. Writes the ids of the accepted records, and the most private memory
+# that each process had, in kB.
+cat >load.py <<'P'
+import http.client, json, sys, threading
+port, enough, patience, pids = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:]
+lock, accepted, refused, in_a_row, serial, odd = threading.Lock(), [], 0, 0, 0, []
+most = dict.fromkeys(pids, 0)
+
+def look():
+    for pid in pids:
+        with open(f"/proc/{pid}/status") as status:
+            most[pid] = max([most[pid]] + [int(line.split()[1]) for line in status if line.startswith("RssAnon")])
+
+def record(n):
+    return {"log_id": f"n{n % 50}_{n}", "node_id": f"n{n % 50}", "message_type": "LOG", "log_level": "INFO",
+            "message": "m" * 160, "service_name": "Pay", "timestamp": "2026-01-01 00:00:00"}
+
+def post(connection, records):
+    connection.request("POST", "/log.input", json.dumps(records), {"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    answer.read()
+    return answer
+
+def work():
+    global refused, in_a_row, serial
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    while True:
+        with lock:
+            if len(accepted) >= enough or in_a_row >= patience:
+                return
+            records = [record(n) for n in range(serial, serial + 500)]
+            serial += 500
+        answer = post(connection, records)
+        with lock:
+            look()
+            in_a_row = in_a_row + 1 if answer.status == 503 else 0
+            if answer.status == 200:
+                accepted.extend(r["log_id"] for r in records)
+            else:
+                refused += 1
+                if answer.status != 503 or not answer.getheader("Retry-After"):
+                    odd.append(answer.status)
+
+first = [{"node_id": f"n{n}", "message_type": "REGISTRATION", "service_name": "Pay"} for n in range(50)]
+assert post(http.client.HTTPConnection("127.0.0.1", port, timeout=60), first).status == 200
+threads = [threading.Thread(target=work) for _ in range(4)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+with open("accepted", "w") as out: out.write("".join(f"{i}\n" for i in sorted(accepted)))
+with open("most", "w") as out: out.write("".join(f"{most[pid]}\n" for pid in pids))
+print(len(accepted), refused, *odd)
+P
+
+# What distlog(7) says that a daemon may have, in MB.
+on=embedded
+local_bus || on=Kafka
+bound=$(grep -o "below [0-9]* MB on \(the \)\?$on" "$TOP/man/distlog.7" | grep -o '[0-9]*')
+export DISTLOG_BUS_LOCAL_MAX_SIZE=24MB DISTLOG_PUBSUB_HEARTBEAT_TIMEOUT=1h
+run distlog store --no-follow # the group is known from here on
+port=$(free_port)
+start collect distlog collect --listen "127.0.0.1:$port"
+start pubsub distlog pubsub
+wait_for 20 has collect.err '→' && wait_for 20 has pubsub.err '→'
+run python3 load.py "$port" 150000 40 "${pids[collect]}" "${pids[pubsub]}"
+note "accepted, refused: $out"
+if local_bus; then
+    like "$out" '^[0-9]+ [1-9][0-9]+$' "collect takes records until the bus is full, and answers 503 with Retry-After then"
+    like "$(cat collect.err)" 'max_size.*answering 503' "and says which bound it is"
+else
+    like "$out" '^15[0-9]{4} 0$' "collect takes all records"
+fi
+for name in collect pubsub; do
+    { read -r most; } <&3
+    note "$name: at most $((most / 1024)) MB"
+    ok $((most / 1024 >= bound)) "$name stays below $bound MB"
+done 3<most
+
+start store distlog store --quiet
+stored() { sql data/store.db 'SELECT id FROM doc' | grep -v -- - | sort >stored && [ -z "$(comm -23 accepted stored | head -n 1)" ]; }
+peak=0
+for ((i = 0; i < 1200; i++)); do
+    now=$(awk '/RssAnon/ { print $2 }' "/proc/${pids[store]}/status")
+    [ "$now" -le $peak ] || peak=$now
+    ! stored || break
+    sleep 0.2 # the step of this loop
+done
+is "$(comm -23 accepted stored | wc -l)" 0 "once the store is back, all that was accepted is there"
+note "store: at most $((peak / 1024)) MB"
+ok $((peak / 1024 >= bound)) "store stays below $bound MB"
+again() { curl -s -f -d '{"node_id":"n1","message_type":"HEARTBEAT"}' -H 'Content-Type: application/json' "http://127.0.0.1:$port/log.input"; }
+wait_for 60 again
+ok $? "and collect takes records again"
+for name in collect pubsub store; do
+    stop $name
+    is "$status" 0 "$name ends"
+done
+is "$("$BUS" get processed_logs | cut -f 2 | grep -o '"log_id":"[^"]*"' | sort | uniq -d | wc -l)" 0 "nothing was routed twice"
+done_testing
