@@ -77,7 +77,7 @@ free_port() {
 }
 # sql FILE QUERY: the rows of an SQLite file, a line each.
 sql() {
-    python3 -c 'import sqlite3, sys
+    LD_PRELOAD='' python3 -c 'import sqlite3, sys
 for row in sqlite3.connect(sys.argv[1]).execute(sys.argv[2]): print(*row, sep="|")' "$@"
 }
 # local_bus: are topics files here? Else they are Kafka's.

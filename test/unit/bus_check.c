@@ -42,7 +42,8 @@ static void undone(void **state) {
     struct bus_open how = {.group = "g", .input = "in"};
     struct bus_batch batch;
     struct err err;
-    puppet.bus.engine = &puppet_engine;
+    puppet.bus =
+        (struct bus){.engine = &puppet_engine, .place = {.p = (char[]){"puppet"}, .n = 6}, .wake = -1};
     puppet.record.offset = 7;
     struct bus *bus = bus_check(&puppet.bus, &how);
     assert_int_equal(bus->engine->poll(bus, 0, &batch, &err), BUS_OK);
