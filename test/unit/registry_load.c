@@ -206,11 +206,44 @@ static void hundred_thousand(void **state) {
     arena_release(&arena);
 }
 
+/* A hundred thousand nodes beat every 5 s while one in a hundred dies: each is told in the first look after
+ * its deadline. */
+static void deadlines_are_seen_in_time(void **state) {
+    (void)state;
+    enum { N = 100000, EVERY = 5000, LOOK = 100, UNTIL = 30000 };
+    struct arena arena = {0};
+    struct registry_step step = {.arena = &arena};
+    struct registry *r = registry_new(&(struct registry_conf){PLAIN}, seed);
+    size_t missed = 0;
+    for (int64_t now = 0; now < UNTIL; now += LOOK) {
+        for (int i = (int)(now % EVERY) * (N / EVERY), n = 0; n < N / EVERY * LOOK; i++, n++) {
+            if (i % 100 == 0 && now > 10000) continue; /* dead */
+            struct input in = {.service = "pay", .at = {.partition = i % 3, .ts_ms = now, .now_ms = now}};
+            snprintf(in.op, sizeof in.op, "%s", now < EVERY ? "reg" : "beat");
+            snprintf(in.node, sizeof in.node, "n%d", i);
+            char raw[3][24];
+            struct event e = event_of(&in, raw);
+            registry_pass(r, &in.at);
+            registry_apply(r, &e, &in.at, &step);
+        }
+        for (int32_t p = 0; p < 3; p++) registry_confirm(r, p, now, 0);
+        for (; registry_expire(r, &step); arena_clear(&arena)) {
+            int64_t due = step.signs[0].at_ms + 1000;
+            assert_true(due < now && now <= due + LOOK);
+            missed++;
+        }
+        arena_clear(&arena);
+    }
+    assert_int_equal(missed, N / 100);
+    registry_free(r);
+    arena_release(&arena);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(disturbed_or_not),      cmocka_unit_test(spread_is_told_once),
         cmocka_unit_test(garbage_is_not_loaded), cmocka_unit_test(nodes_for_people),
-        cmocka_unit_test(hundred_thousand),
+        cmocka_unit_test(hundred_thousand),      cmocka_unit_test(deadlines_are_seen_in_time),
     };
     return cmocka_run_group_tests_name("registry_load", tests, NULL, NULL);
 }
