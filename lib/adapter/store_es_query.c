@@ -314,8 +314,8 @@ enum store_rc es_erase(struct store *store, const struct store_query *query, boo
                                         "refresh=true&wait_for_completion=false");
     enum store_rc rc = es_ask(s, "POST", path, doing, err);
     struct span reply = buf_view(&s->call.http.reply), task = es_text(reply, "task", &s->arena);
-    if (rc == STORE_OK && !dry_run) {
-        if (task.p) rc = follow_task(s, task, progress, err);
+    if (rc == STORE_OK && task.p) {
+        rc = follow_task(s, task, progress, err);
         reply = json_get(buf_view(&s->call.http.reply), "response", &s->arena);
     }
     if (rc != STORE_OK) return rc;
