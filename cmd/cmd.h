@@ -36,7 +36,7 @@ struct cmd_alias {
 
 struct cmd {
     const char *name;
-    const char *operands; /* as the synopsis shows them: "[IN PROCESSED ALERTS]", "" for none */
+    const char *operands; /* as the synopsis shows them: "[IN PROCESSED ALERTS]"; NULL: none */
     int min_operands, max_operands;
     bool topics;                               /* the operands are names of topics */
     const char *summary;                       /* one line, lower case, no full stop */

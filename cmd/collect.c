@@ -6,7 +6,7 @@
 
 #include "../lib/adapter/clock.h"
 #include "../lib/adapter/http_server.h"
-#include "../lib/adapter/inflate.h"
+#include "../lib/adapter/zip.h"
 #include "../lib/adapter/msgpack_json.h"
 #include "../lib/base/stop.h"
 #include "../lib/core/access.h"
@@ -323,7 +323,6 @@ static int run_collect(struct run *run) {
 
 const struct cmd cmd_collect = {
     .name = "collect",
-    .operands = "",
     .summary = "take records over HTTP and put them on the bus",
     .sections = (const struct opt_section *const[]){&collect_section, &tls_section, &auth_section, NULL},
     .run = run_collect,

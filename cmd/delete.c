@@ -66,7 +66,6 @@ static int run_delete(struct run *run) {
 
 const struct cmd cmd_delete = {
     .name = "delete",
-    .operands = "",
     .summary = "delete stored documents",
     .sections = (const struct opt_section *const[]){&delete_section, &filter_section, NULL},
     .aliases = (const struct cmd_alias[]){{"delete_es_storage", NULL}, {NULL, NULL}},

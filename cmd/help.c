@@ -76,8 +76,8 @@ static void aliases(const struct cmd *cmd, struct buf *out) {
 }
 
 static void command_page(const struct cmd *cmd, struct buf *out) {
-    buf_printf(out, "Usage: distlog %s [OPTIONS]%s%s\n\n", cmd->name, *cmd->operands ? " " : "",
-               cmd->operands);
+    buf_printf(out, "Usage: distlog %s [OPTIONS]%s%s\n\n", cmd->name, cmd->operands ? " " : "",
+               cmd->operands ? cmd->operands : "");
     wrap(cmd->summary, 0, 0, out);
     options(cmd, out);
     aliases(cmd, out);

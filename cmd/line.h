@@ -4,7 +4,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "../lib/base/buf.h"
 #include "cmd.h"
 
 /* Writes the lines to standard output, flushes it and empties the buffer. False when standard

@@ -358,7 +358,6 @@ static int run_node(struct run *run) {
 
 const struct cmd cmd_node = {
     .name = "node",
-    .operands = "",
     .summary = "simulate a service that posts heartbeats and logs",
     .sections = (const struct opt_section *const[]){&node_section, NULL},
     .aliases = (const struct cmd_alias[]){{"node1", "node.name=payment"},

@@ -127,7 +127,6 @@ out:
 
 const struct cmd cmd_nodes = {
     .name = "nodes",
-    .operands = "",
     .summary = "show who is known, UP or silent, since when",
     .sections = (const struct opt_section *const[]){&nodes_section, NULL},
     .run = run_nodes,

@@ -264,7 +264,6 @@ static int run_up(struct run *run) {
 
 const struct cmd cmd_up = {
     .name = "up",
-    .operands = "",
     .summary = "run collect, pubsub, store and alert together",
     .sections = (const struct opt_section *const[]){&up_section, NULL},
     .run = run_up,

@@ -171,7 +171,7 @@ static void command_page(const struct cmd *cmd, struct buf *out) {
     heading(out, name.p, "1", cmd->summary);
     buf_release(&name);
     buf_printf(out, ".SH SYNOPSIS\n\\fBdistlog %s\\fR [\\fIOPTIONS\\fR] ", cmd->name);
-    roff_text(out, cmd->operands);
+    roff_text(out, cmd->operands ? cmd->operands : "");
     buf_text(out, "\n.SH DESCRIPTION\n");
     paragraphs(out, man_text(cmd->name)->about);
     buf_text(out, ".SH OPTIONS\n");
@@ -318,8 +318,8 @@ static void completion_case(const struct cmd *cmd, struct buf *flags, struct buf
             }
         }
     buf_text(flags, "--config --help --version' ;;\n");
-    size_t n = strcspn(cmd->operands, " ");
-    if (!memchr(cmd->operands, '|', n)) return;
+    size_t n = cmd->operands ? strcspn(cmd->operands, " ") : 0;
+    if (!n || !memchr(cmd->operands, '|', n)) return;
     buf_printf(values, "    %s:*%s)", cmd->name, cmd->name);
     one_of(cmd->operands, n, values);
 }

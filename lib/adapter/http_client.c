@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "../base/mem.h"
-#include "deflate.h"
+#include "zip.h"
 
 enum {
     CONNECT_MS = 5000,

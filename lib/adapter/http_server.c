@@ -16,7 +16,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../base/buf.h"
 #include "../base/mem.h"
 #include "clock.h"
 #include "framing.h"

@@ -5,7 +5,6 @@
 #pragma once
 
 #include "../base/err.h"
-#include "../base/span.h"
 
 /* A header field of an answer. The texts are borrowed until that is given. */
 struct http_field {

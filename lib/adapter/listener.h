@@ -4,7 +4,6 @@
 #pragma once
 
 #include "../base/buf.h"
-#include "../base/err.h"
 
 /* Listens on text: 127.0.0.1:9880, [::1]:9880, name:9880, *:9880 (every address, IPv6 and IPv4);
  * port 0 takes a free one. Adds HOST:PORT with the real port to *address; *loopback: only this

@@ -4,7 +4,6 @@
 #pragma once
 
 #include "../base/buf.h"
-#include "../base/err.h"
 
 /* Adds each record of body as one line of JSON. body is a map, an array of maps, or several of
  * these one after the other. Integers stay exact, doubles are written with the fewest digits that

@@ -8,7 +8,6 @@
 #include <sys/types.h>
 
 #include "../base/buf.h"
-#include "../base/err.h"
 
 enum { PROCESS_MOST = 32 };
 

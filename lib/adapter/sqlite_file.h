@@ -9,7 +9,6 @@
 #include <sys/types.h>
 
 #include "../base/err.h"
-#include "../base/span.h"
 
 enum sqlite_file_rc {
     SQLITE_FILE_OK,

@@ -13,7 +13,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
-#include "../base/buf.h"
 #include "../base/mem.h"
 #include "../base/stop.h"
 #include "../port/store.h"

@@ -5,7 +5,6 @@
 #pragma once
 
 #include "err.h"
-#include "span.h"
 
 /* p is NUL-terminated whenever it is not NULL; n does not count that NUL. */
 struct buf {

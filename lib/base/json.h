@@ -6,7 +6,6 @@
 
 #include "arena.h"
 #include "buf.h"
-#include "err.h"
 
 enum { JSON_DEPTH = 64 }; /* objects and arrays inside one another, the outermost is 1 */
 

@@ -9,7 +9,6 @@
 #pragma once
 
 #include "buf.h"
-#include "err.h"
 
 enum opt_type {
     OPT_STRING, /* const char *, never NULL, "" when unset */

@@ -4,7 +4,6 @@
 #pragma once
 
 #include "buf.h"
-#include "err.h"
 
 enum when_style {
     WHEN_LOCAL,  /* 2026-11-24 06:34:49 */

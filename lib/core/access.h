@@ -3,7 +3,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "../base/buf.h"
 #include "../base/opt.h"
 
 /* A zeroed struct lets everybody post, but no web page. */

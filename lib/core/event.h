@@ -6,7 +6,6 @@
 
 #include "../base/arena.h"
 #include "../base/err.h"
-#include "../base/span.h"
 
 enum event_kind {
     EVENT_REGISTRATION,

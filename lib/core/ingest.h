@@ -6,7 +6,6 @@
 
 #include "../base/arena.h"
 #include "../base/err.h"
-#include "../base/span.h"
 
 enum ingest_format {
     INGEST_UNKNOWN,

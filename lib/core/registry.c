@@ -7,7 +7,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "registry.h"
 
-#include "../base/buf.h"
 #include "../base/heap.h"
 #include "../base/json.h"
 #include "../base/mem.h"

@@ -4,9 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "../base/err.h"
 #include "../base/opt.h"
-#include "../base/span.h"
 
 /* What the caller may do next. */
 enum bus_rc {

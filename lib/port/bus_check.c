@@ -229,8 +229,8 @@ struct bus *bus_check(struct bus *inner, const struct bus_open *how) {
     c->bus.engine = &check_engine;
     c->bus.wake = inner->wake;
     c->bus.place = inner->place;
-    must(inner->place.n > 0, c, "a bus without a place");
     c->inner = inner;
+    must(inner->place.n > 0, c, "a bus without a place");
     c->reader = how->group != NULL;
     c->max_records = how->max_records;
     return &c->bus;

@@ -3,9 +3,7 @@
  * any. One thread a handle. Callers: cmd/ only. SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "../base/err.h"
 #include "../base/opt.h"
-#include "../base/span.h"
 
 /* The settings of every engine; the section's rows are in wire.c. */
 struct store_conf {

@@ -4,7 +4,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include <assert.h>
 
-#include "../base/buf.h"
 #include "../base/mem.h"
 #include "../base/utf8.h"
 #include "store.h"

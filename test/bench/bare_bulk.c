@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "../../lib/adapter/deflate.h"
+#include "../../lib/adapter/zip.h"
 
 enum { IN_FLIGHT = 2 };
 

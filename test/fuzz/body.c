@@ -4,8 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "../../lib/adapter/deflate.h"
-#include "../../lib/adapter/inflate.h"
+#include "../../lib/adapter/zip.h"
 #include "../../lib/adapter/msgpack_json.h"
 #include "../../lib/core/ingest.h"
 

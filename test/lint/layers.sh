@@ -22,7 +22,7 @@ rooms() { # FILE
     lib/adapter/*) echo '^lib/(base|port|adapter)/' ;;
     lib/wire.*) echo '^lib/(base|port|adapter|wire\.h)' ;;
     # The one-implementation modules are plain headers; the engines behind the doors are not to be seen.
-    cmd/*) echo '^(lib/(base|core|port|wire\.h)|lib/adapter/(clock|conf_yaml|http_server|http_client|process|inflate|msgpack_json)\.h|cmd/)' ;;
+    cmd/*) echo '^(lib/(base|core|port|wire\.h)|lib/adapter/(clock|conf_yaml|http_server|http_client|process|zip|msgpack_json)\.h|cmd/)' ;;
     distlog.c | man/*.c) echo '^(lib/base/|lib/wire\.h|lib/adapter/(conf_yaml|process|versions)\.h|cmd/|man/)' ;;
     *) echo '^$' ;;
     esac
@@ -38,7 +38,7 @@ forbidden() { # FILE
     lib/adapter/http_server*) others microhttpd ;;
     lib/adapter/conf_yaml*) others 'yaml\.h' ;;
     lib/adapter/versions.c) echo '^$' ;; # asks each library for its version, for --version
-    lib/adapter/inflate* | lib/adapter/deflate*) others zlib ;;
+    lib/adapter/zip*) others zlib ;;
     lib/adapter/msgpack_json*) others msgpack ;;
     *) others ;;
     esac

@@ -1,10 +1,9 @@
-/* inflate: HTTP content codings of a request body, undone with zlib.
+/* zip: HTTP content codings of a body, done and undone with zlib.
  * Owns nothing. Any thread.
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
 #include "../base/buf.h"
-#include "../base/err.h"
 
 enum inflate_coding {
     INFLATE_NONE,    /* no header, or identity: the body stands as it is */
@@ -26,3 +25,5 @@ enum inflate_coding inflate_coding_of(struct span content_encoding);
  * or INFLATE_DEFLATE. On anything but INFLATE_OK out holds a part of them. */
 enum inflate_rc inflate_body(enum inflate_coding coding, struct span body, size_t limit, struct buf *out,
                              struct err *err);
+/* Adds body to out as one gzip member (RFC 1952). */
+void deflate_gzip(struct span body, struct buf *out);
