@@ -90,10 +90,11 @@ static enum bus_rc unregistered(struct pubsub *p, const struct bus_record *recor
     bool dead = strcmp(p->conf->unregistered, "dead_letter") == 0;
     p->turn[UNREGISTERED]++;
     if (!p->told_unregistered)
-        log_say(&p->run->log,
-                "node %.*s is not registered: such records are %s (said for the first node only;"
-                " pubsub.unregistered)",
-                SPAN_ARG(e->node.text), dead ? "dead letters" : "dropped");
+        log_say(
+            &p->run->log,
+            "node %.*s is not registered: such records are %s. A node registers first, under the key of its"
+            " records, its node_id (said for the first node only; pubsub.unregistered)",
+            SPAN_ARG(e->node.text), dead ? "dead letters" : "dropped");
     p->told_unregistered = true;
     return dead ? bury(p, p->input, record, "the node is not registered", err) : BUS_OK;
 }

@@ -173,6 +173,13 @@ static bool wait_for_events(struct kafka_bus *b, int64_t wait_ms) {
     return true;
 }
 
+/* What the parts stand at is gone: taken by retention, or with the topic, which may be made anew. */
+static void lose_place(struct kafka_bus *b, rd_kafka_resp_err_t why) {
+    drop_turn(b);
+    b->why = why;
+    b->moved = true;
+}
+
 /* Takes one message or event over. */
 static enum bus_rc keep(struct kafka_bus *b, rd_kafka_message_t *m, struct err *err) {
     const rd_kafka_topic_partition_t *part =
@@ -192,11 +199,7 @@ static enum bus_rc keep(struct kafka_bus *b, rd_kafka_message_t *m, struct err *
         if (part) b->ends[i] = m->offset;
         b->news = true;
         break;
-    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET: /* what it stood at is gone: taken, or a topic made anew */
-        drop_turn(b);
-        b->why = m->err;
-        b->moved = true;
-        break;
+    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET: lose_place(b, m->err); break;
     case RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED: /* a rebalance follows */ break;
     default: /* what waiting mends, the library tries again by itself */
         if (kafka_client_error(&b->consumer, m->err, "read", err) == BUS_FATAL) rc = BUS_FATAL;
@@ -242,10 +245,14 @@ static enum bus_rc ask_ends(struct kafka_bus *b, struct err *err) {
     b->asked_ms = asked_ms;
     KAFKA_LOCAL kafka_list *list = rd_kafka_topic_partition_list_copy(b->parts);
     enum bus_rc rc = kafka_client_ends(b->ask, list, -1, err);
-    for (int i = 0; rc == BUS_OK && i < list->cnt; i++) {
-        b->told[i].at_end = list->elems[i].offset == b->ends[i];
+    bool gone = false; /* the topic, with the group's commits: a new one is read from its beginning */
+    for (int i = 0; i < list->cnt; i++) {
+        int64_t end = rc == BUS_OK ? list->elems[i].offset : -1;
+        gone = gone || list->elems[i].err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+        b->told[i].at_end = end >= 0 && end == b->ends[i];
         b->told[i].asked_ms = asked_ms;
     }
+    if (gone && !b->n) lose_place(b, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
     return b->n ? BUS_OK : rc;
 }
 

@@ -312,6 +312,7 @@ enum bus_rc kafka_client_ends(struct kafka_client *c, kafka_list *parts, int64_t
         for (int i = 0; i < parts->cnt; i++) parts->elems[i].offset = at >= 0 ? at : RD_KAFKA_OFFSET_END;
         code = rd_kafka_offsets_for_times(c->rk, parts, ASK_MS);
         for (int i = 0; code == RD_KAFKA_RESP_ERR_NO_ERROR && i < parts->cnt; i++) code = parts->elems[i].err;
+        for (int i = 0; i < parts->cnt; i++) parts->elems[i].err = code;
         /* What is known of a topic's leader is old, or the topic was made a moment ago. */
     } while ((code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
               code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE) &&

@@ -69,6 +69,7 @@ print("p\t" + one(log_id="p_1"))
 print("p\tnot json")
 print("p\t" + one(log_id="p_" + "x" * 600))
 print("p\t" + one(log_id="p_big", message="x" * 1048000))
+print("p\t" + one(log_id="p_huge", message="x" * 1052000)) # what its topic allows, and bus.max_record does not
 print("p\t" + one(log_id="p_2"))
 P
 printf 'poison\tp\t{}\n' | DISTLOG_BUS_KAFKA_PARTITIONS=1 "$BUS" put # makes the topic
@@ -78,7 +79,7 @@ put -t poison -k p pretty
 printf '\t{"node_id":"p","message_type":"LOG","log_level":"WARN","log_id":"p_nokey"}\n' | put -t poison -Z -K '\t'
 printf 'p\t\n' | put -t poison -Z -K '\t'
 run timeout 60 distlog pubsub poison p2 a2 --group g2 --no-follow
-like "$err" 'read 10, routed 7, alerts 6, dead letters 3' "what can be judged is routed, the rest set aside"
+like "$err" 'read 11, routed 7, alerts 6, dead letters 4' "what can be judged is routed, the rest set aside"
 note "$err"
 run timeout 60 distlog store p2 --no-follow -o store.group=s2
 is "$status" 0 "and stored"
@@ -93,12 +94,37 @@ run timeout 60 distlog pubsub poison p2 a2 --group g2 --no-follow
 like "$err" 'read 2, routed 2, alerts 1' "a topic made anew is read from its beginning"
 note "$err"
 
+# … and while it is being read
+printf 'anew\tq\t{"node_id":"q","message_type":"REGISTRATION"}\n' | "$BUS" put
+start pubsub distlog pubsub anew p3 a3 --group g3
+wait_for 20 counts p3 . 1
+admin delete anew
+wait_for 20 has pubsub.err 'Unknown topic or partition .*; trying again'
+ok $? "a topic that is deleted under its reader is said"
+printf 'anew\tq\t{"node_id":"r","message_type":"REGISTRATION"}\n' >again
+wait_for 20 made_again
+wait_for 40 counts p3 '"r"' 1
+ok $? "and made anew is read from its beginning, with as many records as were read of the old one"
+stop pubsub
+
 # --- a node on two partitions
 start pubsub distlog pubsub poison p2 a2 --group g2
 for p in 0 1 2; do printf 'q\t{"node_id":"q","message_type":"HEARTBEAT"}\n' | put -t poison -p $p -K '\t'; done
 wait_for 20 has pubsub.err 'records of node q come on several partitions of poison.*Key records by node_id'
 ok $? "a node on two partitions is told, with the cure"
-start other distlog pubsub poison p2 a2 --group g2
 stop pubsub
-stop other
+start one distlog pubsub nodes p2 a2 --group g4
+start two distlog pubsub nodes p2 a2 --group g4
+both() { has one.err '→' && has two.err '→'; }
+wait_for 20 both
+printf 'nodes\ts\t{"node_id":"s","message_type":"REGISTRATION"}\n' | "$BUS" put
+on_each() {
+    for p in 0 1 2; do printf 's\t{"node_id":"s","message_type":"HEARTBEAT"}\n' | put -t nodes -p $p -K '\t'; done
+    cat one.err two.err >both.err
+    has both.err 'node s is not registered: .*registers first, under the key of its records, its node_id'
+}
+wait_for 30 on_each
+ok $? "the one of several readers that it never registered with tells the cure too"
+stop one
+stop two
 done_testing
