@@ -44,11 +44,11 @@ void __wrap_es_client_run(struct es_client *c, struct es_call *calls, size_t n) 
     for (size_t i = 0; i < n; i++) {
         struct span body;
         calls[i].host = "http://es";
-        calls[i].status = es_next(&body);
-        snprintf(calls[i].why, sizeof calls[i].why, "nobody there");
+        calls[i].http.status = es_next(&body);
+        if (!calls[i].http.status) body = SPAN_LIT("nobody there");
         /* A buffer of its own size, so that a step behind its end is seen. */
-        buf_release(&calls[i].reply);
-        if (body.n) buf_span(&calls[i].reply, body);
+        buf_release(&calls[i].http.reply);
+        if (body.n) buf_span(&calls[i].http.reply, body);
     }
 }
 
