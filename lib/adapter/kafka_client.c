@@ -169,12 +169,16 @@ enum bus_rc kafka_client_error(const struct kafka_client *c, rd_kafka_resp_err_t
                 code == RD_KAFKA_RESP_ERR__TIMED_OUT || code == RD_KAFKA_RESP_ERR__RESOLVE ||
                 code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR__SSL ||
                 code == RD_KAFKA_RESP_ERR__WAIT_COORD || code == RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT;
-    const char *why =
-        (away || code == RD_KAFKA_RESP_ERR__FATAL) && *c->said ? c->said : rd_kafka_err2str(code);
+    char fatal[sizeof c->said];
+    bool gave_up = code == RD_KAFKA_RESP_ERR__FATAL;
+    rd_kafka_resp_err_t cause = gave_up ? rd_kafka_fatal_error(c->rk, fatal, sizeof fatal) : code;
+    const char *why = gave_up && cause                ? fatal
+                      : (away || gave_up) && *c->said ? c->said
+                                                      : rd_kafka_err2str(code);
     const char *cure = NULL;
-    enum bus_rc rc = BUS_RETRY;
-    for (size_t i = 0; rc == BUS_RETRY && i < sizeof lasting / sizeof *lasting; i++)
-        if (lasting[i].code == code) cure = lasting[i].cure, rc = BUS_FATAL;
+    enum bus_rc rc = gave_up ? BUS_FATAL : BUS_RETRY;
+    for (size_t i = 0; !cure && i < sizeof lasting / sizeof *lasting; i++)
+        if (lasting[i].code == cause) cure = lasting[i].cure, rc = BUS_FATAL;
     for (size_t i = 0; !cure; i++)
         if (strstr(why, cures[i].said)) cure = cures[i].cure;
     return err_as(rc, err, "kafka %s: can't %s: %s (%s)", c->conf->brokers, doing, why, cure);

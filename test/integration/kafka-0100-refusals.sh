@@ -48,6 +48,23 @@ told '^distlog alert: bus.kafka.properties: acks: Invalid value' "a property's b
 DISTLOG_BUS_KAFKA_CREATE_TOPICS=false told "topic alerts is not there \(make it, or set bus.kafka.create_topics: true\)$" \
     "a missing topic that may not be made" "$TEST_KAFKA"
 
+# --- topics as the settings say
+properties
+DISTLOG_BUS_KAFKA_REPLICATION=2 says "can't make topic .*eplication.* \(see bus.kafka.partitions and bus.kafka.replication\)" \
+    "more replicas than brokers" replicas alert --no-follow replicated
+DISTLOG_BUS_KAFKA_PARTITIONS=4 DISTLOG_BUS_KAFKA_RETENTION=2d run timeout 60 distlog pubsub --no-follow made made.p made.a --group made
+is "$(kcat -L -b "$TEST_KAFKA" -t made | grep -c '^    partition')" 4 "a topic that is made has the partitions of the settings"
+admin config made retention.ms made.state cleanup.policy made.state max.message.bytes
+like "$(grep ' compact ' admin.log)" '^172800000 compact 1056768$' "and their retention; the changelog is compacted"
+start one distlog -o bus.kafka.instance=same pubsub made made.p made.a --group made
+wait_for 20 has one.err '→'
+start two distlog -o bus.kafka.instance=same pubsub made made.p made.a --group made
+fenced() { cat one.err two.err >both.err; has both.err 'another process .*runs under the same bus.kafka.instance'; }
+wait_for 30 fenced
+ok $? "two processes under one bus.kafka.instance are told"
+stop one
+stop two
+
 # --- ways in
 allowed=("$TEST_KAFKA_TLS" "${plain[@]}" sasl.password=alice-secret)
 for way in PLAIN SCRAM-SHA-256 SCRAM-SHA-512; do

@@ -1,5 +1,6 @@
 // Admin: what tests ask of a Kafka beyond what distlog and kcat do. `java -cp 'lib/*' Admin.java BROKERS COMMAND…`
 //   delete TOPIC · partitions TOPIC N
+//   config (TOPIC NAME)…: prints the values, on one line
 //   user NAME PASSWORD: makes it, for SCRAM-SHA-512, or changes its password
 //   deny|permit|lift USER OPERATION TOPIC|GROUP|TRANSACTIONAL_ID|CLUSTER NAME…; lift takes a deny back;
 //     a NAME that ends with * is of all that begin like that
@@ -21,6 +22,15 @@ public class Admin {
             case "trim" ->
                 admin.deleteRecords(Map.of(new TopicPartition(a[2], Integer.parseInt(a[3])),
                     RecordsToDelete.beforeOffset(Long.parseLong(a[4])))).all().get();
+            case "config" -> {
+                var values = new StringJoiner(" ");
+                for (int i = 2; i < a.length; i += 2) {
+                    var topic = new org.apache.kafka.common.config.ConfigResource(
+                        org.apache.kafka.common.config.ConfigResource.Type.TOPIC, a[i]);
+                    values.add(admin.describeConfigs(List.of(topic)).all().get().get(topic).get(a[i + 1]).value());
+                }
+                System.out.println(values);
+            }
             case "user" ->
                 admin.alterUserScramCredentials(List.of(new UserScramCredentialUpsertion(a[2],
                     new ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096), a[3]))).all().get();
