@@ -18,6 +18,7 @@ says() {
     stop "$3"
     like "$(cat "$3.err")" "$1" "$2"
     is "$(grep -Evc '^distlog [a-z]+: (bus kafka|stopped)' "$3.err")" 1 "in one line"
+    unlike "$(cat "$3.err")" c4n4ry "that shows no secret"
 }
 tls=(security.protocol=SASL_SSL "ssl.ca.location=$TEST_TLS/ca.crt")
 plain=("${tls[@]}" sasl.mechanism=PLAIN sasl.username=alice)
@@ -28,9 +29,9 @@ told "$places Connect to .* failed: Connection refused \(check bus.kafka.brokers
     "nobody listens there" "127.0.0.1:$port"
 told "Failed to resolve .* \(check bus.kafka.brokers\)" "no such host" nowhere.invalid:9092
 told "$places SASL auth.* Invalid username or password \(check sasl.mechanism, sasl.username and sasl.password in" \
-    "a wrong password" "$TEST_KAFKA_TLS" "${plain[@]}" sasl.password=wrong
+    "a wrong password" "$TEST_KAFKA_TLS" "${plain[@]}" sasl.password=c4n4ry
 told "$places SASL auth.* invalid credentials .*SCRAM-SHA-512 \(check sasl.*; SCRAM on Kafka 4 needs librdkafka 2.6.1" \
-    "a wrong password with SCRAM" "$TEST_KAFKA_TLS" "${scram[@]}" sasl.password=wrong
+    "a wrong password with SCRAM" "$TEST_KAFKA_TLS" "${scram[@]}" sasl.password=c4n4ry
 told "$places .*certificate verify failed.* \(check ssl.ca.location in bus.kafka.properties" \
     "an unknown CA" "$TEST_KAFKA_TLS" "${plain[@]/ssl.ca*/client.id=x}" sasl.password=alice-secret
 told "ssl.ca.location failed: .* \(see bus.kafka.properties\)" \
