@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Liveness on several partitions: who is told when, whatever the other partitions do.
+# Liveness on several partitions: who is told when, whatever the other partitions do; and what a broker that
+# is stopped for 20 s, rebalances and restarts leave of it: what the input says, and nothing else.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 on_kafka
-PATH=$PATH:$TOP/test/faults
 
 # a, b and c: names of nodes, one on each of the three partitions.
 read -r a b c < <(PYTHONPATH=$TOP/test/faults python3 -c '
@@ -36,4 +36,56 @@ wait_for 20 has ps.out "ALERT: Node $a missed its heartbeat!"
 ok $? "a silent node is told while the others' partitions are never at their end"
 rm flood
 wait $!
+stop ps
+
+# --- the broker stops while beats pile up in collect; then the members change
+export DISTLOG_PUBSUB_HEARTBEAT_TIMEOUT=4s DISTLOG_PUBSUB_TIME_FORMAT=local DISTLOG_NODE_HEARTBEAT=1s
+export DISTLOG_NODE_INTERVAL=200ms DISTLOG_NODE_WEIGHTS=INFO=90,WARN=10,ERROR=0
+topics=(load out al)
+port=$(free_port)
+start collect distlog collect --listen "127.0.0.1:$port" -o collect.routes=log.input=load
+wait_for 20 has collect.err '→'
+start one distlog pubsub "${topics[@]}" --group g
+start nodes distlog node --nodes 12 --url "http://127.0.0.1:$port/log.input" --quiet
+so_far() { "$BUS" get out 2>/dev/null | grep -Ec -- "$1"; }
+reached() { [ "$(so_far .)" -ge "$1" ]; }
+goes_on() { wait_for 60 reached $(($(so_far .) + ${1:-200})); }
+goes_on
+ok $? "twelve nodes are routed"
+kill -STOP "${pids[broker]}"
+sleep 20 # what the case is about
+kill -CONT "${pids[broker]}"
+goes_on
+ok $? "the broker was stopped for 20 s, and it goes on"
+start two distlog pubsub "${topics[@]}" --group g
+goes_on
+stop one KILL
+goes_on 400
+ok $? "another pubsub joins, the first is killed"
+start one distlog pubsub "${topics[@]}" --group g
+goes_on
+stop two
+goes_on
+ok $? "comes again, and the other leaves"
+stop nodes KILL # without a goodbye
+broker restart
+wait_for 60 reached "$("$BUS" get load | grep -vc REGISTRATION)"
+all_told() { [ "$(cat one.out two.out | grep -c 'missed its heartbeat')" -ge 12 ] && dump && oracle; }
+dump() { for t in "${topics[@]}" load.dlq; do "$BUS" get -t "$t" >"dump/topic-$t.tsv"; done; }
+oracle() { python3 "$TOP/test/faults/oracle.py" dump; }
+mkdir dump
+cat >dump/settings.json <<E
+{"engine": "kafka", "heartbeat_timeout": 4000, "grace": 1000, "exact": true, "partitions": 3,
+ "topics": {"input": "load", "processed": "out", "alerts": "al"}}
+E
+wait_for 60 all_told
+run oracle
+is "$status" 0 "in the end all are silent, and all that was told is what the oracle makes of the input"
+note "$out$err"
+stop one
+stop collect
+run distlog pubsub load calm_out calm_al --group calm --no-follow
+calm() { "$BUS" get "$1" | grep -o '"log_id":"[^"]*_\(missed\|recovered\)_[0-9]*"' | sort; }
+is "$(comm -23 <(calm calm_al) <(calm al) | wc -l)" 0 "no alert that a pubsub to which nothing happened tells is missing"
+is "$(comm -13 <(calm calm_al) <(calm al) | grep -vc missed)" 0 "and those it does not tell are the silences at the end"
 done_testing
