@@ -76,7 +76,7 @@ class Real:
         return {"DISTLOG_BUS_TYPE": "kafka", "DISTLOG_BUS_KAFKA_BROKERS": f"127.0.0.1:{proxies['kafka'].port}",
                 "DISTLOG_STORE_TYPE": "elasticsearch", "DISTLOG_STORE_INDEX": self.index,
                 "DISTLOG_STORE_ELASTICSEARCH_URLS": f"http://127.0.0.1:{proxies['es'].port}",
-                "DISTLOG_STORE_ELASTICSEARCH_TIMEOUT": "10s", "DISTLOG_STORE_GROUP": "store-" + self.group,
+                "DISTLOG_STORE_ELASTICSEARCH_TIMEOUT": "20s", "DISTLOG_STORE_GROUP": "store-" + self.group,
                 "DISTLOG_PUBSUB_GROUP": "pubsub-" + self.group}
 
     def up(self):

@@ -7,7 +7,7 @@ FIRST_AT = 1.0
 # How often each kind comes, relative to the others.
 DECKS = {
     "local": {"kill": 6, "point": 6, "stop": 4, "term": 3, "io": 3, "malloc": 2, "net": 3, "clock": 2, "sleep": 1, "full": 2},
-    "kafka": {"kill": 8, "point": 10, "stop": 6, "term": 5, "net": 7, "server": 4, "clock": 1, "malloc": 1},
+    "kafka": {"kill": 9, "point": 8, "stop": 6, "term": 6, "net": 8, "server": 3, "clock": 1, "malloc": 1},
 }
 READERS = ["pubsub", "pubsub", "store", "alert"]
 EACH = ["collect", *READERS]
