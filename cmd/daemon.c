@@ -77,6 +77,7 @@ void daemon_trouble(struct daemon *d, const struct err *err) {
 }
 
 void daemon_well(struct daemon *d) {
+    if (d->in_doubt) return;
     if (d->in_trouble) log_say(&d->run->log, "it works again");
     d->in_trouble = false;
     backoff_reset(&d->backoff);

@@ -12,6 +12,7 @@ struct daemon {
     struct rng rng;
     struct backoff backoff;
     bool in_trouble; /* something was said and is not over yet */
+    bool in_doubt;   /* the last batch failed: only one that does not can show that the trouble is over */
     bool introduced; /* the first line was printed */
 };
 
@@ -32,7 +33,7 @@ struct store *daemon_store(struct daemon *d);
 bool daemon_has_bus(const struct run *run);
 /* Something answered "later": says so once, waits with backoff (returns early on a signal). */
 void daemon_trouble(struct daemon *d, const struct err *err);
-/* It worked: says so once if there was trouble. */
+/* It worked: says so once if there was trouble, and no doubt. */
 void daemon_well(struct daemon *d);
 /* True when the loop should end: asked to stop (and, with --drain, at_end or out of time), or
  * at_end with --no-follow. at_end: the last poll found nothing left in any part. */

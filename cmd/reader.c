@@ -80,7 +80,10 @@ static int follow(struct reader *r, struct bus *bus) {
         enum bus_rc rc = bus->engine->poll(bus, wait_ms, &b, &err);
         polled |= rc == BUS_OK;
         if (rc == BUS_OK) end = look_at(r, &b, &standby);
-        if (rc == BUS_OK && (b.n || (r->idle && !b.standby))) rc = r->turn(r->ctx, bus, &b, &err);
+        if (rc == BUS_OK && (b.n || (r->idle && !b.standby))) {
+            rc = r->turn(r->ctx, bus, &b, &err);
+            if (b.n || rc != BUS_OK) r->daemon->in_doubt = rc != BUS_OK;
+        }
         r->fresh = r->fresh || b.standby || rc == BUS_UNDONE;
         if (r->failed) return EXIT_FAILED;
         if (rc == BUS_OK) daemon_well(r->daemon);
