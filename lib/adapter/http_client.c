@@ -58,7 +58,7 @@ struct http_client *http_client_new(const struct http_client_conf *conf, size_t 
 
 static void add_header(struct http_call *call, const char *name, const char *value) {
     BUF_LOCAL struct buf line = {0};
-    buf_printf(&line, "%s: %s", name, value);
+    buf_printf(&line, "%s%s", name, value);
     if (!(call->headers = curl_slist_append(call->headers, line.p))) mem_die();
 }
 
@@ -67,7 +67,7 @@ static void set_access(struct http_call *call, const struct http_client_conf *co
     if (given(conf->ca)) curl_easy_setopt(e, CURLOPT_CAINFO, conf->ca);
     curl_easy_setopt(e, CURLOPT_CA_CACHE_TIMEOUT, 0L); /* the file may be replaced */
     if (given(conf->api_key)) {
-        add_header(call, "Authorization: ApiKey", conf->api_key);
+        add_header(call, "Authorization: ApiKey ", conf->api_key);
     } else if (given(conf->password)) {
         curl_easy_setopt(e, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
         curl_easy_setopt(e, CURLOPT_USERNAME, conf->user);
@@ -81,12 +81,12 @@ static void set_access(struct http_call *call, const struct http_client_conf *co
 static void set_body(struct http_call *call) {
     struct span body = buf_view(&call->body);
     BUF_LOCAL struct buf packed = {0};
-    add_header(call, "Content-Type", "application/json");
-    add_header(call, "Expect", ""); /* a wait for 100-continue costs a round trip */
+    add_header(call, "Content-Type: ", "application/json");
+    add_header(call, "Expect:", ""); /* a wait for 100-continue costs a round trip */
     if (call->client->gzip_from && body.n >= call->client->gzip_from) {
         deflate_gzip(body, &packed);
         body = buf_view(&packed);
-        add_header(call, "Content-Encoding", "gzip");
+        add_header(call, "Content-Encoding: ", "gzip");
     }
     curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.n);
     if (curl_easy_setopt(call->easy, CURLOPT_COPYPOSTFIELDS, body.p) != CURLE_OK) mem_die();

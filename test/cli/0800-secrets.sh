@@ -81,10 +81,12 @@ try delete delete --yes "${away[@]}"
 try nodes nodes "${away[@]}"
 try node node --count 1 --for 1s --url "http://$dead/"
 cat >"$TMP/refuse.py" <<'END'
-import http.server
+import http.server, sys
 class Refuse(http.server.BaseHTTPRequestHandler):
     def do(self):
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        with open(sys.argv[1], "a") as seen:
+            print(self.path, self.headers.get("Authorization"), file=seen)
         self.send_response(401)
         self.end_headers()
         self.wfile.write(b'{"error":"no"}')
@@ -93,11 +95,17 @@ server = http.server.HTTPServer(("127.0.0.1", 0), Refuse)
 print(server.server_port, flush=True)
 server.serve_forever()
 END
-start refuse python3 "$TMP/refuse.py"
+start refuse python3 "$TMP/refuse.py" "$TMP/authorization"
 wait_for 10 has "$TMP/refuse.out" '[0-9]'
 url=http://127.0.0.1:$(cat "$TMP/refuse.out")
 try denied search ERROR -o store.type=elasticsearch -o "store.elasticsearch.urls=$url"
 like "$(cat "$TMP/denied-1.err")" 'HTTP 401: user and password, or the API key, are refused' "search: a wrong password"
+is "$(sort -u "$TMP/authorization")" "/ ApiKey $CANARY" "… and that server was told the API key"
+distlog search ERROR -o store.type=elasticsearch -o "store.elasticsearch.urls=$url" -o store.elasticsearch.user=eve \
+    -o "store.elasticsearch.password=$CANARY" >"$TMP/basic.out" 2>"$TMP/basic.err"
+is "$(tail -n 1 "$TMP/authorization")" "/ Basic $(printf 'eve:%s' $CANARY | base64)" "… or user and password"
+distlog node --count 1 --for 1s --url "$url/t" -o "node.token=$CANARY" >"$TMP/bearer.out" 2>"$TMP/bearer.err"
+is "$(tail -n 1 "$TMP/authorization")" "/t Bearer $CANARY" "… or a node's token"
 try refused node --count 1 --for 1s --url "$url"
 like "$(cat "$TMP/refused-1.err")" '401' "node: a wrong password"
 stop refuse
