@@ -66,7 +66,7 @@ static const char *const members[MEMBERS] = {"reason",       "topic",     "key",
 static int64_t number(const struct json_value *v, int64_t low) {
     struct span s = v->raw;
     bool minus = s.n && s.p[0] == '-';
-    if (!span_is_digits((struct span){s.p + minus, s.n - minus}) || s.n > 18) return NONE;
+    if (!s.n || s.n > 18 || !span_is_digits((struct span){s.p + minus, s.n - minus})) return NONE;
     int64_t value = strtoll(s.p, NULL, 10); /* a ',', a '}' or white space follows */
     return value < low ? NONE : value;
 }
