@@ -373,7 +373,8 @@ enum registry_verdict registry_apply(struct registry *r, const struct event *e, 
     if (e->kind == EVENT_REGISTRATION) changed = register_again(r, n, e, at->partition, step);
     bool error = e->kind == EVENT_LOG && span_is(e->level.text, "ERROR");
     bool goodbye = e->kind == EVENT_HEARTBEAT && span_is(e->status.text, "DOWN");
-    if (proves(r, e) || (error && n->said)) changed = prove(r, n, ts, heard, error, step) || changed;
+    bool overdue = n->said || heard - n->last > r->conf.timeout + r->conf.grace;
+    if (proves(r, e) || (error && overdue)) changed = prove(r, n, ts, heard, error, step) || changed;
     if (!goodbye && !(error && !r->conf.error_keeps)) {
         if (changed) save_node(n, false, step);
         return REGISTRY_KNOWN;
