@@ -72,7 +72,10 @@ class Round:
             self.problems.append(f"not everything has arrived within {drain_s} s")
         self.stop()
         counts = world.write_down(settled=arrived, ordered=world.engine.shares_clock or not world.clock_s)
-        self.problems += oracle.check(world.dump)
+        found = oracle.check(world.dump)
+        self.problems += found
+        counts["lost"] = sum(" lost" in text for text in found)
+        counts["doubled"] = sum("doubled" in text or "more often" in text for text in found)
         return counts
 
     def stop(self):

@@ -36,7 +36,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 # faults that a run as long as this has to bring.
 SHAPES = {"local": dict(rounds=8, faults=28, seconds=55, drain_s=120, at_a_time=2, enough=200),
           "kafka": dict(rounds=2, faults=68, seconds=170, drain_s=240, at_a_time=1, enough=100)}
-COUNTS = ["accepted", "input", "repeated", "processed", "alerts", "documents"]
+COUNTS = ["accepted", "input", "repeated", "processed", "alerts", "documents", "lost", "doubled"]
 TAIL_S = 6  # of load after the last fault of a shortened schedule
 SHOWN = 12  # problems of a round
 
