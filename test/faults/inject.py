@@ -93,6 +93,11 @@ class Injector:
         write_in_place(self.world.clock, str(self.world.clock_s))
         self.done["clock"] += 1
 
+    def set_clock_right(self):
+        """Where pubsub's clock is behind the log, silence is told that much later: too late for a round."""
+        self.world.clock_s = 0
+        write_in_place(self.world.clock, "0")
+
     def do_sleep(self, fault, _):
         self.world.slept_s += fault["step"]
         write_in_place(self.world.slept, str(self.world.slept_s))

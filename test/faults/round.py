@@ -65,13 +65,14 @@ class Round:
         # What is still wrong is mended by its own event; nothing new goes wrong.
         self.events = [event for event in self.events if event[2] != self.injector.inject]
         heapq.heapify(self.events)
+        self.injector.set_clock_right()
         world.load.end()
         arrived = self.until(lambda: not self.events and world.load.over() and world.drained(), drain_s,
                              step_s=world.engine.look_s)
         if not arrived:
             self.problems.append(f"not everything has arrived within {drain_s} s")
         self.stop()
-        counts = world.write_down(settled=arrived, ordered=world.engine.shares_clock or not world.clock_s)
+        counts = world.write_down(settled=arrived, ordered=world.engine.shares_clock or not self.injector.done["clock"])
         found = oracle.check(world.dump)
         self.problems += found
         counts["lost"] = sum(" lost" in text for text in found)
