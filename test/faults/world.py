@@ -111,7 +111,8 @@ class World:
         last = {}
         for *_, value in processed:
             record = json.loads(value)
-            last[record["node_id"]] = record
+            if record["message_type"] != "LOG": # what was on its way may arrive behind the alarm
+                last[record["node_id"]] = record
         for node in self.load.nodes:
             end = last.get(node.name, {})
             if (end.get("alert") != "HEARTBEAT_MISSED") if node.died else (end.get("status") != "DOWN"):
