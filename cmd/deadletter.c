@@ -6,7 +6,6 @@
 #include "../lib/adapter/clock.h"
 #include "../lib/base/map.h"
 #include "../lib/base/mem.h"
-#include "../lib/base/rng.h"
 #include "../lib/base/stop.h"
 #include "../lib/base/when.h"
 #include "../lib/core/deadletter.h"
@@ -279,7 +278,6 @@ static int run_deadletter(struct run *run) {
         code = EXIT_FAILED;
     } else {
         daemon_init(&daemon, run);
-        map_init(&p.done, (uint64_t[2]){rng_os(), rng_os()});
         work(&p, operand);
         code = conclude(&p);
     }

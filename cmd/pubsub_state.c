@@ -2,8 +2,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "pubsub_state.h"
 
-#include "../lib/base/rng.h"
-
 #define YEAR_MS (365LL * 24 * 3600 * 1000)
 
 static const struct opt rows[] = {
@@ -34,8 +32,7 @@ struct registry *pubsub_registry(const struct pubsub_conf *c) {
     struct registry_conf conf = c->registry;
     conf.any_proves = strcmp(c->liveness, "any") == 0;
     conf.error_keeps = strcmp(c->on_error, "keep") == 0;
-    const uint64_t seed[2] = {rng_os(), rng_os()};
-    return registry_new(&conf, seed);
+    return registry_new(&conf);
 }
 
 enum when_style pubsub_style(const struct pubsub_conf *c) {

@@ -4,7 +4,6 @@
 #include "../lib/adapter/clock.h"
 #include "../lib/base/map.h"
 #include "../lib/base/mem.h"
-#include "../lib/base/rng.h"
 #include "../lib/base/stop.h"
 #include "../lib/base/when.h"
 #include "daemon.h"
@@ -133,7 +132,6 @@ static int run_search(struct run *run) {
     struct searching s = {.run = run, .conf = conf_section(run->conf, &search_section)};
     int code = filter_open(run, run->argv[0], 0, &s.filter);
     daemon_init(&s.daemon, run);
-    map_init(&s.seen, (uint64_t[2]){rng_os(), rng_os()});
     if (s.filter.store) code = print_all(&s, run->argv[0]);
     map_release(&s.seen);
     buf_release(&s.lines);

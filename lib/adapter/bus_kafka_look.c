@@ -4,7 +4,6 @@
 
 #include "../base/map.h"
 #include "../base/mem.h"
-#include "../base/rng.h"
 #include "../base/stop.h"
 #include "bus_kafka.h"
 #include "clock.h"
@@ -89,8 +88,7 @@ enum bus_rc kafka_look_restore(struct bus *bus, const char *topic, int32_t parti
     bool go = rc == BUS_OK;
     for (int i = 0; go && i < parts->cnt; i++) {
         int32_t p = parts->elems[i].partition;
-        struct map values;
-        map_init(&values, (uint64_t[2]){rng_os(), rng_os()});
+        struct map values = {0};
         rc = kafka_look_replay(bus, topic, p, 0, -1, keep_newest, &values, err);
         go = rc == BUS_OK;
         size_t walk = 0;

@@ -8,7 +8,6 @@
 
 #include "../base/json.h"
 #include "../base/mem.h"
-#include "../base/rng.h"
 #include "../base/when.h"
 
 enum {
@@ -153,8 +152,6 @@ static enum store_rc store_es_open(const struct conf *conf, bool create, struct 
     s->index = general->index;
     s->fit = (size_t)s->conf->batch;
     s->shards = 1;
-    map_init(&s->ends, (uint64_t[2]){rng_os(), rng_os()});
-    map_init(&s->seen, s->ends.seed);
     for (const char *p = s->index; *p; p++) {
         buf_char(&wildcard, *p == '%' ? '*' : *p);
         p += *p == '%';

@@ -256,8 +256,6 @@ enum store_rc es_search(struct store *store, const struct store_query *query, st
     enum store_rc rc = STORE_OK;
     arena_clear(&s->arena);
     l.follow = query->cursor != NULL;
-    map_init(&l.ends, s->ends.seed);
-    map_init(&l.seen, s->ends.seed);
     if (!l.follow) {
         rc = look(&l, query, err);
     } else if (!*query->cursor) {

@@ -120,10 +120,9 @@ bool registry_save(struct registry *r, struct registry_step *step) {
 
 /* --- partitions and nodes --- */
 
-struct registry *registry_new(const struct registry_conf *conf, const uint64_t seed[2]) {
+struct registry *registry_new(const struct registry_conf *conf) {
     struct registry *r = mem_new(1, sizeof *r);
     r->conf = *conf;
-    map_init(&r->nodes, seed);
     return r;
 }
 

@@ -63,8 +63,8 @@ struct registry_step {
 
 struct registry;
 
-/* seed: as map_init wants it. registry_free(NULL) is fine. */
-struct registry *registry_new(const struct registry_conf *conf, const uint64_t seed[2]);
+/* registry_free(NULL) is fine. */
+struct registry *registry_new(const struct registry_conf *conf);
 void registry_free(struct registry *r);
 /* Forgets all nodes and partitions. */
 void registry_clear(struct registry *r);

@@ -10,7 +10,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
 enum { MOST_STEPS = 1000 };
 
-static const uint64_t seed[2] = {1, 2};
 static const struct registry_conf conf = {
     .timeout = 7000, .grace = 1000, .repeat = 60000, .forget = 86400000};
 
@@ -35,7 +34,7 @@ static void copy(struct registry *to, const struct registry_step *step, struct a
 /* Until nothing is due; each report is saved, and what was saved can be loaded. */
 static void expire(struct registry *r, struct registry_step *step) {
     for (int i = 0; i < MOST_STEPS && registry_expire(r, step); i++) {
-        struct registry *again = registry_new(&conf, seed);
+        struct registry *again = registry_new(&conf);
         check(step->n_signs && step->n_changes);
         copy(again, step, step->arena);
         registry_free(again);
@@ -56,7 +55,7 @@ static size_t load(struct registry *r, struct span in, struct arena *arena) {
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
     struct arena arena = {0};
     struct registry_step step = {.arena = &arena};
-    struct registry *r = registry_new(&conf, seed);
+    struct registry *r = registry_new(&conf);
     struct registry_part part;
     size_t taken = load(r, (struct span){(const char *)bytes, n}, &arena);
     check(count(r) <= taken);
@@ -64,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
         registry_pass(r, &(struct registry_at){part.partition, 1, INT64_MAX, INT64_MAX});
     expire(r, &step);
     while (registry_save(r, &step)) {
-        struct registry *again = registry_new(&conf, seed);
+        struct registry *again = registry_new(&conf);
         copy(again, &step, &arena);
         check(registry_part(again, 0, &part) && part.partition == step.changes[0].partition);
         registry_free(again);

@@ -129,7 +129,7 @@ static void garbage_is_not_loaded(void **state) {
     };
     struct registry_conf conf = {PLAIN, .repeat = 1000};
     struct arena arena = {0};
-    struct registry *r = registry_new(&conf, seed);
+    struct registry *r = registry_new(&conf);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_false(registry_load(r, 0, span_of(bad[i][0]), span_of(bad[i][1]), &arena));
     struct registry_part part;
@@ -180,7 +180,7 @@ static void hundred_thousand(void **state) {
     enum { N = 100000 };
     struct arena arena = {0};
     struct registry_step step = {.arena = &arena};
-    struct registry *r = registry_new(&(struct registry_conf){PLAIN}, seed);
+    struct registry *r = registry_new(&(struct registry_conf){PLAIN});
     size_t missed = 0;
     for (int64_t round = 0; round < 4; round++) {
         for (int i = 0; i < N; i++) {
@@ -213,7 +213,7 @@ static void deadlines_are_seen_in_time(void **state) {
     enum { N = 100000, EVERY = 5000, LOOK = 100, UNTIL = 30000 };
     struct arena arena = {0};
     struct registry_step step = {.arena = &arena};
-    struct registry *r = registry_new(&(struct registry_conf){PLAIN}, seed);
+    struct registry *r = registry_new(&(struct registry_conf){PLAIN});
     size_t missed = 0;
     for (int64_t now = 0; now < UNTIL; now += LOOK) {
         for (int i = (int)(now % EVERY) * (N / EVERY), n = 0; n < N / EVERY * LOOK; i++, n++) {

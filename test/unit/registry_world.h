@@ -43,12 +43,9 @@ struct world {
     unsigned spread;
 };
 
-static const uint64_t seed[2] = {1, 2};
-
 static inline void world_init(struct world *w, const struct registry_conf *conf) {
-    *w = (struct world){.conf = *conf, .registry = registry_new(conf, seed)};
+    *w = (struct world){.conf = *conf, .registry = registry_new(conf)};
     w->step.arena = &w->arena;
-    map_init(&w->state, seed);
 }
 
 static inline void world_release(struct world *w) {

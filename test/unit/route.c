@@ -53,13 +53,12 @@ static void collect(const struct route *r, struct buf *out) {
 
 static void play(void **state) {
     const struct example *x = *state;
-    const uint64_t seed[2] = {1, 2};
     struct route_conf conf = x->conf;
     struct route r;
     struct arena arena = {0};
     struct buf out = {0};
     conf.offset_s = an_hour_east;
-    route_init(&r, &conf, registry_new(&x->registry, seed));
+    route_init(&r, &conf, registry_new(&x->registry));
     for (int i = 0; i < 6 && x->in[i].json; i++) {
         struct event e;
         struct err err;
@@ -185,7 +184,6 @@ static const struct example examples[] = {
 /* What is put for the state topic loads again into the same registry. */
 static void state_survives(void **state) {
     (void)state;
-    const uint64_t seed[2] = {1, 2};
     struct route_conf conf = {.offset_s = an_hour_east};
     struct registry_conf registry = {PLAIN};
     struct route r;
@@ -193,8 +191,8 @@ static void state_survives(void **state) {
     struct err err;
     struct event e;
     struct registry_at at = {3, 10, 5000, 5000};
-    route_init(&r, &conf, registry_new(&registry, seed));
-    struct registry *again = registry_new(&registry, seed);
+    route_init(&r, &conf, registry_new(&registry));
+    struct registry *again = registry_new(&registry);
     assert_int_equal(event_parse(SPAN_LIT(REG), &arena, &e, &err), EVENT_OK);
     registry_pass(r.registry, &at);
     route_record(&r, &e, e.node.text, &at);
