@@ -242,7 +242,6 @@ static enum bus_rc bus_kafka_flush(struct bus *bus, int limit_ms, struct err *er
 
 const struct bus_engine bus_kafka = {
     .name = "kafka",
-    .section = &kafka_section,
     .open = bus_kafka_open,
     .poll = bus_kafka_poll,
     .put = bus_kafka_put,

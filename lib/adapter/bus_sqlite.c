@@ -240,7 +240,6 @@ const struct opt_section bus_sqlite_section =
     OPT_SECTION("bus.local", "the embedded bus: one SQLite file", rows, struct local_conf);
 
 const struct bus_engine bus_sqlite = {.name = "local",
-                                      .section = &bus_sqlite_section,
                                       .open = open_local,
                                       .poll = poll_local,
                                       .put = put,

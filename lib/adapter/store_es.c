@@ -313,7 +313,6 @@ static enum store_rc store_es_bulk(struct store *store, struct store_doc *docs, 
 
 const struct store_engine store_es = {
     .name = "elasticsearch",
-    .section = &es_section,
     .open = store_es_open,
     .bulk = store_es_bulk,
     .search = es_search,

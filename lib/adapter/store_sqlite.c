@@ -280,7 +280,6 @@ static enum store_rc local_refresh(struct store *store, struct err *err) {
 
 const struct store_engine store_sqlite = {
     .name = "local",
-    .section = &store_sqlite_section,
     .open = local_open,
     .bulk = local_bulk,
     .search = local_search,

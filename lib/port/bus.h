@@ -79,7 +79,6 @@ struct bus {
 
 struct bus_engine {
     const char *name; /* bus.type in the YAML */
-    const struct opt_section *section;
 
     /* Opens what conf says. Creates what is missing and may be created. BUS_OK with *out set, or
      * BUS_RETRY (unreachable), BUS_FATAL; err then names the place and the setting. */

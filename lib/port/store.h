@@ -67,7 +67,6 @@ struct store {
 
 struct store_engine {
     const char *name; /* store.type in the YAML */
-    const struct opt_section *section;
 
     /* create: make the store if it is missing (store does; search and delete do not, and get
      * STORE_FATAL that names what they looked for). */
