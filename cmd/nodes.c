@@ -43,8 +43,7 @@ static void add_json(struct buf *out, const struct registry_node *n, const char 
     buf_text(&json, "{\"node_id\":");
     buf_json(&json, n->id);
     buf_text(&json, ",\"service_name\":");
-    if (n->service.p) buf_json(&json, n->service);
-    else buf_text(&json, "null");
+    buf_json(&json, n->service);
     buf_printf(&json, ",\"status\":\"%s\",\"since\":\"%s\",\"last_heartbeat\":\"%s\"}",
                n->silent ? "silent" : "UP", since, last);
     line_json(out, buf_view(&json));

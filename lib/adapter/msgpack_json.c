@@ -74,7 +74,7 @@ static int open_container(struct writer *w, enum container what, uint64_t n) {
 static int add_text(struct writer *w, const char *p, size_t n) {
     if (!utf8_valid(p, n)) return refuse(w, "text that is not UTF-8");
     if (begin(w, true) != 0) return -1;
-    buf_json(w->out, (struct span){p, n});
+    buf_json(w->out, (struct span){n ? p : "", n}); /* the library has NULL for an empty one */
     return done(w);
 }
 

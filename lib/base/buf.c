@@ -45,7 +45,7 @@ void buf_printf(struct buf *b, const char *format, ...) {
 }
 
 void buf_json(struct buf *b, struct span s) {
-    buf_char(b, '"');
+    buf_text(b, s.p ? "\"" : "null");
     size_t plain = 0;
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
@@ -58,7 +58,7 @@ void buf_json(struct buf *b, struct span s) {
         else buf_printf(b, "\\u%04x", c);
     }
     if (s.n > plain) buf_add(b, s.p + plain, s.n - plain);
-    buf_char(b, '"');
+    if (s.p) buf_char(b, '"');
 }
 
 void buf_printable(struct buf *b, struct span s) {

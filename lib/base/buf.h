@@ -20,7 +20,7 @@ void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(pr
 /* Makes room for n more bytes and returns where they go; the caller then adds to b->n itself. */
 char *buf_room(struct buf *b, size_t n);
 /* Adds s as a JSON string with its quotes (RFC 8259): control characters, '"' and '\' escaped, all
- * else copied. s must be valid UTF-8. */
+ * else copied. s must be valid UTF-8; .p NULL is null. */
 void buf_json(struct buf *b, struct span s);
 /* Adds s so that a terminal or a log can take it: C0, DEL, C1 controls and bytes that are not valid
  * UTF-8 become \xNN, newline \n, tab \t; the rest is copied. */

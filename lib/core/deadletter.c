@@ -21,9 +21,7 @@ static struct span first(struct span s, size_t n) {
 static void add_bytes(struct buf *out, const char *name, struct span s) {
     bool text = utf8_valid(s.p, s.n);
     buf_printf(out, ",\"%s%s\":", name, text ? "" : "_base64");
-    if (!s.p) {
-        buf_text(out, "null");
-    } else if (text) {
+    if (text) {
         buf_json(out, s);
     } else {
         buf_char(out, '"');

@@ -89,8 +89,7 @@ static void save_node(const struct node *n, bool removed, struct registry_step *
     buf_text(&key, NODE);
     buf_span(&key, n->id);
     buf_text(&value, "{\"service_name\":");
-    if (n->service.p) buf_json(&value, n->service);
-    else buf_text(&value, "null");
+    buf_json(&value, n->service);
     buf_printf(&value, ",\"since\":%lld,\"last\":%lld,\"said\":%lld,\"also\":%u}", (long long)n->since,
                (long long)n->last, (long long)n->said, n->also);
     change(step, n->home, &key, &value, removed);

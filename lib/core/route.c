@@ -33,8 +33,7 @@ static struct route_out *add(struct route *r, enum route_topic topic, struct spa
 /* Adds what stands before a value, and the value: a JSON string, or null for .p NULL. */
 static void add_string(struct route *r, const char *before, struct span string) {
     buf_text(&r->text, before);
-    if (string.p) buf_json(&r->text, string);
-    else buf_text(&r->text, "null");
+    buf_json(&r->text, string);
 }
 
 static void add_time(struct route *r, const char *before, int64_t ms) {
