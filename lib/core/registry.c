@@ -72,27 +72,22 @@ static void sign(struct registry_step *step, const struct node *n, enum registry
         .last_proof_ms = n->last};
 }
 
-/* Takes key and value. */
-static void change(struct registry_step *step, int32_t partition, struct buf *key, struct buf *value,
-                   bool removed) {
-    step->changes[step->n_changes++] = (struct registry_change){
-        .partition = partition,
-        .key = arena_span(step->arena, buf_view(key)),
-        .value = removed ? (struct span){0} : arena_span(step->arena, buf_view(value))};
-    buf_release(key);
-    buf_release(value);
+/* key and value are in the step's arena; a removal has no value. */
+static void change(struct registry_step *step, int32_t partition, struct span key, struct span value) {
+    step->changes[step->n_changes++] = (struct registry_change){partition, key, value};
 }
 
 /* The node as it is now, or its removal. */
 static void save_node(const struct node *n, bool removed, struct registry_step *step) {
-    struct buf key = {0}, value = {0};
+    BUF_LOCAL struct buf key = {0}, value = {0};
     buf_text(&key, NODE);
     buf_span(&key, n->id);
     buf_text(&value, "{\"service_name\":");
     buf_json(&value, n->service);
     buf_printf(&value, ",\"since\":%lld,\"last\":%lld,\"said\":%lld,\"also\":%u}", (long long)n->since,
                (long long)n->last, (long long)n->said, n->also);
-    change(step, n->home, &key, &value, removed);
+    change(step, n->home, arena_span(step->arena, buf_view(&key)),
+           removed ? (struct span){0} : arena_span(step->arena, buf_view(&value)));
 }
 
 bool registry_save(struct registry *r, struct registry_step *step) {
@@ -109,11 +104,10 @@ bool registry_save(struct registry *r, struct registry_step *step) {
     /* Every node whose gap is not open has beaten since then, by the lowest time that counts for it: so the
      * beats to read again begin here. */
     p->from = (r->any_spread ? lowest : p->time) - r->conf.timeout - r->conf.grace;
-    struct buf key = {0}, value = {0};
-    buf_printf(&key, PARTITION "%d", p->partition);
-    buf_printf(&value, "{\"offset\":%lld,\"time\":%lld,\"from\":%lld}", (long long)p->offset,
-               (long long)p->time, (long long)p->from);
-    change(step, p->partition, &key, &value, false);
+    const char *key = arena_printf(step->arena, PARTITION "%d", p->partition);
+    const char *value = arena_printf(step->arena, "{\"offset\":%lld,\"time\":%lld,\"from\":%lld}",
+                                     (long long)p->offset, (long long)p->time, (long long)p->from);
+    change(step, p->partition, span_of(key), span_of(value));
     return true;
 }
 
@@ -139,9 +133,7 @@ void registry_clear(struct registry *r) {
     map_release(&r->nodes);
     for (size_t i = 0; i < r->n_parts; i++) heap_release(&r->parts[i].deadlines);
     free(r->parts);
-    r->parts = NULL;
-    r->n_parts = 0;
-    r->any_spread = false;
+    *r = (struct registry){.conf = r->conf};
 }
 
 void registry_free(struct registry *r) {
