@@ -265,25 +265,15 @@ int json_members(struct span in, const char *const *names, struct json_value *va
     return json_space(in, at) == in.n ? 0 : err_set(err, "something stands behind it");
 }
 
-struct wanted {
-    struct span key, found;
-};
-
-static bool pick(void *ctx, const struct json_member *m, struct err *err) {
-    (void)err;
-    struct wanted *w = ctx;
-    if (span_eq(m->key, w->key)) w->found = m->value.raw;
-    return true;
-}
-
 struct span json_get(struct span in, const char *path, struct arena *arena) {
     while (in.p && *path) {
-        struct wanted w = {.key = {path, strcspn(path, ".")}};
-        struct json_value v;
+        size_t at = 0, n = strcspn(path, ".");
+        const char *name = arena_span(arena, (struct span){path, n}).p;
+        struct json_value whole, found = {0};
+        struct members w = {&name, &found, 1};
         struct err err;
-        size_t at = 0;
-        in = scan(in, &at, 2 * JSON_DEPTH, arena, &v, pick, &w, &err) == 0 ? w.found : (struct span){0};
-        path += w.key.n + (path[w.key.n] == '.');
+        in = scan(in, &at, 2 * JSON_DEPTH, arena, &whole, keep, &w, &err) == 0 ? found.raw : (struct span){0};
+        path += n + (path[n] == '.');
     }
     return in;
 }
@@ -303,11 +293,7 @@ size_t json_space(struct span in, size_t at) {
 }
 
 static char *put_utf8(char *to, long code) {
-    if (code < 0x80) {
-        *to++ = (char)code;
-        return to;
-    }
-    int more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
+    int more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
     static const unsigned char lead[] = {0, 0xc0, 0xe0, 0xf0};
     *to++ = (char)(lead[more] | code >> (6 * more));
     while (more--) *to++ = (char)(0x80 | (code >> (6 * more) & 0x3f));
