@@ -51,12 +51,11 @@ const struct opt_section *const wire_sections[] = {
 
 enum bus_rc wire_bus(const struct conf *conf, const struct bus_open *how, struct bus **out, struct err *err) {
     const struct bus_conf *c = conf_section(conf, &bus_section);
-    const struct bus_engine *engine = bus_engines[0];
-    for (size_t i = 0; i < sizeof bus_engines / sizeof *bus_engines; i++)
-        if (strcmp(bus_engines[i]->name, c->type) == 0) engine = bus_engines[i];
+    const struct bus_engine *const *engine = bus_engines;
+    while (strcmp((*engine)->name, c->type) != 0) engine++; /* BUS_NAMES has no other */
     struct bus_open all = *how;
     all.max_record = c->max_record;
-    enum bus_rc rc = engine->open(conf, &all, out, err);
+    enum bus_rc rc = (*engine)->open(conf, &all, out, err);
 #ifdef DISTLOG_DEV
     if (rc == BUS_OK) *out = bus_check(*out, &all);
 #endif
@@ -65,10 +64,9 @@ enum bus_rc wire_bus(const struct conf *conf, const struct bus_open *how, struct
 
 enum store_rc wire_store(const struct conf *conf, bool create, struct store **out, struct err *err) {
     const struct store_conf *c = conf_section(conf, &store_section);
-    const struct store_engine *engine = store_engines[0];
-    for (size_t i = 0; i < sizeof store_engines / sizeof *store_engines; i++)
-        if (strcmp(store_engines[i]->name, c->type) == 0) engine = store_engines[i];
-    enum store_rc rc = engine->open(conf, create, out, err);
+    const struct store_engine *const *engine = store_engines;
+    while (strcmp((*engine)->name, c->type) != 0) engine++; /* STORE_NAMES has no other */
+    enum store_rc rc = (*engine)->open(conf, create, out, err);
 #ifdef DISTLOG_DEV
     if (rc == STORE_OK) *out = store_check(*out);
 #endif
