@@ -34,13 +34,8 @@ void when_format(struct buf *out, int64_t ms, int32_t offset_s, enum when_style 
 
 /* Takes count digits off the front of s; false if they are not there or not within low..high. */
 static bool take_number(struct span *s, size_t count, int low, int high, int *to) {
-    *to = 0;
-    if (s->n < count) return false;
-    for (size_t i = 0; i < count; i++) {
-        if (s->p[i] < '0' || s->p[i] > '9') return false;
-        *to = *to * 10 + (s->p[i] - '0');
-    }
-    *s = (struct span){s->p + count, s->n - count};
+    if (s->n < count || !span_is_digits((struct span){s->p, count})) return false;
+    for (*to = 0; count; count--, s->n--) *to = *to * 10 + (*s->p++ - '0');
     return *to >= low && *to <= high;
 }
 
@@ -71,13 +66,9 @@ static bool take_time(struct span *s, struct tm *tm, int *ms) {
     if (!take_one(s, ":")) return true;
     if (!take_number(s, 2, 0, 60, &tm->tm_sec)) return false;
     if (!take_one(s, ".,")) return true;
-    int digit, worth = 100;
-    if (!take_number(s, 1, 0, 9, &digit)) return false;
-    do {
-        *ms += digit * worth;
-        worth /= 10;
-    } while (take_number(s, 1, 0, 9, &digit));
-    return true;
+    int digit, worth = 1000;
+    while (take_number(s, 1, 0, 9, &digit)) *ms += digit * (worth /= 10);
+    return worth < 1000; /* there was one */
 }
 
 static bool take_zone(struct span *s, int32_t *offset_s) {
