@@ -287,6 +287,14 @@ struct span json_item(struct span array, size_t *at, struct arena *arena) {
     return scan(array, at, 2 * JSON_DEPTH, arena, &v, NULL, NULL, &err) == 0 ? v.raw : (struct span){0};
 }
 
+int64_t json_int(const struct json_value *v, int64_t low, int64_t high, int64_t none) {
+    struct span s = v->raw;
+    bool minus = s.n && s.p[0] == '-';
+    if (!s.n || s.n > 18 || !span_is_digits((struct span){s.p + minus, s.n - minus})) return none;
+    int64_t value = strtoll(s.p, NULL, 10); /* a ',', a '}' or white space follows */
+    return value < low || value > high ? none : value;
+}
+
 size_t json_space(struct span in, size_t at) {
     while (at < in.n && is_space(in.p[at])) at++;
     return at;

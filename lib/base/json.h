@@ -46,6 +46,8 @@ int json_members(struct span in, const char *const *names, struct json_value *va
 struct span json_get(struct span object, const char *path, struct arena *arena);
 /* The items of a compact array one by one: start with *at = 0; .p NULL at the end. */
 struct span json_item(struct span array, size_t *at, struct arena *arena);
+/* The integer from low to high that v is; none if it is no such one, or longer than 18 characters. */
+int64_t json_int(const struct json_value *v, int64_t low, int64_t high, int64_t none);
 /* Skips white space. */
 size_t json_space(struct span in, size_t at);
 /* Decodes a raw string token (with its quotes, already validated): in place if it has no escapes.

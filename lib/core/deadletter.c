@@ -59,15 +59,7 @@ enum { REASON, TOPIC, KEY, VALUE, KEY_64, VALUE_64, PARTITION, OFFSET, TIMESTAMP
 static const char *const members[MEMBERS] = {"reason",       "topic",     "key",    "value",     "key_base64",
                                              "value_base64", "partition", "offset", "timestamp", "truncated"};
 
-/* low or more; NONE: it is not there, no integer, or less. */
-#define NONE INT64_MIN
-static int64_t number(const struct json_value *v, int64_t low) {
-    struct span s = v->raw;
-    bool minus = s.n && s.p[0] == '-';
-    if (!s.n || s.n > 18 || !span_is_digits((struct span){s.p + minus, s.n - minus})) return NONE;
-    int64_t value = strtoll(s.p, NULL, 10); /* a ',', a '}' or white space follows */
-    return value < low ? NONE : value;
-}
+#define NONE INT64_MIN /* it is not there, or no integer that makes sense */
 
 /* KEY or VALUE: text, null, or in base64. */
 static bool read_bytes(const struct json_value *saved, size_t i, struct arena *arena, struct span *bytes) {
@@ -87,15 +79,15 @@ int deadletter_read(struct span envelope, struct arena *arena, struct deadletter
     if (json_members(envelope, members, saved, MEMBERS, arena, err) != 0)
         return err_prefix(err, "not a dead letter");
     struct span reason = json_text(&saved[REASON], arena), topic = json_text(&saved[TOPIC], arena);
-    int64_t partition = number(&saved[PARTITION], -1),
-            full = saved[FULL].raw.p ? number(&saved[FULL], -1) : -1;
+    int64_t partition = json_int(&saved[PARTITION], -1, INT32_MAX, NONE);
+    int64_t full = saved[FULL].raw.p ? json_int(&saved[FULL], -1, INT64_MAX, NONE) : -1;
     d->reason = arena_span(arena, reason).p;
     d->topic = arena_span(arena, topic).p;
-    d->offset = number(&saved[OFFSET], -1);
-    d->ts_ms = number(&saved[TIMESTAMP], NONE);
+    d->offset = json_int(&saved[OFFSET], -1, INT64_MAX, NONE);
+    d->ts_ms = json_int(&saved[TIMESTAMP], INT64_MIN, INT64_MAX, NONE);
     if (!reason.p || !opt_is_name(d->topic) || strlen(d->topic) < topic.n || partition == NONE ||
-        partition > INT32_MAX || d->offset == NONE || d->ts_ms == NONE || full == NONE ||
-        !read_bytes(saved, KEY, arena, &d->key) || !read_bytes(saved, VALUE, arena, &d->value))
+        d->offset == NONE || d->ts_ms == NONE || full == NONE || !read_bytes(saved, KEY, arena, &d->key) ||
+        !read_bytes(saved, VALUE, arena, &d->value))
         return err_set(err, "not a dead letter: not all of its members are there and make sense");
     d->partition = (int32_t)partition;
     d->full = full;

@@ -392,11 +392,7 @@ static const char *const members[MEMBERS] = {"since",  "last", "said", "also",
                                              "offset", "time", "from", "service_name"};
 
 /* A JSON integer from 0 to MAX_MS; -1 for anything else. */
-static int64_t number(const struct json_value *v) {
-    bool fits = span_is_digits(v->raw) && v->raw.n <= 16;
-    int64_t value = fits ? strtoll(v->raw.p, NULL, 10) : -1; /* a ',' or '}' follows */
-    return value <= MAX_MS ? value : -1;
-}
+static int64_t number(const struct json_value *v) { return json_int(v, 0, MAX_MS, -1); }
 
 static bool load_node(struct registry *r, int32_t partition, struct span id, const struct json_value *saved,
                       struct arena *arena) {
