@@ -56,6 +56,12 @@ static inline void space(struct scan *s) {
 
 static inline bool next_is(const struct scan *s, char c) { return s->p < s->end && *s->p == c; }
 
+static inline bool take(struct scan *s, char c) {
+    bool there = next_is(s, c);
+    s->p += there;
+    return there;
+}
+
 /* Plain: a byte that stands for itself in a string, whatever follows it. */
 static inline bool is_plain(char c) {
     unsigned char u = (unsigned char)c;
@@ -123,19 +129,12 @@ static bool digits(struct scan *s) {
 }
 
 static bool number(struct scan *s) {
-    if (*s->p == '-') s->p++;
-    if (next_is(s, '0')) s->p++;
-    else if (!digits(s)) return false;
-    if (next_is(s, '.')) {
-        s->p++;
-        if (!digits(s)) return false;
-    }
-    if (next_is(s, 'e') || next_is(s, 'E')) {
-        s->p++;
-        if (next_is(s, '+') || next_is(s, '-')) s->p++;
-        return digits(s);
-    }
-    return true;
+    take(s, '-');
+    if (!take(s, '0') && !digits(s)) return false;
+    if (take(s, '.') && !digits(s)) return false;
+    if (!take(s, 'e') && !take(s, 'E')) return true;
+    if (!take(s, '+')) take(s, '-');
+    return digits(s);
 }
 
 static const char expected_value[] = "expected a value (object, array, string, number, true, false, null)";
@@ -154,8 +153,7 @@ static bool member_key(struct scan *s, struct span *raw) {
     if (!string(s)) return false;
     *raw = (struct span){from, (size_t)(s->p - from)};
     space(s);
-    if (!next_is(s, ':')) return fail(s, s->p, "expected ':'");
-    s->p++;
+    if (!take(s, ':')) return fail(s, s->p, "expected ':'");
     space(s);
     return true;
 }
