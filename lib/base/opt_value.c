@@ -157,8 +157,9 @@ static bool is_pattern(const char *text) {
     return *text && !strchr("-_+.", *text) && strlen(text) <= NAME_MOST;
 }
 
-/* Is a text what the row's bits ask for? */
+/* Is a text what the row's choices or bits ask for? */
 static bool suits(const struct opt *row, const char *text) {
+    if (row->type == OPT_CHOICE) return is_choice(row->choices, text);
     if (row->bits & OPT_URL) return !strchr(text, '@');
     if (row->bits & OPT_NAME) return opt_is_name(text);
     return !(row->bits & OPT_PATTERN) || is_pattern(text);
@@ -213,16 +214,11 @@ int opt_value_parse(const struct opt *row, struct span span, void *field, struct
     if (!text) return -1;
     switch (row->type) {
     case OPT_STRING:
+    case OPT_CHOICE:
         if (!suits(row, text)) break;
         *(char **)field = row->bits & OPT_PATH ? expand_path(row, text, arena) : text;
         return 0;
-    case OPT_CHOICE:
-        if (!is_choice(row->choices, text)) break;
-        *(char **)field = text;
-        return 0;
-    case OPT_BOOL:
-        if (!parse_bool(text, field)) break;
-        return 0;
+    case OPT_BOOL: return parse_bool(text, field) ? 0 : refuse(row, text, err);
     case OPT_LIST:
     case OPT_MAP: return parse_items(row, text, field, arena, err);
     case OPT_INT:
