@@ -80,7 +80,7 @@ void daemon_well(struct daemon *d) {
     if (d->in_doubt) return;
     if (d->in_trouble) log_say(&d->run->log, "it works again");
     d->in_trouble = false;
-    backoff_reset(&d->backoff);
+    d->backoff.tries = 0;
 }
 
 bool daemon_done(struct daemon *d, bool at_end) {

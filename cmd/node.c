@@ -229,7 +229,7 @@ static void on_success(struct sim *s, struct node *n, size_t sent, int64_t now_m
         log_say(&s->run->log, "%s takes records again, after %lld s; %zu are waiting", s->conf->url,
                 (long long)(now_ms - s->trouble_ms + 500) / 1000, s->waiting);
         s->in_trouble = s->dropping = false;
-        backoff_reset(&s->backoff);
+        s->backoff.tries = 0;
     }
     struct span lines = oldest(n, sent);
     if (!s->conf->quiet && s->n == 1) {

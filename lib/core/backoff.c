@@ -9,5 +9,3 @@ int64_t backoff_next(struct backoff *b, struct rng *rng) {
     b->tries++;
     return rng_range(rng, wait / 2, wait);
 }
-
-void backoff_reset(struct backoff *b) { b->tries = 0; }

@@ -8,11 +8,9 @@
 
 struct backoff {
     int64_t base_ms, max_ms;
-    unsigned tries;
+    unsigned tries; /* since it last worked: whoever sees that sets it to 0, to start again from base_ms */
 };
 
 /* The next wait in ms: evenly from half of min(max, base * 2^tries) to all of it; counts the try.
  */
 int64_t backoff_next(struct backoff *b, struct rng *rng);
-/* It worked: start again from base_ms. */
-void backoff_reset(struct backoff *b);
