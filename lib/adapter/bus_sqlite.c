@@ -11,8 +11,7 @@ enum {
     QUEUE_BYTES = 32 * 1024 * 1024, /* a writer's queue */
     WRITE_RECORDS = 2000,           /* a writer's transaction: at most about 10 ms */
     WRITE_BYTES = 2 * 1024 * 1024,
-    BOOT_ID_BYTES = 64,
-    CACHE_KB = 1024
+    BOOT_ID_BYTES = 64
 };
 
 static const struct sqlite_file_kind kind = {
@@ -32,8 +31,7 @@ static const struct sqlite_file_kind kind = {
     "CREATE TABLE owner(name TEXT PRIMARY KEY, epoch INTEGER NOT NULL, boot_id TEXT NOT NULL,"
     " lease_until INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE state(topic INTEGER, key BLOB, value BLOB NOT NULL, PRIMARY KEY(topic, key))"
-    " WITHOUT ROWID;",
-    .cache_kb = CACHE_KB};
+    " WITHOUT ROWID;"};
 
 enum bus_rc local_done(struct local *l, struct err *err) {
     enum sqlite_file_rc rc = sqlite_file_take(&l->file, err);

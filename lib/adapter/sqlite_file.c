@@ -283,13 +283,9 @@ static void set_up(struct sqlite_file *f) {
     sqlite3_db_config(f->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_db_config(f->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     sqlite3_db_config(f->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    BUF_LOCAL struct buf sql = {0};
-    buf_printf(&sql,
-               "PRAGMA wal_autocheckpoint=0; PRAGMA mmap_size=0; PRAGMA secure_delete=OFF;"
-               "PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-%d;"
-               "SELECT count(*) FROM sqlite_schema;",
-               f->kind->cache_kb);
-    sqlite_file_exec(f, sql.p);
+    sqlite_file_exec(f, "PRAGMA wal_autocheckpoint=0; PRAGMA mmap_size=0; PRAGMA secure_delete=OFF;"
+                        "PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-2000;"
+                        "SELECT count(*) FROM sqlite_schema;");
     f->durable = true;
     f->checkpoint_at = WAL_BOUND;
 }

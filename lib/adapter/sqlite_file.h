@@ -23,7 +23,6 @@ struct sqlite_file_kind {
     int32_t application_id; /* in the header of the file (SQLite "PRAGMA application_id") */
     int32_t version;        /* of the schema; another one is refused with both numbers */
     const char *schema;     /* SQL that makes the tables in a new file */
-    int cache_kb;           /* page cache of the connection */
 };
 
 /* A failure sticks: after the first one every call below that can fail does nothing and answers 0, false or

@@ -22,7 +22,6 @@
 enum {
     SLICE_ROWS = 200, /* deleted in one write transaction: some 10 ms, store waits for it */
     TURN_MS = 1,      /* between slices: who waits for the lock looks every 200 µs */
-    CACHE_KB = 2048,
 };
 
 /* Words are what Elasticsearch's standard analyser takes for words, as far as FTS5 can: letters and
@@ -43,7 +42,6 @@ static const struct sqlite_file_kind kind = {
               "CREATE INDEX doc_type ON doc (ix, type, at_ms);"
               "CREATE VIRTUAL TABLE word USING fts5(message, content='doc', content_rowid='row',"
               " columnsize=0, tokenize=\"unicode61 remove_diacritics 0 tokenchars '_'\")",
-    .cache_kb = CACHE_KB,
 };
 
 struct local_conf {
