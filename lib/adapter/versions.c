@@ -12,18 +12,10 @@
 #include <zlib.h>
 
 void versions_print(struct buf *out) {
-    const struct {
-        const char *name, *version;
-    } libraries[] = {
-        {"librdkafka", rd_kafka_version_str()},
-        {"libcurl", curl_version_info(CURLVERSION_NOW)->version},
-        {"jansson", jansson_version_str()},
-        {"libyaml", yaml_get_version_string()},
-        {"SQLite", sqlite3_libversion()},
-        {"libmicrohttpd", MHD_get_version()},
-        {"zlib", zlibVersion()},
-        {"msgpack-c", msgpack_version()},
-    };
-    for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++)
-        buf_printf(out, "%s%s %s", i ? ", " : "", libraries[i].name, libraries[i].version);
+    buf_printf(out,
+               "librdkafka %s, libcurl %s, jansson %s, libyaml %s, SQLite %s, libmicrohttpd %s, zlib %s, "
+               "msgpack-c %s",
+               rd_kafka_version_str(), curl_version_info(CURLVERSION_NOW)->version, jansson_version_str(),
+               yaml_get_version_string(), sqlite3_libversion(), MHD_get_version(), zlibVersion(),
+               msgpack_version());
 }
