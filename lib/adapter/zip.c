@@ -12,19 +12,11 @@
 enum { STEP = 64 * 1024 };
 
 enum inflate_coding inflate_coding_of(struct span name) {
-    static const struct {
-        const char *name;
-        enum inflate_coding coding;
-    } codings[] = {{"identity", INFLATE_NONE},
-                   {"gzip", INFLATE_GZIP},
-                   {"x-gzip", INFLATE_GZIP},
-                   {"deflate", INFLATE_DEFLATE}};
     for (; name.n && strchr(" \t", name.p[name.n - 1]);) name.n--;
     for (; name.n && strchr(" \t", *name.p); name.n--) name.p++;
-    if (!name.n) return INFLATE_NONE;
-    for (size_t i = 0; i < sizeof codings / sizeof *codings; i++)
-        if (span_is_word(name, codings[i].name)) return codings[i].coding;
-    return INFLATE_UNKNOWN;
+    if (!name.n || span_is_word(name, "identity")) return INFLATE_NONE;
+    if (span_is_word(name, "gzip") || span_is_word(name, "x-gzip")) return INFLATE_GZIP;
+    return span_is_word(name, "deflate") ? INFLATE_DEFLATE : INFLATE_UNKNOWN;
 }
 
 /* Inflates until the end of one member or stream. */
