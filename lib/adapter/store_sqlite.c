@@ -72,17 +72,15 @@ static enum store_rc done(struct local *l, struct err *err) {
 }
 
 /* Any text becomes words in quotes, all of which must be there: FTS5 has operators, and a user has
- * none. Without a word at all it is an empty phrase, which nothing has. */
+ * none. It passes over empty quotes beside others; where there is nothing else, nothing is found. */
 static void add_words(struct buf *words, const char *text) {
-    bool within = false;
-    for (const char *c = text; *c; c++) {
-        bool part = (unsigned char)*c >= 0x80 || *c == '_' || (*c >= '0' && *c <= '9') ||
-                    (*c >= 'A' && *c <= 'Z') || (*c >= 'a' && *c <= 'z');
-        if (part != within) buf_text(words, part ? "\"" : "\" ");
-        if (part) buf_char(words, *c);
-        within = part;
-    }
-    buf_text(words, within ? "\"" : words->n ? "" : "\"\"");
+    buf_char(words, '"');
+    for (const char *c = text; *c; c++)
+        if ((unsigned char)*c >= 0x80 || *c == '_' || (*c >= '0' && *c <= '9') || (*c >= 'A' && *c <= 'Z') ||
+            (*c >= 'a' && *c <= 'z'))
+            buf_char(words, *c);
+        else buf_text(words, "\" \"");
+    buf_char(words, '"');
 }
 
 /* Adds " AND column = 'text'", unless text is empty. */
