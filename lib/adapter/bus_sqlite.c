@@ -131,10 +131,9 @@ static enum bus_rc put(struct bus *bus, const char *topic, int32_t partition, st
     l->staged = mem_room(l->staged, l->n_staged, &l->cap_staged, sizeof *l->staged);
     struct staged *p = &l->staged[l->n_staged++];
     const struct topic *t = local_topic(l, topic);
-    *p = (struct staged){.topic = (size_t)(t - l->topics), .key = key, .value = value, .tag = tag};
-    char *bytes = arena_take(&l->staging, key.n + value.n + 1);
-    if (key.p) p->key.p = key.n ? memcpy(bytes, key.p, key.n) : bytes;
-    if (value.p) p->value.p = value.n ? memcpy(bytes + key.n, value.p, value.n) : bytes;
+    *p = (struct staged){.topic = (size_t)(t - l->topics), .tag = tag};
+    if (key.p) p->key = arena_span(&l->staging, key);
+    if (value.p) p->value = arena_span(&l->staging, value);
     return BUS_OK;
 }
 

@@ -44,9 +44,8 @@ static void keep_record(struct local *l, const struct bus_record *from) {
     l->records = mem_room(l->records, l->n_records, &l->cap_records, sizeof *l->records);
     struct bus_record *r = &l->records[l->n_records++];
     *r = *from;
-    char *bytes = arena_take(&l->batch, r->key.n + r->value.n);
-    if (r->key.p) r->key.p = memcpy(bytes, r->key.p, r->key.n);
-    if (r->value.p) r->value.p = memcpy(bytes + r->key.n, r->value.p, r->value.n);
+    if (r->key.p) r->key = arena_span(&l->batch, r->key);
+    if (r->value.p) r->value = arena_span(&l->batch, r->value);
 }
 
 /* Until the batch is full. Offsets have no gaps but those that retention made. */
