@@ -43,8 +43,7 @@ int process_start(struct process *p, char *const *argv, struct err *err) {
 }
 
 /* Reads what is there of one stream and hands on its whole lines; at its end also a half one. */
-static void read_stream(struct process *p, size_t which,
-                        void (*line)(void *, struct process *, int, struct span), void *ctx) {
+static void read_stream(struct process *p, size_t which, process_line *line, void *ctx) {
     struct buf *b = &p->lines[which];
     ssize_t got = read(p->fds[which], buf_room(b, CHUNK), CHUNK);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
@@ -65,8 +64,7 @@ static void read_stream(struct process *p, size_t which,
     }
 }
 
-void process_read(struct process *const *all, size_t n, int wait_ms,
-                  void (*line)(void *ctx, struct process *p, int stream, struct span text), void *ctx) {
+void process_read(struct process *const *all, size_t n, int wait_ms, process_line *line, void *ctx) {
     struct pollfd fds[2 * PROCESS_MOST];
     for (size_t i = 0; i < 2 * n; i++) /* poll() passes over what is negative */
         fds[i] = (struct pollfd){.fd = all[i / 2]->pid ? all[i / 2]->fds[i % 2] : -1, .events = POLLIN};
