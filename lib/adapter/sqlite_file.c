@@ -12,7 +12,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -261,7 +260,6 @@ static void make_file(struct sqlite_file *f) {
 
 /* Is there a file? Checks it, too. */
 static bool check_file(struct sqlite_file *f) {
-    struct stat st;
     int fd = open(f->path, O_RDWR | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT) return false;
     if (fd < 0) {
@@ -270,10 +268,7 @@ static bool check_file(struct sqlite_file *f) {
         return true;
     }
     check_header(f, fd);
-    if (fstat(fd, &st) == 0) {
-        f->device = st.st_dev;
-        f->inode = st.st_ino;
-    }
+    fstat(fd, &f->opened);
     close(fd);
     return true;
 }
@@ -329,7 +324,7 @@ void sqlite_file_close(struct sqlite_file *f) {
 
 void sqlite_file_in_place(struct sqlite_file *f) {
     struct stat st;
-    if (stat(f->path, &st) != 0 || st.st_dev != f->device || st.st_ino != f->inode)
+    if (stat(f->path, &st) != 0 || st.st_dev != f->opened.st_dev || st.st_ino != f->opened.st_ino)
         sqlite_file_fail(f, "%s: the %s file was deleted or replaced while it was in use (start again)",
                          f->path, f->kind->what);
 }

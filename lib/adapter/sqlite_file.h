@@ -6,7 +6,7 @@
 #pragma once
 
 #include <sqlite3.h>
-#include <sys/types.h>
+#include <sys/stat.h>
 
 #include "../base/err.h"
 
@@ -32,8 +32,7 @@ struct sqlite_file {
     char *path;
     const struct sqlite_file_kind *kind;
     int lock_fd;
-    dev_t device; /* what path was when it was opened */
-    ino_t inode;
+    struct stat opened;                /* what path was then */
     int64_t checkpoint_at;             /* size of the WAL in bytes at which the next commit checkpoints */
     bool durable;                      /* what PRAGMA synchronous is set to */
     struct sqlite_file_query *queries; /* each prepared at its first use */

@@ -63,7 +63,6 @@ struct local {
 };
 
 extern const struct store_engine store_sqlite;
-extern const struct opt_section store_sqlite_section;
 
 /* What a call to the port answers: whatever failed since the last one. */
 static enum store_rc done(struct local *l, struct err *err) {
