@@ -48,12 +48,13 @@ static char *transactional_id(const struct kafka_bus *b) {
 }
 
 static enum bus_rc open_producer(struct kafka_bus *b, struct err *err) {
-    const struct kafka_role role = {.kind = b->transactional_id ? KAFKA_COPIER : KAFKA_WRITER,
-                                    .name = b->transactional_id,
-                                    .largest = b->how.max_record + FRAME,
-                                    .owner = b,
-                                    .delivered = on_delivered};
-    return kafka_client_open(&b->producer, b->conf, &role, err);
+    b->producer = (struct kafka_client){.conf = b->conf,
+                                        .kind = b->transactional_id ? KAFKA_COPIER : KAFKA_WRITER,
+                                        .name = b->transactional_id,
+                                        .largest = b->how.max_record + FRAME,
+                                        .owner = b,
+                                        .delivered = on_delivered};
+    return kafka_client_open(&b->producer, err);
 }
 
 /* Opens the producer of transactions; what an earlier one of its id left open is ended first. */
@@ -92,9 +93,9 @@ void kafka_awake(struct kafka_bus *b) {
 static enum bus_rc open_all(struct kafka_bus *b, struct err *err) {
     bool writer = !b->how.group && b->how.delivered;
     /* The probe's group is only for librdkafka, which wants one; nothing is committed under it. */
-    const struct kafka_role probe = {.kind = KAFKA_PROBE, .name = "distlog-probe", .owner = b};
+    b->probe = (struct kafka_client){.conf = b->conf, .kind = KAFKA_PROBE, .name = "distlog-probe"};
     b->ask = writer ? &b->producer : &b->probe;
-    enum bus_rc rc = writer ? open_producer(b, err) : kafka_client_open(&b->probe, b->conf, &probe, err);
+    enum bus_rc rc = writer ? open_producer(b, err) : kafka_client_open(&b->probe, err);
     if (rc == BUS_OK && writer) kafka_wake(b, rd_kafka_queue_get_main(b->producer.rk));
     b->base.wake = writer ? b->wake[0] : -1;
     if (rc == BUS_OK) rc = kafka_client_reach(b->ask, err);

@@ -18,9 +18,8 @@ enum {
 /* Reads one partition from where `at` stands to `to` and hands each record on. */
 static enum bus_rc read_part(struct kafka_bus *b, const rd_kafka_topic_partition_t *at, int64_t to,
                              bus_each_record *each, void *ctx, struct err *err) {
-    struct kafka_client c;
-    enum bus_rc rc = kafka_client_open(
-        &c, b->conf, &(struct kafka_role){.kind = KAFKA_LOOKER, .name = "distlog-look"}, err);
+    struct kafka_client c = {.conf = b->conf, .kind = KAFKA_LOOKER, .name = "distlog-look"};
+    enum bus_rc rc = kafka_client_open(&c, err);
     if (rc != BUS_OK) return rc;
     KAFKA_LOCAL kafka_list *one = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(one, at->topic, at->partition)->offset = at->offset;
@@ -108,13 +107,12 @@ enum bus_rc kafka_look_lag(struct bus *bus, const char *group, const char *topic
                            struct err *err) {
     struct kafka_bus *b = (struct kafka_bus *)bus;
     KAFKA_LOCAL kafka_list *parts = rd_kafka_topic_partition_list_new(8);
-    struct kafka_client c = {0};
+    struct kafka_client c = {.conf = b->conf, .kind = KAFKA_LOOKER, .name = group};
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
     uint64_t lost = 0;
     *left = 0;
     enum bus_rc rc = kafka_client_partitions(b->ask, topic, -1, parts, err);
-    if (rc == BUS_OK)
-        rc = kafka_client_open(&c, b->conf, &(struct kafka_role){.kind = KAFKA_LOOKER, .name = group}, err);
+    if (rc == BUS_OK) rc = kafka_client_open(&c, err);
     if (rc == BUS_OK && parts->cnt) code = kafka_positions(b, c.rk, parts, &lost, left);
     if (code) rc = kafka_client_error(&c, code, "ask for a group's committed offsets", err);
     kafka_client_close(&c, true);

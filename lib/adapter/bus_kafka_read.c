@@ -145,11 +145,12 @@ static enum bus_rc take_all(struct kafka_bus *b, struct err *err) {
 
 enum bus_rc kafka_read_start(struct kafka_bus *b, struct err *err) {
     bool grouped = *b->how.group;
-    const struct kafka_role role = {.kind = KAFKA_READER,
-                                    .name = grouped ? b->how.group : "distlog-reader",
-                                    .owner = b,
-                                    .rebalanced = grouped ? on_rebalanced : NULL};
-    enum bus_rc rc = kafka_client_open(&b->consumer, b->conf, &role, err);
+    b->consumer = (struct kafka_client){.conf = b->conf,
+                                        .kind = KAFKA_READER,
+                                        .name = grouped ? b->how.group : "distlog-reader",
+                                        .owner = b,
+                                        .rebalanced = grouped ? on_rebalanced : NULL};
+    enum bus_rc rc = kafka_client_open(&b->consumer, err);
     if (rc != BUS_OK) return rc;
     rd_kafka_poll_set_consumer(b->consumer.rk);
     kafka_wake(b, rd_kafka_queue_get_consumer(b->consumer.rk));

@@ -86,37 +86,34 @@ static int set(rd_kafka_conf_t *conf, const char *name, const char *value, struc
     return err_set(err, "bus.kafka.properties: %s: %s", name, why);
 }
 
-static int set_all(rd_kafka_conf_t *k, const struct kafka_conf *conf, const struct kafka_role *role,
-                   struct err *err) {
+static int set_all(rd_kafka_conf_t *k, const struct kafka_client *c, struct err *err) {
+    const struct kafka_conf *conf = c->conf;
     char largest[24];
-    snprintf(largest, sizeof largest, "%lld", (long long)role->largest);
+    snprintf(largest, sizeof largest, "%lld", (long long)c->largest);
     int bad = set(k, "bootstrap.servers", conf->brokers, err);
-    if (role->kind & PRODUCERS) bad = bad || set(k, "message.max.bytes", largest, err);
-    if (role->kind & CONSUMERS) bad = bad || set(k, "group.id", role->name, err);
-    if (role->kind == KAFKA_COPIER) bad = bad || set(k, "transactional.id", role->name, err);
-    if (role->rebalanced && *conf->instance) bad = bad || set(k, "group.instance.id", conf->instance, err);
+    if (c->kind & PRODUCERS) bad = bad || set(k, "message.max.bytes", largest, err);
+    if (c->kind & CONSUMERS) bad = bad || set(k, "group.id", c->name, err);
+    if (c->kind == KAFKA_COPIER) bad = bad || set(k, "transactional.id", c->name, err);
+    if (c->rebalanced && *conf->instance) bad = bad || set(k, "group.instance.id", conf->instance, err);
     for (size_t i = 0; !bad && i < sizeof properties / sizeof *properties; i++)
-        if (properties[i].kinds & (int)role->kind) bad = set(k, properties[i].name, properties[i].value, err);
+        if (properties[i].kinds & (int)c->kind) bad = set(k, properties[i].name, properties[i].value, err);
     for (size_t i = 0; !bad && i < conf->properties.n; i++)
         bad = set(k, conf->properties.keys[i], conf->properties.values[i], err);
     return bad;
 }
 
-enum bus_rc kafka_client_open(struct kafka_client *c, const struct kafka_conf *conf,
-                              const struct kafka_role *role, struct err *err) {
-    *c = (struct kafka_client){.conf = conf, .owner = role->owner};
+enum bus_rc kafka_client_open(struct kafka_client *c, struct err *err) {
     rd_kafka_conf_t *k = rd_kafka_conf_new();
     rd_kafka_conf_set_opaque(k, c);
     rd_kafka_conf_set_error_cb(k, on_error);
     rd_kafka_conf_set_log_cb(k, on_log);
-    if (role->delivered) rd_kafka_conf_set_dr_msg_cb(k, role->delivered);
-    if (role->rebalanced) rd_kafka_conf_set_rebalance_cb(k, role->rebalanced);
+    if (c->delivered) rd_kafka_conf_set_dr_msg_cb(k, c->delivered);
+    if (c->rebalanced) rd_kafka_conf_set_rebalance_cb(k, c->rebalanced);
     char why[256];
-    if (set_all(k, conf, role, err) == 0) {
-        c->rk =
-            rd_kafka_new(role->kind & PRODUCERS ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, k, why, sizeof why);
+    if (set_all(k, c, err) == 0) {
+        c->rk = rd_kafka_new(c->kind & PRODUCERS ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, k, why, sizeof why);
         if (c->rk) return BUS_OK;
-        err_set(err, "kafka %s: %s (see bus.kafka.properties%s)", conf->brokers, why,
+        err_set(err, "kafka %s: %s (see bus.kafka.properties%s)", c->conf->brokers, why,
                 strstr(why, "kerberos") ? ": sasl.mechanism is not set" : "");
     }
     rd_kafka_conf_destroy(k);

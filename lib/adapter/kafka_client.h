@@ -25,35 +25,30 @@ struct kafka_conf {
 };
 extern const struct opt_section kafka_section;
 
+/* The owner fills the first part and zeroes the rest. */
 struct kafka_client {
     const struct kafka_conf *conf;
+    enum {                   /* what it is for: kafka_client.c has the properties of each kind */
+           KAFKA_WRITER = 1, /* an idempotent producer */
+           KAFKA_COPIER = 2, /* the transactional producer beside a reader; name: its transactional.id */
+           KAFKA_READER = 4, /* a consumer; name: its group */
+           KAFKA_LOOKER = 8, /* a consumer beside a group; name: the group to look at */
+           KAFKA_PROBE = 16  /* only asks, and sees what waits behind an open transaction */
+    } kind;
+    const char *name; /* until it is open */
+    int64_t largest;  /* producers: bytes of a request */
+    void *owner;      /* for the callbacks: each NULL, or called from poll and flush, with the client */
+    void (*delivered)(rd_kafka_t *rk, const rd_kafka_message_t *m, void *client);
+    void (*rebalanced)(rd_kafka_t *rk, rd_kafka_resp_err_t what, kafka_list *parts, void *client);
+
     rd_kafka_t *rk;
     char said[400]; /* why the last connection failed, in the library's words */
     bool fatal;     /* the library gave this handle up; said tells why */
-    void *owner;    /* for the callbacks of the owner */
-};
-
-/* What a handle is for: kafka_client.c has the properties of each kind. */
-struct kafka_role {
-    enum {
-        KAFKA_WRITER = 1, /* an idempotent producer */
-        KAFKA_COPIER = 2, /* the transactional producer beside a reader; name: its transactional.id */
-        KAFKA_READER = 4, /* a consumer; name: its group */
-        KAFKA_LOOKER = 8, /* a consumer beside a group; name: the group to look at */
-        KAFKA_PROBE = 16  /* only asks, and sees what waits behind an open transaction */
-    } kind;
-    const char *name;
-    int64_t largest; /* producers: bytes of a request */
-    void *owner;
-    /* NULL, or called from poll and flush, with the client. */
-    void (*delivered)(rd_kafka_t *rk, const rd_kafka_message_t *m, void *client);
-    void (*rebalanced)(rd_kafka_t *rk, rd_kafka_resp_err_t what, kafka_list *parts, void *client);
 };
 
 /* BUS_OK, or BUS_FATAL: a property that librdkafka refuses (err names it). Connects later. The user's
- * bus.kafka.properties win over the role's. */
-enum bus_rc kafka_client_open(struct kafka_client *c, const struct kafka_conf *conf,
-                              const struct kafka_role *role, struct err *err);
+ * bus.kafka.properties win over the kind's. */
+enum bus_rc kafka_client_open(struct kafka_client *c, struct err *err);
 /* Fine on a zeroed struct. quick: don't wait for the cluster. */
 void kafka_client_close(struct kafka_client *c, bool quick);
 
