@@ -38,11 +38,6 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
     }
 }
 
-/* What matters comes through on_error; the library's own log would go to standard error. */
-static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text) {
-    (void)rk, (void)level, (void)facility, (void)text;
-}
-
 enum {
     PRODUCERS = KAFKA_WRITER | KAFKA_COPIER,
     CONSUMERS = KAFKA_READER | KAFKA_LOOKER | KAFKA_PROBE,
@@ -106,7 +101,7 @@ enum bus_rc kafka_client_open(struct kafka_client *c, struct err *err) {
     rd_kafka_conf_t *k = rd_kafka_conf_new();
     rd_kafka_conf_set_opaque(k, c);
     rd_kafka_conf_set_error_cb(k, on_error);
-    rd_kafka_conf_set_log_cb(k, on_log);
+    rd_kafka_conf_set_log_cb(k, NULL); /* to standard error, else; what matters comes through on_error */
     if (c->delivered) rd_kafka_conf_set_dr_msg_cb(k, c->delivered);
     if (c->rebalanced) rd_kafka_conf_set_rebalance_cb(k, c->rebalanced);
     char why[256];
