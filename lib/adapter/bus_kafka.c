@@ -6,7 +6,6 @@
 #include "bus_kafka.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include "../base/mem.h"

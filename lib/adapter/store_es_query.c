@@ -1,8 +1,6 @@
 /* store_es_query: searching and erasing in Elasticsearch and OpenSearch. Whatever the user gave
  * goes into the query as a JSON string, never as text of the query language.
  * SPDX-License-Identifier: Apache-2.0 */
-#include <inttypes.h>
-#include <stdio.h>
 
 #include "../base/json.h"
 #include "../base/mem.h"
