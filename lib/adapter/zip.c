@@ -2,7 +2,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "zip.h"
 
-#include <limits.h>
 #define ZLIB_CONST /* next_in is only read */
 #include <zlib.h>
 
@@ -44,8 +43,6 @@ enum inflate_rc inflate_body(enum inflate_coding coding, struct span body, size_
     enum { GZIP_ONLY = 16 };
     size_t from = out->n;
     z_stream z = {0};
-    if (body.n > UINT_MAX)
-        return err_as(INFLATE_LARGE, err, "the compressed body is larger than %u bytes", UINT_MAX);
     if (inflateInit2(&z, coding == INFLATE_GZIP ? MAX_WBITS + GZIP_ONLY : MAX_WBITS) != Z_OK)
         mem_die(); /* the only way it fails with these arguments */
     z.next_in = (const Bytef *)(body.p ? body.p : "");
