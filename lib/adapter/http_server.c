@@ -313,7 +313,7 @@ void http_refuse(struct http_request *r, unsigned status, const char *why) {
 /* Lets this process have as many open files as it may; how many connections it can then take. */
 static int64_t fit_open_files(int64_t wanted) {
     struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) != 0) return wanted;
+    getrlimit(RLIMIT_NOFILE, &files); /* cannot fail with these arguments */
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
     rlim_t room = files.rlim_max > 2 * SPARE_FILES ? files.rlim_max - SPARE_FILES : SPARE_FILES;
