@@ -43,12 +43,6 @@ int64_t local_now_ms(const struct local *l) { return l->anchor_ms + clock_boot_m
 /* --- open and close ----------------------------------------------------------------------------
  */
 
-static void read_boot_id(struct local *l) {
-    struct err err;
-    if (buf_file(&l->boot_id, "/proc/sys/kernel/random/boot_id", BOOT_ID_BYTES, &err) != 0)
-        sqlite_file_fail(&l->file, "%s", err.text);
-}
-
 /* Within a write transaction: ties the bus clock to this boot, never before the newest record. */
 static void anchor_clock(struct local *l) {
     local_run(
@@ -95,7 +89,8 @@ static enum bus_rc open_local(const struct conf *conf, const struct bus_open *ho
     buf_printf(&l->bus.place, "bus local %s", l->conf->path);
     sqlite_file_open(&l->file, &kind, l->conf->path, true);
     wake_open(&l->wake, sqlite_file_beside(&l->file, "-wake"), how->group != NULL);
-    read_boot_id(l);
+    if (buf_file(&l->boot_id, "/proc/sys/kernel/random/boot_id", BOOT_ID_BYTES, err) != 0)
+        sqlite_file_fail(&l->file, "%s", err->text);
     sqlite_file_begin(&l->file, true);
     anchor_clock(l);
     if (how->input) open_input(l);
