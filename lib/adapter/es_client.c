@@ -93,15 +93,18 @@ void es_client_run(struct es_client *c, struct es_call *calls, size_t n) {
     }
 }
 
+struct span es_text(struct span object, const char *path, struct arena *arena) {
+    struct span raw = json_get(object, path, arena);
+    return raw.p && *raw.p == '"' ? json_decode(raw, arena) : (struct span){0};
+}
+
 /* "HTTP 400: TYPE: REASON" of {"error":{"type":…,"reason":…}} or {"error":"…"}. */
 static void add_reason(const struct es_call *call, struct buf *out) {
     static const char *const paths[] = {"error.type", "error.reason", "error"};
     struct arena arena = {0};
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
-        struct span s = json_get(buf_view(&call->http.reply), paths[i], &arena);
-        if (!s.p || *s.p != '"') continue;
-        s = json_decode(s, &arena);
-        buf_printf(out, ": %.*s", (int)(s.n > 250 ? 250 : s.n), s.p);
+        struct span s = es_text(buf_view(&call->http.reply), paths[i], &arena);
+        if (s.p) buf_printf(out, ": %.*s", (int)(s.n > 250 ? 250 : s.n), s.p);
     }
     arena_release(&arena);
 }

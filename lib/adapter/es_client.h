@@ -3,6 +3,7 @@
  * Callers: store_es.c and its neighbours. SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "../base/arena.h"
 #include "../port/store.h"
 #include "http_client.h"
 
@@ -33,6 +34,8 @@ void es_client_close(struct es_client *c);
  * none has status 0. One that broke off in mid-way is not repeated here. Ends all of them 4.5 s after
  * the process was told to stop. */
 void es_client_run(struct es_client *c, struct es_call *calls, size_t n);
+/* The string at a path of keys of an answer, decoded; .p NULL if there is none, or something else. */
+struct span es_text(struct span object, const char *path, struct arena *arena);
 /* What a status means that is not 2xx: fills err with the host, the engine's reason and the setting
  * to change. STORE_RETRY where waiting may mend it. */
 enum store_rc es_call_error(const struct es_call *call, const char *doing, struct err *err);

@@ -28,11 +28,6 @@ enum store_rc es_ask(struct store_es *s, const char *method, const char *path, c
     return s->call.http.status / 100 == 2 ? STORE_OK : es_call_error(&s->call, doing, err);
 }
 
-struct span es_text(struct span object, const char *path, struct arena *arena) {
-    struct span raw = json_get(object, path, arena);
-    return raw.p && *raw.p == '"' ? json_decode(raw, arena) : (struct span){0};
-}
-
 /* Who answers, and can we serve it? */
 static enum store_rc check_version(struct store_es *s, struct err *err) {
     enum store_rc rc = es_ask(s, "GET", "/", "ask for its version", err);

@@ -3,7 +3,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "../base/arena.h"
 #include "../base/map.h"
 #include "es_client.h"
 
@@ -36,8 +35,6 @@ extern const char *const es_field_names[ES_KEYWORDS];
  * status is 2xx. The reply lives until the next. */
 enum store_rc es_ask(struct store_es *s, const char *method, const char *path, const char *doing,
                      struct err *err);
-/* The string at a path of keys, decoded; .p NULL if there is none, or something else. */
-struct span es_text(struct span object, const char *path, struct arena *arena);
 enum store_rc es_search(struct store *store, const struct store_query *query, store_each *each, void *ctx,
                         struct err *err);
 enum store_rc es_erase(struct store *store, const struct store_query *query, bool dry_run,

@@ -161,11 +161,9 @@ static int64_t number_at(struct span object, const char *path, struct arena *are
 static int64_t time_of(struct span sort, struct span source, struct arena *arena) {
     long long ms = strtoll(sort.p + 1, NULL, 10);
     if (ms > INT64_MIN && ms < INT64_MAX) return ms;
-    struct err err;
     int64_t now_ms = clock_wall_ms(), at_ms = 0;
-    struct span text = json_get(source, "timestamp", arena);
-    if (text.p && *text.p == '"')
-        when_parse(json_decode(text, arena), now_ms, clock_offset_s(now_ms), &at_ms, &err);
+    struct span text = es_text(source, "timestamp", arena);
+    if (text.p) when_parse(text, now_ms, clock_offset_s(now_ms), &at_ms, &(struct err){0});
     return at_ms;
 }
 
@@ -210,9 +208,8 @@ static enum store_rc pages(struct look *l, const char *path, struct err *err) {
         arena_clear(&s->arena);
     }
     if (scroll.n) {
-        struct err none;
         buf_printf(&s->call.http.body, "{%s", scroll.p);
-        es_ask(s, "DELETE", "/_search/scroll", "", &none);
+        es_ask(s, "DELETE", "/_search/scroll", "", &(struct err){0});
     }
     return rc;
 }
