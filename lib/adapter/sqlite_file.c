@@ -319,7 +319,6 @@ void sqlite_file_close(struct sqlite_file *f) {
     if (f->path && f->lock_fd >= 0) close(f->lock_fd); /* and with it the lock */
     free(f->queries);
     free(f->path);
-    *f = (struct sqlite_file){.lock_fd = -1};
 }
 
 void sqlite_file_in_place(struct sqlite_file *f) {

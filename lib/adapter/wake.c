@@ -43,5 +43,4 @@ bool wake_wait(struct wake *w, int ms) {
 void wake_close(struct wake *w) {
     if (w->file >= 0) close(w->file);
     if (w->watch >= 0) close(w->watch);
-    w->file = w->watch = -1;
 }
