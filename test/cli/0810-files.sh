@@ -6,7 +6,7 @@
 # wider TEST…: the modes and names of what find finds in the data folder.
 wider() { find "$DISTLOG_DATA" "$@" -printf '%m %P\n'; }
 for mask in 000 022 077; do
-    rm -rf "$TMP/data"
+    rm -rf "$TMP/data" "$TMP/up.err" # or the last one's address is taken for the next one's
     (umask $mask && exec distlog up -o collect.listen=127.0.0.1:0) >"$TMP/up.out" 2>"$TMP/up.err" &
     pids[up]=$!
     wait_for 20 has "$TMP/up.err" 'ready: post'
