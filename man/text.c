@@ -163,7 +163,7 @@ static const struct man_text texts[] = {
          {NULL, NULL}}},
     {"config",
      "Prints every setting with the value that the other commands would use, as YAML that -c "
-     "reads back. With KEYs, only the values of these, one a line.\n\n"
+     "reads back.\n\n"
      "A secret is never printed: a comment stands for it, or the name of the file that it was "
      "read from. One that is given with -o is overwritten on the command line as soon as it is "
      "read, but until then ps shows it to everybody on the machine: a *_file setting or the "
@@ -178,7 +178,6 @@ static const struct man_text texts[] = {
      (const struct man_example[]){
          {"distlog config", "every setting as it is in effect"},
          {"distlog config --origin -o bus.type=local", "and where each came from"},
-         {"distlog config bus.local.path", "one of them alone"},
          {"distlog config --check", "only check"},
          {NULL, NULL},
      }},

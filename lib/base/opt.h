@@ -150,8 +150,6 @@ bool conf_has_section(const struct conf *c, const char *key);
 int conf_unknown(const struct conf *c, const char *key, const char *where, struct err *err);
 /* Adds the value as a user would write it in YAML, on one line; a secret as ****** if it is set. */
 void conf_print(const struct setting *v, struct buf *out);
-/* Adds the comment that says where the value came from. */
-void conf_print_origin(const struct setting *v, struct buf *out);
 
 /* Adds all settings as YAML that can be read back. A secret's value is never in it: a comment
  * stands for it, or its KEY_file. origin: behind each setting, as a comment, where it came from. */

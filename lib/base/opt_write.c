@@ -77,11 +77,6 @@ void conf_print(const struct setting *v, struct buf *out) {
     }
 }
 
-void conf_print_origin(const struct setting *v, struct buf *out) {
-    buf_text(out, "  # ");
-    buf_printable(out, span_of(v->where));
-}
-
 /* One setting with its comments. A secret that came from no file stands behind a '#', so that what
  * is read back never sets it to stars. */
 static void write_setting(const struct setting *v, int indent, bool origin, struct buf *out) {
@@ -89,7 +84,8 @@ static void write_setting(const struct setting *v, int indent, bool origin, stru
                v->file ? "_file" : "");
     if (v->file) write_text(v->file, out);
     else conf_print(v, out);
-    if (origin) conf_print_origin(v, out);
+    if (origin) buf_text(out, "  # ");
+    if (origin) buf_printable(out, span_of(v->where));
     buf_char(out, '\n');
 }
 

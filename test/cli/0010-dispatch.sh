@@ -66,15 +66,16 @@ is "$status" 2 "an operand too many"
 like "$err" "'store' is one operand too many" "is named"
 
 echo 'topics: {input: from_yaml}' >a.yaml
-for words in '-c a.yaml config topics.input' '--config a.yaml config topics.input' '--config=a.yaml config topics.input' \
-    '-ca.yaml config topics.input' 'config topics.input -c a.yaml' 'config -c a.yaml -- topics.input'; do
+for words in '-c a.yaml config' '--config a.yaml config' '--config=a.yaml config' '-ca.yaml config' 'config -c a.yaml' \
+    'config -c a.yaml --'; do
     run distlog $words
-    is "$status:$out" "0:from_yaml" "distlog $words"
+    is "$status:$(grep "^  input: " <<<"$out")" "0:  input: from_yaml" "distlog $words"
 done
-run distlog config --no-origin --origin --no-origin topics.input
-is "$status:$out" "0:nodes" "--no-BOOL takes a flag back"
-run distlog -o node.message=a config --check=no -o node.message=b=c node.message
-is "$status:$out" "0:b=c" "the last -o counts, and a value may have an equals sign"
+run distlog help store --version
+like "$status:$out" '^0:distlog [0-9]' "an option may stand behind the operands"
+is "$(setting topics.input --no-origin --origin --no-origin)" "nodes" "--no-BOOL takes a flag back"
+run distlog -o node.message=a config --check=no -o node.message=b=c
+is "$status:$(grep '^  message: ' <<<"$out")" "0:  message: b=c" "the last -o counts, and a value may have an equals sign"
 run distlog config -- --origin
 is "$status" 2 "after -- all are operands"
 

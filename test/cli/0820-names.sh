@@ -31,8 +31,8 @@ for bad in 'logs/_search' 'Logs' 'logs*' 'logs,other' '_all' '-logs' '.logs' '+l
     done
 done
 is "$(ls -A "$DISTLOG_DATA" 2>/dev/null)" "" "nothing was made meanwhile"
-run distlog config -o topics.input=a.B_1-c -o store.index=logs-%Y.%m.%d -o collect.routes=x/y=t topics.input store.index
-is "$out" $'a.B_1-c\nlogs-%Y.%m.%d' "good names are taken as they are"
+good=(-o topics.input=a.B_1-c -o store.index=logs-%Y.%m.%d -o collect.routes=x/y=t)
+is "$(setting topics.input "${good[@]}") $(setting store.index "${good[@]}")" "a.B_1-c logs-%Y.%m.%d" "good names are taken as they are"
 printf 'topics:\n  input: a/b\n' >"$TMP/bad.yaml"
 run distlog config -c "$TMP/bad.yaml"
 like "$err" "bad.yaml:2: topics.input: 'a/b' is not a name \(letters, digits, '\.', '_', '-', at most 200\)" "file, line, key and what was expected"

@@ -36,6 +36,14 @@ run() {
     status=$?
     out=$(cat "$TMP/out") err=$(cat "$TMP/err")
 }
+# setting KEY WORD…: the value of that setting as `distlog config WORD…` prints it, with its origin if asked for.
+setting() {
+    distlog config "${@:2}" | awk -v key="$1" '
+        /^ *# [a-z_]+:/ { sub(/# /, "") } # a secret is a comment
+        { match($0, /[a-z_]+:/); level = (RSTART - 1) / 2; path[level] = substr($0, RSTART, RLENGTH - 1) }
+        { name = path[0]; for (i = 1; i <= level; i++) name = name "." path[i] }
+        name == key { print substr($0, RSTART + RLENGTH + 1) }'
+}
 # is GOT WANTED DESCRIPTION
 is() {
     if [ "$1" = "$2" ]; then ok 0 "$3"; else
