@@ -63,26 +63,18 @@ static struct store_doc to_doc(struct storing *s, const struct bus_record *r) {
     return d;
 }
 
-static bool any_pending(const struct store_doc *docs, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        if (docs[i].verdict == STORE_PENDING) return true;
-    return false;
-}
-
-/* Sends until every document has its verdict; only those without one are sent again. False: leave
+/* Sends until every document has its verdict: what is sent again are those without one. False: leave
  * (said). */
 static bool store_docs(struct storing *s, struct store_doc *docs, size_t n) {
-    while (any_pending(docs, n)) {
-        struct err err;
-        enum store_rc rc = s->store->engine->bulk(s->store, docs, n, &err);
-        if (rc == STORE_RETRY) conf_renew_secrets(s->run->conf);
-        if (rc == STORE_FATAL || (rc == STORE_RETRY && !reader_wait(&s->reader, &err))) {
-            log_say(&s->run->log, "%s", err.text);
-            return false;
-        }
+    struct err err;
+    enum store_rc rc;
+    while ((rc = s->store->engine->bulk(s->store, docs, n, &err)) == STORE_RETRY) {
+        conf_renew_secrets(s->run->conf);
+        if (!reader_wait(&s->reader, &err)) break;
     }
-    daemon_well(&s->daemon);
-    return true;
+    if (rc == STORE_OK) daemon_well(&s->daemon);
+    else log_say(&s->run->log, "%s", err.text);
+    return rc == STORE_OK;
 }
 
 static void add_stored(struct buf *lines, const struct store_doc *d) {
