@@ -2,8 +2,6 @@
  * node's in order. Owns the nodes and what they have not delivered. Main thread; everything goes
  * through one http_client.
  * SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
-
 #include "../lib/adapter/clock.h"
 #include "../lib/adapter/http_client.h"
 #include "../lib/base/arena.h"
@@ -11,7 +9,7 @@
 #include "../lib/base/stop.h"
 #include "../lib/core/backoff.h"
 #include "../lib/core/traffic.h"
-#include "cmd.h"
+#include "line.h"
 
 /* After a stop the goodbyes have 4.5 s: every command has left within 5 s. */
 enum { BATCH = 100, NAP_MS = 1000, LEAVE_MS = 4500, FIRST_WAIT_MS = 200, LAST_WAIT_MS = 5000 };
@@ -125,16 +123,16 @@ static void keep(struct sim *s, struct node *n, enum traffic_kind kind) {
     buf_clear(&s->body);
 }
 
-/* The oldest `some` records as they were queued, a line each. */
+/* The oldest `some` records, a line each, without the last one's end. */
 static struct span oldest(const struct node *n, size_t some) {
     const char *from = n->queue.p + n->head, *end = from;
     while (some--) end = strchr(end, '\n') + 1;
-    return (struct span){from, (size_t)(end - from)};
+    return (struct span){from, (size_t)(end - from) - 1};
 }
 
 /* They are delivered or given up. */
 static void forget(struct sim *s, struct node *n, size_t some) {
-    n->head += oldest(n, some).n;
+    n->head += oldest(n, some).n + 1;
     n->count -= some;
     s->waiting -= some;
     if (n->head < n->queue.n / 2) return;
@@ -183,7 +181,7 @@ static void post(struct sim *s, struct node *n, size_t some) {
     n->sending = some;
     n->call.method = "POST";
     buf_clear(body);
-    buf_printf(body, some > 1 ? "[%.*s]" : "%.*s", (int)lines.n - 1, lines.p);
+    buf_printf(body, some > 1 ? "[%.*s]" : "%.*s", SPAN_ARG(lines));
     for (char *at = body->p; (at = strchr(at, '\n'));) *at = ',';
     http_client_start(s->client, &n->call, s->conf->url);
 }
@@ -231,17 +229,11 @@ static void on_success(struct sim *s, struct node *n, size_t sent, int64_t now_m
         s->in_trouble = s->dropping = false;
         s->backoff.tries = 0;
     }
-    struct span lines = oldest(n, sent);
-    if (!s->conf->quiet && s->n == 1) {
-        for (const char *end, *at = lines.p; at < lines.p + lines.n; at = end + 1) {
-            end = strchr(at, '\n');
-            buf_printable(&s->body, (struct span){at, (size_t)(end - at)});
-            buf_char(&s->body, '\n');
-        }
-        fwrite(s->body.p, 1, s->body.n, stdout);
-        buf_clear(&s->body);
-    }
     s->posted += sent;
+    if (s->conf->quiet || s->n > 1) return;
+    for (struct span line, lines = oldest(n, sent); span_next(&lines, '\n', &line);)
+        line_add(&s->body, "%\n", line);
+    s->failed = !line_write(s->run, &s->body);
 }
 
 static void on_reply(struct sim *s, struct node *n) {
@@ -268,7 +260,7 @@ static void on_reply(struct sim *s, struct node *n) {
         s->refused++;
         struct span line = oldest(n, 1);
         log_say(&s->run->log, "%s refuses a record: HTTP %d %s: %.*s", s->conf->url, status, reason(&n->call),
-                (int)line.n - 1, line.p);
+                SPAN_ARG(line));
     }
     forget(s, n, sent);
     if (n->alone) n->alone--;
@@ -291,10 +283,6 @@ static void work(struct sim *s) {
         post_ready(s, now_ms);
         http_client_wait(s->client, wait_ms(s, now_ms));
         for (struct http_call *done; (done = http_client_done(s->client));) on_reply(s, (struct node *)done);
-        if (fflush(stdout) != 0) {
-            log_say(&s->run->log, "cannot write to standard output");
-            s->failed = true;
-        }
         if (s->leave_ms && clock_mono_ms() >= s->leave_ms) break;
     }
 }
