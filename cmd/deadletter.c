@@ -44,8 +44,9 @@ struct post {
     struct arena arena; /* one letter's */
     void (*each)(struct post *p, const struct bus_record *r, const char *called);
     uint64_t found, sent, kept;
-    bool more;   /* than AT_ONCE */
-    bool failed; /* said why */
+    bool more;      /* than AT_ONCE */
+    bool failed;    /* said why */
+    struct err err; /* of the last thing tried */
     /* retry: what waited in a topic, in gathered */
     struct again {
         const char *name, *mark;
@@ -98,18 +99,19 @@ static bool on_letter(void *ctx, const struct bus_record *r) {
     return !p->failed && !stop_asked();
 }
 
-static bool good(struct post *p, enum bus_rc rc, const struct err *err) {
-    if (rc != BUS_OK) log_say(&p->run->log, "%s", err->text);
+/* Is it? Otherwise err is said, and this run has failed. */
+static bool good(struct post *p, enum bus_rc rc) {
+    if (rc != BUS_OK) log_say(&p->run->log, "%s", p->err.text);
     p->failed = p->failed || rc != BUS_OK;
     return rc == BUS_OK;
 }
 
 /* 0, or -1 with err: it is none, or not all of the record was kept. */
-static int read_whole(struct span bytes, struct arena *arena, struct deadletter *d, struct err *err) {
-    if (deadletter_read(bytes, arena, d, err) != 0) return -1;
+static int read_whole(struct post *p, struct span bytes, struct arena *arena, struct deadletter *d) {
+    if (deadletter_read(bytes, arena, d, &p->err) != 0) return -1;
     if (d->full < 0) return 0;
-    if (d->full == (int64_t)d->value.n) return err_set(err, "its key was too long to be kept");
-    return err_set(err, "only the first %zu of its %" PRId64 " bytes were kept", d->value.n, d->full);
+    if (d->full == (int64_t)d->value.n) return err_set(&p->err, "its key was too long to be kept");
+    return err_set(&p->err, "only the first %zu of its %" PRId64 " bytes were kept", d->value.n, d->full);
 }
 
 /* --- list and show --- */
@@ -120,13 +122,12 @@ static void add_time(struct post *p, int64_t ms) {
 
 static void list(struct post *p, const struct bus_record *r, const char *called) {
     struct deadletter d;
-    struct err err;
     struct span none = SPAN_LIT("-");
-    bool is = deadletter_read(r->value, &p->arena, &d, &err) == 0;
+    bool is = deadletter_read(r->value, &p->arena, &d, &p->err) == 0;
     line_add(&p->lines, "%\t", span_of(called));
     add_time(p, r->ts_ms);
     line_add(&p->lines, "\t%\t%\t%\n", is ? span_of(name(p, d.topic, d.partition, d.offset)) : none,
-             is && d.key.p ? d.key : none, span_of(is ? d.reason : err.text));
+             is && d.key.p ? d.key : none, span_of(is ? d.reason : p->err.text));
     if (p->lines.n >= FLUSH_BYTES) p->failed = !line_write(p->run, &p->lines);
 }
 
@@ -134,9 +135,8 @@ static void show(struct post *p, const struct bus_record *r, const char *called)
     const struct deadletter_conf *conf = conf_section(p->run->conf, &deadletter_section);
     struct span null = SPAN_LIT("(null)");
     struct deadletter d;
-    struct err err;
-    bool is = read_whole(r->value, &p->arena, &d, &err) == 0;
-    if (!is) log_say(&p->run->log, "%s: %s", called, err.text);
+    bool is = read_whole(p, r->value, &p->arena, &d) == 0;
+    if (!is) log_say(&p->run->log, "%s: %s", called, p->err.text);
     p->failed = !is && d.full < 0;
     if (p->failed) return;
     if (conf->raw) {
@@ -154,79 +154,72 @@ static void show(struct post *p, const struct bus_record *r, const char *called)
 
 /* --- retry --- */
 
-static void keep(struct post *p, const char *called, const struct err *err) {
-    log_say(&p->run->log, "%s: %s", called, err->text);
+/* It can't be sent: err says why. */
+static void keep(struct post *p, const char *called) {
+    log_say(&p->run->log, "%s: %s", called, p->err.text);
     p->kept++;
 }
 
 static void retry(struct post *p, const struct bus_record *r, const char *called) {
     struct arena *arena = &p->gathered;
-    struct err err;
     p->more = p->more || arena->used >= AT_ONCE;
     if (p->more) return;
     p->again = mem_room(p->again, p->n, &p->cap, sizeof *p->again);
     struct again *a = &p->again[p->n];
-    if (read_whole(arena_span(arena, r->value), arena, &a->letter, &err) == 0) {
-        a->name = arena_span(arena, span_of(called)).p;
-        a->mark = arena_span(arena, span_of(mark(p, r))).p;
-        p->n++;
-    } else {
-        keep(p, called, &err);
+    if (read_whole(p, arena_span(arena, r->value), arena, &a->letter) != 0) {
+        keep(p, called);
+        return;
     }
+    a->name = arena_span(arena, span_of(called)).p;
+    a->mark = arena_span(arena, span_of(mark(p, r))).p;
+    p->n++;
+}
+
+static enum bus_rc put_mark(struct post *p, struct span key, struct span value) {
+    return reader_put(&p->reader, p->bus, STATE, -1, key, value, &p->err);
 }
 
 /* Puts one letter where its key belongs, or where it was, and that it is done with. */
-static enum bus_rc send(struct post *p, const struct again *a, uint64_t *sent, struct err *err) {
+static enum bus_rc send(struct post *p, const struct again *a, uint64_t *sent) {
     const struct deadletter *d = &a->letter;
     int32_t partition = d->key.p ? -1 : d->partition;
-    enum bus_rc rc = reader_put(&p->reader, p->bus, d->topic, partition, d->key, d->value, err);
-    if (rc == BUS_POISON) {
-        keep(p, a->name, err);
-        return BUS_OK;
-    }
-    ++*sent;
-    return rc != BUS_OK ? rc
-                        : reader_put(&p->reader, p->bus, STATE, -1, span_of(a->mark), SPAN_LIT("sent"), err);
+    enum bus_rc rc = reader_put(&p->reader, p->bus, d->topic, partition, d->key, d->value, &p->err);
+    if (rc == BUS_OK) ++*sent;
+    if (rc == BUS_OK) return put_mark(p, span_of(a->mark), SPAN_LIT("sent"));
+    if (rc != BUS_POISON) return rc;
+    keep(p, a->name);
+    return BUS_OK;
 }
 
 static void send_all(struct post *p) {
-    struct err err;
-    enum bus_rc rc = BUS_OK;
     uint64_t sent = 0;
-    for (size_t i = 0; rc == BUS_OK && i < p->n && !stop_asked();) {
-        rc = send(p, &p->again[i++], &sent, &err);
-        if (rc != BUS_OK || (i % BATCH && i < p->n)) continue;
-        rc = reader_commit(&p->reader, p->bus, &err);
-        if (rc != BUS_OK) break;
+    for (size_t i = 0; i < p->n && !p->failed && !stop_asked();) {
+        if (!good(p, send(p, &p->again[i++], &sent)) || (i % BATCH && i < p->n)) continue;
+        if (!good(p, reader_commit(&p->reader, p->bus, &p->err))) break;
         daemon_well(p->reader.daemon);
         p->sent += sent;
         sent = 0;
     }
-    good(p, rc, &err);
     p->n = 0;
     arena_clear(&p->gathered);
 }
 
 /* Takes back the marks of letters that are not there any more. */
 static void forget(struct post *p) {
-    struct err err;
     struct span key;
     void *value;
-    enum bus_rc rc = BUS_OK;
     size_t at = 0, n = p->topic.n;
-    while (rc == BUS_OK && map_next(&p->done, &at, &key, &value))
+    while (!p->failed && map_next(&p->done, &at, &key, &value))
         if (key.n > n && memcmp(key.p, p->topic.p, n) == 0 && key.p[n] == ' ')
-            rc = reader_put(&p->reader, p->bus, STATE, -1, key, (struct span){0}, &err);
-    if (rc == BUS_OK) rc = reader_commit(&p->reader, p->bus, &err);
-    good(p, rc, &err);
+            good(p, put_mark(p, key, (struct span){0}));
+    if (!p->failed) good(p, reader_commit(&p->reader, p->bus, &p->err));
 }
 
 /* Waits until no other retry has the group. */
 static void alone(struct post *p) {
     struct bus_batch b = {0};
-    struct err err;
     bool told = false;
-    while (good(p, p->bus->engine->poll(p->bus, WAIT_MS, &b, &err), &err) && b.standby && !stop_asked()) {
+    while (good(p, p->bus->engine->poll(p->bus, WAIT_MS, &b, &p->err)) && b.standby && !stop_asked()) {
         if (!told) log_say(&p->run->log, "another retry is at work, or was killed: waiting for it to end");
         told = true;
     }
@@ -238,17 +231,17 @@ static void alone(struct post *p) {
 static void work(struct post *p, const char *operand) {
     const struct topics_conf *topics = conf_section(p->run->conf, &topics_section);
     const char *all[] = {operand ? operand : topics->input, operand ? NULL : topics->processed, NULL};
-    struct bus_open how = {.group = p->each == retry ? GROUP : NULL, .state = STATE};
-    struct err err;
-    if (good(p, wire_bus(p->run->conf, &how, &p->bus, &err), &err) && how.group) alone(p);
-    if (!p->failed) good(p, p->bus->engine->restore(p->bus, STATE, -1, on_mark, p, &err), &err);
+    bool sends = p->each == retry;
+    struct bus_open how = {.group = sends ? GROUP : NULL, .state = STATE};
+    if (good(p, wire_bus(p->run->conf, &how, &p->bus, &p->err)) && sends) alone(p);
+    if (!p->failed) good(p, p->bus->engine->restore(p->bus, STATE, -1, on_mark, p, &p->err));
     for (size_t i = 0; all[i] && !p->failed && !stop_asked(); i++) {
         mean(p, all[i]);
-        good(p, p->bus->engine->replay(p->bus, p->topic.p, -1, 0, -1, on_letter, p, &err), &err);
-        if (how.group && !p->failed) send_all(p);
-        if (how.group && !p->failed && !stop_asked()) forget(p);
+        good(p, p->bus->engine->replay(p->bus, p->topic.p, -1, 0, -1, on_letter, p, &p->err));
+        if (sends && !p->failed) send_all(p);
+        if (sends && !p->failed && !stop_asked()) forget(p);
     }
-    if (how.group) buf_printf(&p->lines, "Retried dead letters: %" PRIu64 "\n", p->sent);
+    if (sends) buf_printf(&p->lines, "Retried dead letters: %" PRIu64 "\n", p->sent);
     if (p->lines.n && !line_write(p->run, &p->lines)) p->failed = true;
 }
 
