@@ -22,7 +22,6 @@ static const struct opt_section alert_section =
 struct alerting {
     const struct run *run;
     struct reader reader;
-    const char *topic;
     struct arena arena; /* one turn's */
     struct buf lines;
 };
@@ -43,8 +42,8 @@ static enum bus_rc turn(void *ctx, struct bus *bus, const struct bus_batch *b, s
         struct event e;
         if (event_parse(r->value, &a->arena, &e, err) == EVENT_OK) add_alert(&a->lines, &e);
         else
-            log_say(&a->run->log, "%s-%" PRId32 " offset %" PRId64 " is not an alert: %s", a->topic,
-                    r->partition, r->offset, err->text);
+            log_say(&a->run->log, "%s-%" PRId32 " offset %" PRId64 " is not an alert: %s",
+                    a->reader.how.input, r->partition, r->offset, err->text);
     }
     arena_clear(&a->arena);
     a->reader.failed = !line_write(a->run, &a->lines);
@@ -54,16 +53,10 @@ static enum bus_rc turn(void *ctx, struct bus *bus, const struct bus_batch *b, s
 static int run_alert(struct run *run) {
     const struct topics_conf *topics = conf_section(run->conf, &topics_section);
     const struct alert_conf *conf = conf_section(run->conf, &alert_section);
-    struct daemon daemon;
-    struct alerting a = {.run = run, .topic = run->argc ? run->argv[0] : topics->alerts};
-    daemon_init(&daemon, run);
-    a.reader = (struct reader){
-        .daemon = &daemon,
-        .how = {.group = conf->group, .input = a.topic, .from_start = conf->from_start},
-        .flow = a.topic,
-        .turn = turn,
-        .ctx = &a,
-    };
+    const char *topic = run->argc ? run->argv[0] : topics->alerts;
+    struct bus_open how = {.group = conf->group, .input = topic, .from_start = conf->from_start};
+    struct alerting a = {.run = run, .reader = {.how = how, .flow = topic, .turn = turn, .ctx = &a}};
+    daemon_init(&a.reader.daemon, run);
     int code = reader_run(&a.reader);
     arena_release(&a.arena);
     buf_release(&a.lines);

@@ -196,7 +196,7 @@ static void send_all(struct post *p) {
     for (size_t i = 0; i < p->n && !p->failed && !stop_asked();) {
         if (!good(p, send(p, &p->again[i++], &sent)) || (i % BATCH && i < p->n)) continue;
         if (!good(p, reader_commit(&p->reader, p->bus, &p->err))) break;
-        daemon_well(p->reader.daemon);
+        daemon_well(&p->reader.daemon);
         p->sent += sent;
         sent = 0;
     }
@@ -257,8 +257,7 @@ static int conclude(const struct post *p) {
 }
 
 static int run_deadletter(struct run *run) {
-    struct daemon daemon;
-    struct post p = {.run = run, .reader = {.daemon = &daemon}};
+    struct post p = {.run = run};
     const char *verb = run->argv[0], *operand = run->argv[1];
     int code = EXIT_USAGE;
     p.each = strcmp(verb, "list") == 0 ? list : strcmp(verb, "show") == 0 ? show : NULL;
@@ -270,7 +269,7 @@ static int run_deadletter(struct run *run) {
     } else if (!daemon_has_bus(run)) {
         code = EXIT_FAILED;
     } else {
-        daemon_init(&daemon, run);
+        daemon_init(&p.reader.daemon, run);
         work(&p, operand);
         code = conclude(&p);
     }

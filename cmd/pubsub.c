@@ -19,7 +19,6 @@ enum count { READ, ROUTED, ALERTS, DEAD, UNREGISTERED, COUNTS };
 struct pubsub {
     const struct run *run;
     const struct pubsub_conf *conf;
-    struct daemon daemon;
     struct reader reader;
     struct bus *bus; /* the turn's */
     const char *input, *topics[ROUTE_TOPICS];
@@ -198,7 +197,9 @@ static void setup(struct pubsub *p, struct run *run) {
     const struct topics_conf *topics = conf_section(run->conf, &topics_section);
     const struct bus_conf *bus = conf_section(run->conf, &bus_section);
     bool named = run->argc == 3;
-    *p = (struct pubsub){.run = run, .conf = conf_section(run->conf, &pubsub_section)};
+    *p = (struct pubsub){.run = run,
+                         .conf = conf_section(run->conf, &pubsub_section),
+                         .reader = {.wait_ms = LONGEST_WAIT_MS, .idle = true, .turn = turn, .ctx = p}};
     p->input = named ? run->argv[0] : topics->input;
     buf_printf(&p->state_topic, "%s.state", p->conf->group);
     p->topics[ROUTE_PROCESSED] = named ? run->argv[1] : topics->processed;
@@ -209,7 +210,9 @@ static void setup(struct pubsub *p, struct run *run) {
                               .style = pubsub_style(p->conf),
                               .offset_s = clock_offset_s};
     route_init(&p->route, &conf, pubsub_registry(p->conf));
-    daemon_init(&p->daemon, run);
+    p->reader.how =
+        (struct bus_open){.group = p->conf->group, .input = p->input, .state = p->topics[ROUTE_STATE]};
+    daemon_init(&p->reader.daemon, run);
 }
 
 static int run_pubsub(struct run *run) {
@@ -219,14 +222,7 @@ static int run_pubsub(struct run *run) {
     int code = EXIT_USAGE;
     setup(&p, run);
     buf_printf(&flow, "%s → %s, %s", p.input, p.topics[ROUTE_PROCESSED], p.topics[ROUTE_ALERTS]);
-    p.reader =
-        (struct reader){.daemon = &p.daemon,
-                        .how = {.group = p.conf->group, .input = p.input, .state = p.topics[ROUTE_STATE]},
-                        .flow = flow.p,
-                        .wait_ms = LONGEST_WAIT_MS,
-                        .idle = true,
-                        .turn = turn,
-                        .ctx = &p};
+    p.reader.flow = flow.p;
     if (check(&p, &err) != 0) {
         log_say(&run->log, "%s", err.text);
         goto out;

@@ -10,7 +10,7 @@ enum { OPEN_AGAIN = -1 }; /* beside the exit codes */
 enum { KEY_MAX = 1024 };  /* a dead letter has its record's key if it is no longer */
 
 bool reader_wait(struct reader *r, const struct err *err) {
-    daemon_trouble(r->daemon, err);
+    daemon_trouble(&r->daemon, err);
     return !daemon_overdue();
 }
 
@@ -24,7 +24,7 @@ enum bus_rc reader_put(struct reader *r, struct bus *bus, const char *topic, int
 
 enum bus_rc reader_bury(struct reader *r, struct bus *bus, const char *topic, const struct bus_record *record,
                         const char *reason, struct err *err) {
-    const struct bus_conf *conf = conf_section(r->daemon->run->conf, &bus_section);
+    const struct bus_conf *conf = conf_section(r->daemon.run->conf, &bus_section);
     struct deadletter letter = {.reason = reason,
                                 .topic = topic,
                                 .partition = record->partition,
@@ -38,7 +38,7 @@ enum bus_rc reader_bury(struct reader *r, struct bus *bus, const char *topic, co
     buf_printf(&to, "%s.dlq", r->how.input);
     enum bus_rc rc = reader_put(r, bus, to.p, -1, key, buf_view(&text), err);
     if (rc == BUS_POISON) { /* its topic takes less than bus.max_record says: the stream goes on */
-        log_say(&r->daemon->run->log, "%s-%" PRId32 " offset %" PRId64 " is lost: no room in %s: %s", topic,
+        log_say(&r->daemon.run->log, "%s-%" PRId32 " offset %" PRId64 " is lost: no room in %s: %s", topic,
                 record->partition, record->offset, to.p, err->text);
         rc = BUS_OK;
     }
@@ -54,7 +54,7 @@ enum bus_rc reader_commit(struct reader *r, struct bus *bus, struct err *err) {
 
 /* Says what the batch tells beside its records. True: nothing is left to read behind it. */
 static bool look_at(struct reader *r, const struct bus_batch *b, bool *standby) {
-    const struct log *log = &r->daemon->run->log;
+    const struct log *log = &r->daemon.run->log;
     if (b->lost)
         log_say(log, "retention removed %" PRIu64 " records of %s before they were read", b->lost,
                 r->how.input);
@@ -82,17 +82,17 @@ static int follow(struct reader *r, struct bus *bus) {
         if (rc == BUS_OK) end = look_at(r, &b, &standby);
         if (rc == BUS_OK && (b.n || (r->idle && !b.standby))) {
             rc = r->turn(r->ctx, bus, &b, &err);
-            if (b.n || rc != BUS_OK) r->daemon->in_doubt = rc != BUS_OK;
+            if (b.n || rc != BUS_OK) r->daemon.in_doubt = rc != BUS_OK;
         }
         r->fresh = r->fresh || b.standby || rc == BUS_UNDONE;
         if (r->failed) return EXIT_FAILED;
-        if (rc == BUS_OK) daemon_well(r->daemon);
+        if (rc == BUS_OK) daemon_well(&r->daemon);
         if (rc != BUS_OK && (daemon_overdue() || (rc == BUS_FATAL && !polled))) {
-            log_say(&r->daemon->run->log, "leaving: %s", err.text);
+            log_say(&r->daemon.run->log, "leaving: %s", err.text);
             return EXIT_FAILED;
         }
-        if (rc != BUS_OK && rc != BUS_UNDONE) daemon_trouble(r->daemon, &err);
-        if (daemon_done(r->daemon, end && rc == BUS_OK && !r->again))
+        if (rc != BUS_OK && rc != BUS_UNDONE) daemon_trouble(&r->daemon, &err);
+        if (daemon_done(&r->daemon, end && rc == BUS_OK && !r->again))
             return rc == BUS_FATAL ? EXIT_FAILED : EXIT_DONE;
         if (rc == BUS_FATAL) return OPEN_AGAIN;
     }
@@ -101,7 +101,7 @@ static int follow(struct reader *r, struct bus *bus) {
 int reader_run(struct reader *r) {
     int code = OPEN_AGAIN;
     while (code == OPEN_AGAIN) {
-        struct bus *bus = daemon_bus(r->daemon, &r->how, r->flow);
+        struct bus *bus = daemon_bus(&r->daemon, &r->how, r->flow);
         if (!bus) return stop_asked() ? EXIT_DONE : EXIT_FAILED;
         code = follow(r, bus);
         bus->engine->close(bus);

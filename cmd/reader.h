@@ -7,7 +7,7 @@
 #include "daemon.h"
 
 struct reader {
-    struct daemon *daemon;
+    struct daemon daemon; /* daemon_init has made it ready */
     struct bus_open how;
     const char *flow; /* for the daemon's first line */
     int wait_ms;      /* the longest poll of an active reader; turn may change it; 0: a second */

@@ -19,10 +19,8 @@ struct storing {
     const struct run *run;
     const struct store_conf *conf;
     size_t max_record;
-    struct daemon daemon;
     struct reader reader;
     struct store *store;
-    const char *topic;
     struct arena arena;   /* one turn's */
     struct buf good, bad; /* lines of one turn: what was stored, what never will be */
     uint64_t stored, there, dead;
@@ -56,8 +54,8 @@ static struct store_doc to_doc(struct storing *s, const struct bus_record *r) {
     if (!when_zoned(e.timestamp.text, &d.at_ms)) d.at_ms = r->ts_ms;
     if (d.id.n == 0 || d.id.n > ID_MAX) {
         char id[ID_MAX + 1];
-        int n = snprintf(id, sizeof id, "%.400s-%" PRId32 "-%" PRId64 "-%" PRId64, s->topic, r->partition,
-                         r->offset, r->ts_ms);
+        int n = snprintf(id, sizeof id, "%.400s-%" PRId32 "-%" PRId64 "-%" PRId64, s->reader.how.input,
+                         r->partition, r->offset, r->ts_ms);
         d.id = arena_span(&s->arena, (struct span){id, (size_t)n});
     }
     return d;
@@ -72,7 +70,7 @@ static bool store_docs(struct storing *s, struct store_doc *docs, size_t n) {
         conf_renew_secrets(s->run->conf);
         if (!reader_wait(&s->reader, &err)) break;
     }
-    if (rc == STORE_OK) daemon_well(&s->daemon);
+    if (rc == STORE_OK) daemon_well(&s->reader.daemon);
     else log_say(&s->run->log, "%s", err.text);
     return rc == STORE_OK;
 }
@@ -101,7 +99,7 @@ static enum bus_rc turn(void *ctx, struct bus *bus, const struct bus_batch *b, s
         line_add(&s->bad, "Error storing log: %\n", span_of(docs[i].reason));
         dead++;
         if (rc == BUS_OK && !s->reader.failed)
-            rc = reader_bury(&s->reader, bus, s->topic, &b->records[i], docs[i].reason, err);
+            rc = reader_bury(&s->reader, bus, s->reader.how.input, &b->records[i], docs[i].reason, err);
     }
     /* The commit ends the records' life: the lines hold what is said of them. */
     if (rc == BUS_OK && !s->reader.failed) rc = reader_commit(&s->reader, bus, err);
@@ -116,16 +114,10 @@ static enum bus_rc turn(void *ctx, struct bus *bus, const struct bus_batch *b, s
 
 static int start(struct storing *s) {
     BUF_LOCAL struct buf flow = {0};
-    s->store = daemon_store(&s->daemon);
+    s->store = daemon_store(&s->reader.daemon);
     if (!s->store) return stop_asked() ? EXIT_DONE : EXIT_FAILED;
-    buf_printf(&flow, "%s → %s", s->topic, s->store->place.p);
-    s->reader = (struct reader){
-        .daemon = &s->daemon,
-        .how = {.group = s->conf->group, .input = s->topic, .max_records = BATCH},
-        .flow = flow.p,
-        .turn = turn,
-        .ctx = s,
-    };
+    buf_printf(&flow, "%s → %s", s->reader.how.input, s->store->place.p);
+    s->reader.flow = flow.p;
     int code = reader_run(&s->reader);
     /* So that what follows `store --no-follow` finds it; if not now, the engine does it by itself. */
     if (code == EXIT_DONE) s->store->engine->refresh(s->store, &(struct err){""});
@@ -136,15 +128,18 @@ static int start(struct storing *s) {
 static int run_store(struct run *run) {
     const struct topics_conf *topics = conf_section(run->conf, &topics_section);
     const struct bus_conf *bus = conf_section(run->conf, &bus_section);
+    const struct store_conf *conf = conf_section(run->conf, &store_section);
+    const char *topic = run->argc ? run->argv[0] : topics->processed;
+    struct bus_open how = {.group = conf->group, .input = topic, .max_records = BATCH};
     struct storing s = {.run = run,
-                        .conf = conf_section(run->conf, &store_section),
+                        .conf = conf,
                         .max_record = (size_t)bus->max_record,
-                        .topic = run->argc ? run->argv[0] : topics->processed};
-    if (!*s.conf->group) {
+                        .reader = {.how = how, .turn = turn, .ctx = &s}};
+    if (!*conf->group) {
         log_say(&run->log, "store.group: expected a name");
         return EXIT_USAGE;
     }
-    daemon_init(&s.daemon, run);
+    daemon_init(&s.reader.daemon, run);
     int code = start(&s);
     log_say(&run->log, "stopped: stored %" PRIu64 ", already there %" PRIu64 ", dead letters %" PRIu64,
             s.stored, s.there, s.dead);
