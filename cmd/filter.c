@@ -3,7 +3,6 @@
 #include "filter.h"
 
 #include "../lib/adapter/clock.h"
-#include "../lib/base/mem.h"
 #include "../lib/base/when.h"
 #include "../lib/wire.h"
 
@@ -37,8 +36,8 @@ static const struct opt filter_rows[] = {
 const struct opt_section filter_section =
     OPT_SECTION("filter", "which documents search and delete choose", filter_rows, struct filter_conf);
 
-static char *upper(const char *text) {
-    char *copy = mem_text(text, strlen(text));
+static const char *upper(struct arena *arena, const char *text) {
+    char *copy = arena_printf(arena, "%s", text);
     for (char *c = copy; *c; c++)
         if (*c >= 'a' && *c <= 'z') *c = (char)(*c - 'a' + 'A');
     return copy;
@@ -46,16 +45,14 @@ static char *upper(const char *text) {
 
 /* WHAT takes the place of the flag it stands for; both may be given if they say the same. */
 static int restrict_to(struct filter *f, const char *what, struct err *err) {
-    char *word = upper(what);
+    const char *word = upper(&f->arena, what);
     bool type = strcmp(word, "REGISTRATION") == 0 || strcmp(word, "HEARTBEAT") == 0;
-    char **field = type ? &f->type : &f->level, *flag = *field;
-    bool clash = *flag && strcmp(flag, word) != 0;
-    if (clash)
-        err_set(err, "%s and --%s %s contradict each other: nothing is both", word, type ? "type" : "level",
-                flag);
+    const char **field = type ? &f->query.type : &f->query.level;
+    if (**field && strcmp(*field, word) != 0)
+        return err_set(err, "%s and --%s %s contradict each other: nothing is both", word,
+                       type ? "type" : "level", *field);
     *field = word;
-    free(flag);
-    return clash ? -1 : 0;
+    return 0;
 }
 
 /* 0 for "", which leaves that side open. */
@@ -73,14 +70,14 @@ static int make_query(struct filter *f, const struct conf *conf, const char *wha
     const struct filter_conf *c = conf_section(conf, &filter_section);
     struct store_query *q = &f->query;
     int64_t now_ms = clock_wall_ms(), older_ms = now_ms - older_than_ms;
-    *f = (struct filter){.level = upper(c->level), .type = upper(c->type)};
-    if (what && restrict_to(f, what, err) < 0) return -1;
-    *q = (struct store_query){.level = f->level,
-                              .type = f->type,
+    *f = (struct filter){0};
+    *q = (struct store_query){.level = upper(&f->arena, c->level),
+                              .type = upper(&f->arena, c->type),
                               .node = c->node,
                               .service = c->service,
                               .text = c->text,
                               .limit = -1};
+    if (what && restrict_to(f, what, err) < 0) return -1;
     if (read_time("since", c->since, now_ms, &q->since_ms, err) < 0 ||
         read_time("until", c->until, now_ms, &q->until_ms, err) < 0)
         return -1;
@@ -101,6 +98,5 @@ int filter_open(const struct run *run, const char *what, int64_t older_than_ms, 
 
 void filter_close(struct filter *f) {
     if (f->store) f->store->engine->close(f->store);
-    free(f->level);
-    free(f->type);
+    arena_release(&f->arena);
 }

@@ -1,8 +1,9 @@
 /* filter: the flags by which search and delete choose documents, and the query they make.
- * Owns the store and the upper-case copies in struct filter. Main thread. Callers: cmd/ only.
+ * Owns the store and the arena in struct filter. Main thread. Callers: cmd/ only.
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "../lib/base/arena.h"
 #include "../lib/port/store.h"
 #include "cmd.h"
 
@@ -11,8 +12,8 @@ extern const struct opt_section filter_section;
 struct filter {
     struct store *store;
     struct store_query query; /* limit -1; points into the configuration and into this struct */
-    char *level, *type;
-    bool all; /* the query leaves out nothing */
+    struct arena arena;       /* has what the query says in capitals */
+    bool all;                 /* the query leaves out nothing */
 };
 
 /* Makes the query that the flags say, opens the store and names it in the log. what: NULL, or the operand
