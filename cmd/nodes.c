@@ -84,42 +84,38 @@ static bool show(const struct run *run, const struct registry *r) {
 }
 
 /* Loads the registry up to the end of the input and to the bus's time. */
-static enum bus_rc look(const struct run *run, struct bus *bus, struct registry *r, int64_t *left,
-                        struct err *err) {
+static enum bus_rc look(const struct run *run, struct registry *r, struct err *err) {
     const struct pubsub_conf *conf = conf_section(run->conf, &pubsub_section);
     const struct topics_conf *topics = conf_section(run->conf, &topics_section);
     BUF_LOCAL struct buf state = {0};
     buf_printf(&state, "%s.state", conf->group);
     uint64_t garbage;
+    int64_t left = 0;
     struct bus_batch now = {0};
-    enum bus_rc rc = pubsub_load(bus, state.p, topics->input, NULL, r, &garbage, err);
-    if (rc == BUS_OK) rc = bus->engine->lag(bus, conf->group, topics->input, left, err);
+    struct bus *bus;
+    enum bus_rc rc = wire_bus(run->conf, &(struct bus_open){0}, &bus, err);
+    if (rc != BUS_OK) return rc;
+    rc = pubsub_load(bus, state.p, topics->input, NULL, r, &garbage, err);
+    if (rc == BUS_OK) rc = bus->engine->lag(bus, conf->group, topics->input, &left, err);
     if (rc == BUS_OK) rc = bus->engine->poll(bus, 0, &now, err);
     struct registry_part part;
     for (size_t i = 0; rc == BUS_OK && registry_part(r, i, &part); i++)
         registry_confirm(r, part.partition, 0, now.now_ms);
+    if (rc == BUS_OK && left)
+        log_say(&run->log, "pubsub is behind: %" PRId64 " records of %s are not routed yet", left,
+                topics->input);
+    bus->engine->close(bus);
     return rc;
 }
 
 static int run_nodes(struct run *run) {
-    const struct topics_conf *topics = conf_section(run->conf, &topics_section);
     struct registry *registry = pubsub_registry(conf_section(run->conf, &pubsub_section));
-    struct bus *bus = NULL;
     struct err err;
-    int64_t left = 0;
     int code = EXIT_FAILED;
-    if (!daemon_has_bus(run)) goto out;
-    if (wire_bus(run->conf, &(struct bus_open){0}, &bus, &err) != BUS_OK ||
-        look(run, bus, registry, &left, &err) != BUS_OK) {
-        log_say(&run->log, "%s", err.text);
-        goto out;
+    if (daemon_has_bus(run)) {
+        if (look(run, registry, &err) != BUS_OK) log_say(&run->log, "%s", err.text);
+        else if (show(run, registry)) code = EXIT_DONE;
     }
-    if (left)
-        log_say(&run->log, "pubsub is behind: %" PRId64 " records of %s are not routed yet", left,
-                topics->input);
-    code = show(run, registry) ? EXIT_DONE : EXIT_FAILED;
-out:
-    if (bus) bus->engine->close(bus);
     registry_free(registry);
     return code;
 }
