@@ -203,6 +203,7 @@ static int set_pair(struct line *l, struct conf *conf, const char *pair, enum op
 static int configure(struct line *l, struct conf *conf, const char *config_file) {
     struct err err;
     size_t n = 0;
+    l->overrides = arena_take(&l->arena, (l->n_given + 1) * sizeof *l->overrides);
     if (!l->cmd->without_conf &&
         ((config_file && conf_yaml_file(conf, config_file, &err)) || conf_env(conf, &err) ||
          (l->alias && l->alias->set && set_pair(l, conf, l->alias->set, OPT_PRESET, l->alias->name, &err)))) {
@@ -218,6 +219,7 @@ static int configure(struct line *l, struct conf *conf, const char *config_file)
             return usage(l);
         }
     }
+    l->overrides[n] = NULL;
     return 0;
 }
 
@@ -228,8 +230,7 @@ static int run_command(struct line *l) {
     if (!code) {
         stop_install();
         if (conf_has_secret(conf)) process_hide();
-        code = l->cmd->run(&(struct run){.cmd = l->cmd,
-                                         .conf = conf,
+        code = l->cmd->run(&(struct run){.conf = conf,
                                          .config_file = config_file,
                                          .overrides = l->overrides,
                                          .argc = l->n_operands,
@@ -275,7 +276,6 @@ int main(int argc, char **argv) {
     bool in_file = fstat(STDOUT_FILENO, &out) == 0 && S_ISREG(out.st_mode);
     setvbuf(stdout, NULL, in_file ? _IOFBF : _IOLBF, 1 << 16);
 
-    l.overrides = mem_new((size_t)argc, sizeof *l.overrides);
     int code = read_line(&l, argc, argv);
     if (!code && l.version) code = print_version();
     else if (!code && (l.help || !l.cmd)) code = print_help(&l);
@@ -283,7 +283,6 @@ int main(int argc, char **argv) {
     code = close_stdout(&l, code);
 
     free(l.given);
-    free(l.overrides);
     buf_release(&l.letters);
     arena_release(&l.arena);
     return code;

@@ -20,7 +20,6 @@ enum exit_code {
 
 /* What main() made ready for a command. */
 struct run {
-    const struct cmd *cmd;
     struct conf *conf;       /* complete: defaults, YAML, environment, command line */
     const char *config_file; /* the YAML that was read, or NULL */
     char **overrides;        /* what the -o of the command line say, NULL-terminated */
