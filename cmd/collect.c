@@ -10,7 +10,7 @@
 #include "../lib/adapter/msgpack_json.h"
 #include "../lib/base/stop.h"
 #include "../lib/core/access.h"
-#include "cmd.h"
+#include "line.h"
 #include "outbox.h"
 
 enum {
@@ -112,9 +112,7 @@ static const char *topic_of(const struct collect *c, struct span tag) {
 
 static void refuse_tag(const struct collect *c, struct http_request *r, struct span tag) {
     BUF_LOCAL struct buf why = {0};
-    buf_text(&why, "no route for the tag '");
-    buf_printable(&why, (struct span){tag.p, tag.n < 256 ? tag.n : 256});
-    buf_text(&why, "'; known tags:");
+    line_add(&why, "no route for the tag '%'; known tags:", (struct span){tag.p, tag.n < 256 ? tag.n : 256});
     for (size_t i = 0; i < c->conf->routes.n; i++)
         buf_printf(&why, "%s %s", i ? "," : "", c->conf->routes.keys[i]);
     http_refuse(r, 404, why.p);

@@ -9,7 +9,7 @@
 #include "../lib/adapter/process.h"
 #include "../lib/base/mem.h"
 #include "../lib/base/stop.h"
-#include "cmd.h"
+#include "line.h"
 
 enum {
     QUICK_MS = 1000,  /* a child that lived shorter has failed at its start */
@@ -109,8 +109,7 @@ static void on_line(void *ctx, struct process *p, int stream, struct span text) 
         text = (struct span){text.p + own.n, text.n - own.n};
     if (u->colour) buf_printf(&line, "\033[%sm%-7s |\033[0m ", s->colour, s->title);
     else buf_printf(&line, "%-7s | ", s->title);
-    buf_printable(&line, text);
-    buf_char(&line, '\n');
+    line_add(&line, "%\n", text);
     fwrite(line.p, 1, line.n, stream == 1 ? stdout : stderr);
     if (stream == 2) {
         buf_clear(&s->last);
