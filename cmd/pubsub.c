@@ -181,14 +181,13 @@ static enum bus_rc turn(void *ctx, struct bus *bus, const struct bus_batch *b, s
 /* 0, or -1 with err: what can't be meant. */
 static int check(const struct pubsub *p, struct err *err) {
     const struct pubsub_conf *c = p->conf;
-    const char *out[] = {p->topics[ROUTE_PROCESSED], p->topics[ROUTE_ALERTS], p->topics[ROUTE_STATE]};
     if (p->run->argc != 0 && p->run->argc != 3)
         return err_set(err, "name all three topics, IN PROCESSED ALERTS, or none");
     if (c->registry.forget && c->registry.forget <= c->registry.timeout + c->registry.grace)
         return err_set(err, "pubsub.forget_after: expected 0 or more than heartbeat_timeout and"
                             " heartbeat_grace together");
-    for (size_t i = 0; i < sizeof out / sizeof *out; i++)
-        if (strcmp(p->input, out[i]) == 0)
+    for (size_t i = 0; i < ROUTE_TOPICS; i++)
+        if (strcmp(p->input, p->topics[i]) == 0)
             return err_set(err, "the topic %s would be read and written", p->input);
     return 0;
 }
@@ -223,17 +222,14 @@ static int run_pubsub(struct run *run) {
     setup(&p, run);
     buf_printf(&flow, "%s → %s, %s", p.input, p.topics[ROUTE_PROCESSED], p.topics[ROUTE_ALERTS]);
     p.reader.flow = flow.p;
-    if (check(&p, &err) != 0) {
-        log_say(&run->log, "%s", err.text);
-        goto out;
-    }
-    code = reader_run(&p.reader);
-    /* `up` reads this line: "name N" pairs. */
-    log_say(&run->log,
-            "stopped: read %" PRIu64 ", routed %" PRIu64 ", alerts %" PRIu64 ", dead letters %" PRIu64
-            ", unregistered %" PRIu64,
-            p.all[READ], p.all[ROUTED], p.all[ALERTS], p.all[DEAD], p.all[UNREGISTERED]);
-out:
+    if (check(&p, &err) == 0) {
+        code = reader_run(&p.reader);
+        /* `up` reads this line: "name N" pairs. */
+        log_say(&run->log,
+                "stopped: read %" PRIu64 ", routed %" PRIu64 ", alerts %" PRIu64 ", dead letters %" PRIu64
+                ", unregistered %" PRIu64,
+                p.all[READ], p.all[ROUTED], p.all[ALERTS], p.all[DEAD], p.all[UNREGISTERED]);
+    } else log_say(&run->log, "%s", err.text);
     route_release(&p.route);
     arena_release(&p.arena);
     buf_release(&p.lines);
