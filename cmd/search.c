@@ -3,7 +3,6 @@
 
 #include "../lib/adapter/clock.h"
 #include "../lib/base/map.h"
-#include "../lib/base/mem.h"
 #include "../lib/base/stop.h"
 #include "../lib/base/when.h"
 #include "daemon.h"
@@ -42,8 +41,7 @@ struct searching {
     uint64_t found;
     bool failed; /* standard output can't be written */
     /* --follow: */
-    char **last; /* the documents found first, as lines, newest first */
-    size_t n_last;
+    struct buf last; /* lines of the documents found first, newest first */
     struct map seen; /* their ids: what is stored during the first search may be found twice */
 };
 
@@ -76,10 +74,7 @@ static bool print_hit(void *ctx, const struct store_hit *hit) {
 static bool keep_hit(void *ctx, const struct store_hit *hit) {
     struct searching *s = ctx;
     if (map_get(&s->seen, hit->id)) return true; /* the first try broke off behind it */
-    struct buf line = {0};
-    add_line(&line, s->conf, hit);
-    s->last = mem_grow(s->last, s->n_last + 1, sizeof *s->last);
-    s->last[s->n_last++] = line.p;
+    add_line(&s->last, s->conf, hit);
     map_put(&s->seen, hit->id, s);
     return !stop_asked();
 }
@@ -107,11 +102,12 @@ static int follow(struct searching *s) {
     new.oldest_first = true;
     int code = search(s, &new, print_hit); /* sets the cursor to the end */
     if (code == EXIT_DONE) code = search(s, &s->filter.query, keep_hit);
-    for (size_t i = s->n_last; i > 0; i--) {
-        buf_text(&s->lines, s->last[i - 1]);
-        free(s->last[i - 1]);
+    for (size_t from, end = s->last.n; end > 0; end = from) {
+        const char *before = memrchr(s->last.p, '\n', end - 1);
+        from = before ? (size_t)(before + 1 - s->last.p) : 0;
+        buf_add(&s->lines, s->last.p + from, end - from);
     }
-    free(s->last);
+    buf_release(&s->last);
     while (code == EXIT_DONE && !stop_asked()) {
         code = search(s, &new, print_hit);
         if (code == EXIT_DONE && !stop_asked()) clock_sleep_ms(FOLLOW_MS);
