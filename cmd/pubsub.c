@@ -129,17 +129,16 @@ static enum bus_rc handle(struct pubsub *p, const struct bus_record *record, int
 /* Takes over the partitions of b: their nodes are loaded, and their records polled again. */
 static enum bus_rc take_over(struct pubsub *p, const struct bus_batch *b, struct err *err) {
     uint64_t garbage;
-    p->reader.fresh = p->reader.again = true;
+    p->reader.again = true;
     p->generation = b->generation;
     enum bus_rc rc = b->n ? p->bus->engine->undo(p->bus, err) : BUS_OK;
     if (rc == BUS_OK)
         rc = pubsub_load(p->bus, p->state_topic.p, p->input, b, p->route.registry, &garbage, err);
-    if (rc != BUS_OK) return rc;
-    p->reader.fresh = false;
-    if (garbage)
+    p->reader.fresh = rc != BUS_OK;
+    if (rc == BUS_OK && garbage)
         log_say(&p->run->log, "%" PRIu64 " records of %s made no sense and were passed over", garbage,
                 p->state_topic.p);
-    return BUS_OK;
+    return rc;
 }
 
 /* All that follows from a batch, up to the commit. */
