@@ -53,10 +53,9 @@ static struct store_doc to_doc(struct storing *s, const struct bus_record *r) {
                            .message = e.message.text};
     if (!when_zoned(e.timestamp.text, &d.at_ms)) d.at_ms = r->ts_ms;
     if (d.id.n == 0 || d.id.n > ID_MAX) {
-        char id[ID_MAX + 1];
-        int n = snprintf(id, sizeof id, "%.400s-%" PRId32 "-%" PRId64 "-%" PRId64, s->reader.how.input,
-                         r->partition, r->offset, r->ts_ms);
-        d.id = arena_span(&s->arena, (struct span){id, (size_t)n});
+        const char *id = arena_printf(&s->arena, "%s-%" PRId32 "-%" PRId64 "-%" PRId64, s->reader.how.input,
+                                      r->partition, r->offset, r->ts_ms);
+        d.id = span_of(id);
     }
     return d;
 }
