@@ -85,7 +85,6 @@ static const struct opt_section auth_section = OPT_SECTION(
 struct collect {
     const struct run *run;
     const struct collect_conf *conf;
-    const struct topics_conf *topics;
     struct ingest_limits limits;
     struct access access;
     struct http_server *server;
@@ -105,9 +104,10 @@ static void on_settled(void *ctx, struct http_request *r, unsigned status, const
 }
 
 static const char *topic_of(const struct collect *c, struct span tag) {
+    const struct topics_conf *topics = conf_section(c->run->conf, &topics_section);
     for (size_t i = 0; i < c->conf->routes.n; i++)
         if (span_is(tag, c->conf->routes.keys[i])) return c->conf->routes.values[i];
-    return tag.n == 0 ? c->topics->input : NULL;
+    return tag.n == 0 ? topics->input : NULL;
 }
 
 static void refuse_tag(const struct collect *c, struct http_request *r, struct span tag) {
@@ -217,7 +217,6 @@ static int prepare(struct collect *c, struct err *err) {
     const struct auth_conf *auth = conf_section(c->run->conf, &auth_section);
     const struct bus_conf *bus = conf_section(c->run->conf, &bus_section);
     c->conf = conf_section(c->run->conf, &collect_section);
-    c->topics = conf_section(c->run->conf, &topics_section);
     c->limits = (struct ingest_limits){.max_record = (size_t)bus->max_record,
                                        .max_records = (size_t)c->conf->max_records};
     access_init(&c->access, auth->user, auth->password, auth->token, &c->conf->cors_allow_origins);
