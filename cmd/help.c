@@ -64,23 +64,11 @@ static void options(const struct cmd *cmd, struct buf *out) {
     common_options(out);
 }
 
-static void aliases(const struct cmd *cmd, struct buf *out) {
-    BUF_LOCAL struct buf names = {0};
-    for (const struct cmd_alias *a = cmd->aliases; a && a->name; a++)
-        buf_printf(&names, "%s%s%s%s%s", names.n ? ", " : "", a->name, a->set ? " (" : "",
-                   a->set ? a->set : "", a->set ? ")" : "");
-    if (names.n) {
-        buf_text(out, "\nOther names:");
-        wrap(names.p, strlen("Other names:"), strlen("Other names:") + 2, out);
-    }
-}
-
 static void command_page(const struct cmd *cmd, struct buf *out) {
     buf_printf(out, "Usage: distlog %s [OPTIONS]%s%s\n\n", cmd->name, cmd->operands ? " " : "",
                cmd->operands ? cmd->operands : "");
     wrap(cmd->summary, 0, 0, out);
     options(cmd, out);
-    aliases(cmd, out);
     buf_printf(out, "\n`distlog config` shows all settings, distlog-%s(1) tells more.\n", cmd->name);
 }
 

@@ -17,7 +17,6 @@ for command in $commands; do
 done
 run distlog help node1
 like "$out" '^Usage: distlog node ' "an old name has the page of its command"
-like "$out" 'node1 \(' "which says what it sets"
 echo 'no: yaml: at all' >distlog.yaml
 run distlog help
 is "$status" 0 "help works with a broken configuration"
