@@ -63,6 +63,7 @@ P
 # What distlog(7) says that a daemon may have, in MB.
 on=embedded
 local_bus || on=Kafka
+sanitized() { grep -q __asan_init "$DISTLOG"; } # whose memory is the sanitizer's too
 bound=$(grep -o "below [0-9]* MB on \(the \)\?$on" "$TOP/man/distlog.7" | grep -o '[0-9]*')
 export DISTLOG_BUS_LOCAL_MAX_SIZE=24MB DISTLOG_PUBSUB_HEARTBEAT_TIMEOUT=1h
 run distlog store --no-follow # the group is known from here on
@@ -81,7 +82,7 @@ fi
 for name in collect pubsub; do
     { read -r most; } <&3
     note "$name: at most $((most / 1024)) MB"
-    ok $((most / 1024 >= bound)) "$name stays below $bound MB"
+    sanitized || ok $((most / 1024 >= bound)) "$name stays below $bound MB"
 done 3<most
 
 start store distlog store --quiet
@@ -95,7 +96,7 @@ for ((i = 0; i < 1200; i++)); do
 done
 is "$(comm -23 accepted stored | wc -l)" 0 "once the store is back, all that was accepted is there"
 note "store: at most $((peak / 1024)) MB"
-ok $((peak / 1024 >= bound)) "store stays below $bound MB"
+sanitized || ok $((peak / 1024 >= bound)) "store stays below $bound MB"
 again() { curl -s -f -d '{"node_id":"n1","message_type":"HEARTBEAT"}' -H 'Content-Type: application/json' "http://127.0.0.1:$port/log.input"; }
 wait_for 60 again
 ok $? "and collect takes records again"

@@ -62,7 +62,7 @@ static void same_again(const struct conf *conf) {
 /* Everything that main() does but run the command. */
 static void run_line(int argc, char **argv) {
     static struct line l;
-    l = (struct line){.overrides = mem_new((size_t)argc, sizeof *l.overrides)};
+    l = (struct line){0};
     said = 0;
     int code = read_line(&l, argc, argv);
     if (!code && l.cmd && !l.help && !l.version && (code = check_operands(&l)) == 0) {
@@ -73,7 +73,6 @@ static void run_line(int argc, char **argv) {
     }
     check(code == (said ? EXIT_USAGE : EXIT_DONE));
     free(l.given);
-    free(l.overrides);
     buf_release(&l.letters);
     arena_release(&l.arena);
 }
