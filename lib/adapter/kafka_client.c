@@ -51,6 +51,10 @@ static const struct {
     {PRODUCERS, "partitioner", "murmur2_random"},
     {PRODUCERS, "message.timeout.ms", "10000"},   /* then collect's client is told 503 */
     {KAFKA_WRITER, "enable.idempotence", "true"}, /* implies acks=all and order */
+    /* A broker takes any sequence number as a producer's first. If the first batch for a partition comes
+     * before its leader is ready and a second one after, the library takes the first, sent again, for one
+     * that is there. */
+    {PRODUCERS, "max.in.flight", "1"},
     {KAFKA_WRITER, "linger.ms", "2"},
     {KAFKA_WRITER, "queue.buffering.max.kbytes", "32768"}, /* bounded: past it put() answers BUS_BUSY */
     {KAFKA_WRITER, "queue.buffering.max.messages", "200000"},

@@ -50,6 +50,7 @@ run timeout 60 distlog pubsub --no-follow
 stop s2
 run timeout 60 distlog store --no-follow --quiet
 in=$(count nodes .) beats=$(count nodes HEARTBEAT) logs=$(count nodes '"LOG"') warns=$(count nodes '"WARN"')
+is "$in" "$(sed -n 's/.*accepted \([0-9]*\).*/\1/p' collect.err)" "what collect accepted, from the first record of a topic just made on, is in the topic"
 note "in $in: beats $beats, logs $logs of which warnings $warns"
 is "$(count processed_logs '"LOG"')" "$logs" "each log is in processed once"
 is "$(values processed_logs | grep -o '"log_id":"[^"]*"' | sort | uniq -d | wc -l)" 0 "none twice"
