@@ -35,7 +35,9 @@ static enum bus_rc read_part(struct kafka_bus *b, const rd_kafka_topic_partition
             until = clock_mono_ms() + PATIENCE_MS;
         } else if (m && m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
             next = m->offset; /* past the markers of transactions, which are no records */
-        } else if (m && kafka_client_error(&c, m->err, "read", err) == BUS_FATAL) {
+        } else if (m &&
+                   m->err != RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED && /* its group is but a name */
+                   kafka_client_error(&c, m->err, "read", err) == BUS_FATAL) {
             rc = BUS_FATAL;
         } else if (clock_mono_ms() > until || stop_asked()) {
             rc = kafka_client_error(&c, RD_KAFKA_RESP_ERR__TIMED_OUT,
