@@ -179,8 +179,7 @@ static void outputs_state_and_offsets_commit_as_one(void **state) {
     read_n(bus, &in, 2);
     put(bus, w->out, "k", "made", 0);
     put(bus, w->state, "node", "UP", 0);
-    struct bus_open how = {.group = "", .input = w->out, .from_start = true};
-    struct bus *reader = open_bus(w, &how);
+    struct bus *reader = open_looker(w, w->out);
     take(reader, &out);         /* once: an open transaction may hold the end back */
     assert_int_equal(out.n, 0); /* not before the commit */
     close_bus(reader);
@@ -437,16 +436,14 @@ static void count_for_ever(struct world *w) {
 static void a_group_that_reads_nothing_survives_a_kill(void **state) {
     struct world *w = *state;
     struct seen out = {0};
-    struct bus_open how = {.group = "", .input = w->out, .from_start = true};
-    struct bus *bus = open_bus(w, &how);
+    struct bus *bus = open_looker(w, w->out);
     for (size_t round = 1; round <= 3; round++) {
         pid_t child = in_child(w, "count_for_ever");
         while (out.n < round * 100) take(bus, &out);
-        kill(child, SIGKILL);
-        waitpid(child, NULL, 0);
+        kill_child(child);
         read_all(bus, &out);
     }
-    for (size_t i = 0; i < out.n; i++) assert_int_equal(atol(value_of(&out, i)), i);
+    assert_numbered(&out);
     close_bus(bus);
     seen_release(&out);
 }
@@ -488,26 +485,23 @@ static void feed_on(struct world *w) {
 static void a_killed_copier_loses_and_doubles_nothing(void **state) {
     struct world *w = *state;
     struct seen out = {0};
-    struct bus_open how = {.group = "", .input = w->out, .from_start = true};
-    struct bus *bus = open_bus(w, &how);
+    struct bus *bus = open_looker(w, w->out);
     pid_t feeder = in_child(w, "feed_on");
     for (size_t round = 1; round <= 2; round++) {
         pid_t copier = in_child(w, "copy_for_ever");
         while (out.n < round * 50) /* it is in the middle of the work */
             take(bus, &out);
-        kill(copier, SIGKILL);
-        waitpid(copier, NULL, 0);
+        kill_child(copier);
     }
     pid_t copier = in_child(w, "copy_for_ever");
     int status = 1;
     waitpid(feeder, &status, 0);
     assert_int_equal(status, 0);
     read_n(bus, &out, 400);
-    kill(copier, SIGKILL);
-    waitpid(copier, NULL, 0);
+    kill_child(copier);
     read_all(bus, &out);
     assert_int_equal(out.n, 400);
-    for (size_t i = 0; i < out.n; i++) assert_int_equal(atol(value_of(&out, i)), i);
+    assert_numbered(&out);
     close_bus(bus);
     seen_release(&out);
 }
@@ -546,14 +540,13 @@ static void what_was_delivered_survives_a_kill(void **state) {
     close(REPORT_FD);
     while (newest < 200 && read(fds[0], &newest, sizeof newest) == sizeof newest)
         ;
-    kill(child, SIGKILL);
-    waitpid(child, NULL, 0);
+    kill_child(child);
     while (read(fds[0], &tag, sizeof tag) == sizeof tag) newest = tag;
     close(fds[0]);
     assert_true(newest >= 200);
     look(w, w->in, &seen);
     assert_true(seen.n > newest);
-    for (size_t i = 0; i < seen.n; i++) assert_int_equal(atol(value_of(&seen, i)), i);
+    assert_numbered(&seen);
     seen_release(&seen);
 }
 

@@ -47,6 +47,8 @@ struct bus *open_bus(struct world *w, const struct bus_open *how);
 struct bus *open_writer(struct world *w, struct told *told);
 /* Reads w->in from the start in group ("": of its own) and may change w->state. */
 struct bus *open_reader(struct world *w, const char *group);
+/* Reads a topic from its start, without a group. */
+struct bus *open_looker(struct world *w, const char *topic);
 void close_bus(struct bus *bus);
 
 void put(struct bus *bus, const char *topic, const char *key, const char *value, uint64_t tag);
@@ -66,9 +68,12 @@ void read_all(struct bus *bus, struct seen *seen);
 void look(struct world *w, const char *topic, struct seen *seen);
 /* value of record i, NUL-terminated; "" for null */
 const char *value_of(const struct seen *seen, size_t i);
+/* Every record is there, once and in order: their values count up from 0. */
+void assert_numbered(const struct seen *seen);
 void seen_release(struct seen *seen);
 int64_t lag_of(struct world *w, struct bus *bus);
 /* Starts this program again to do work (argv[1], for main) in the same world. Not a bare fork:
  * SQLite must not be used across one. */
 pid_t in_child(const struct world *w, const char *work);
+void kill_child(pid_t pid);
 struct world *world_of_child(char **argv);

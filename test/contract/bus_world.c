@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../lib/adapter/clock.h"
@@ -86,6 +87,11 @@ struct bus *open_reader(struct world *w, const char *group) {
     return open_bus(w, &how);
 }
 
+struct bus *open_looker(struct world *w, const char *topic) {
+    struct bus_open how = {.group = "", .input = topic, .from_start = true};
+    return open_bus(w, &how);
+}
+
 void close_bus(struct bus *bus) { bus->engine->close(bus); }
 
 void put(struct bus *bus, const char *topic, const char *key, const char *value, uint64_t tag) {
@@ -156,14 +162,17 @@ void read_all(struct bus *bus, struct seen *seen) {
 }
 
 void look(struct world *w, const char *topic, struct seen *seen) {
-    struct bus_open how = {.group = "", .input = topic, .from_start = true};
-    struct bus *bus = open_bus(w, &how);
+    struct bus *bus = open_looker(w, topic);
     read_all(bus, seen);
     close_bus(bus);
 }
 
 const char *value_of(const struct seen *seen, size_t i) {
     return seen->records[i].value.p ? seen->records[i].value.p : "";
+}
+
+void assert_numbered(const struct seen *seen) {
+    for (size_t i = 0; i < seen->n; i++) assert_int_equal(atol(value_of(seen, i)), i);
 }
 
 void seen_release(struct seen *seen) {
@@ -188,6 +197,11 @@ pid_t in_child(const struct world *w, const char *work) {
         _exit(127);
     }
     return pid;
+}
+
+void kill_child(pid_t pid) {
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
 }
 
 struct world *world_of_child(char **argv) {
