@@ -4,7 +4,6 @@
 
 #include <stdalign.h>
 #include <stdarg.h>
-#include <stdio.h>
 
 #include "mem.h"
 
@@ -42,13 +41,12 @@ struct span arena_span(struct arena *a, struct span s) {
 }
 
 char *arena_printf(struct arena *a, const char *format, ...) {
-    char *text;
+    size_t n;
     va_list args;
     va_start(args, format);
-    int n = vasprintf(&text, format, args);
+    char *text = mem_vprintf(&n, format, args);
     va_end(args);
-    if (n < 0) mem_die(); /* the C library fails here only without memory: formats are ours */
-    struct span copy = arena_span(a, (struct span){text, (size_t)n});
+    struct span copy = arena_span(a, (struct span){text, n});
     free(text);
     return (char *)copy.p;
 }

@@ -34,13 +34,12 @@ void buf_text(struct buf *b, const char *text) { buf_add(b, text, strlen(text));
 void buf_char(struct buf *b, char c) { buf_add(b, &c, 1); }
 
 void buf_printf(struct buf *b, const char *format, ...) {
-    char *text;
+    size_t n;
     va_list args;
     va_start(args, format);
-    int n = vasprintf(&text, format, args);
+    char *text = mem_vprintf(&n, format, args);
     va_end(args);
-    if (n < 0) mem_die(); /* the C library fails here only without memory: formats are ours */
-    buf_add(b, text, (size_t)n);
+    buf_add(b, text, n);
     free(text);
 }
 

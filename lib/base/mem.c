@@ -3,6 +3,7 @@
 #include "mem.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -37,5 +38,13 @@ void *mem_room(void *list, size_t n, size_t *cap, size_t size) {
 char *mem_text(const char *bytes, size_t n) {
     char *text = mem_new(n + 1, 1);
     if (n) memcpy(text, bytes, n);
+    return text;
+}
+
+char *mem_vprintf(size_t *n, const char *format, va_list args) {
+    char *text;
+    int length = vasprintf(&text, format, args);
+    if (length < 0) mem_die(); /* the C library fails here only without memory: formats are ours */
+    *n = (size_t)length;
     return text;
 }
