@@ -1,8 +1,7 @@
-/* deadletter: lists, shows and sends again the records that could not be delivered (CONTRACT §8). A
- * letter is named by its place in the dead-letter topic. One that was sent again is done with: its mark goes
- * into a state topic, in the transaction that sends it, under a group that one process at a time has; so
- * neither a crash nor a second retry sends it twice. Owns the bus. Main thread.
- * SPDX-License-Identifier: Apache-2.0 */
+/* deadletter: lists, shows and sends again the records that could not be delivered. A letter is named by its
+ * place in the dead-letter topic. One that was sent again is done with: its mark goes into a state topic, in
+ * the transaction that sends it, under a group that one process at a time has; so neither a crash nor a
+ * second retry sends it twice. Owns the bus. Main thread. SPDX-License-Identifier: Apache-2.0 */
 #include "../lib/adapter/clock.h"
 #include "../lib/base/map.h"
 #include "../lib/base/mem.h"

@@ -1,8 +1,8 @@
 /* process: this program again, as a supervised child in a process group of its own, its output as
- * lines. A child is killed when its parent dies: nothing is lost by that at any moment (CONTRACT
- * §5), and a child that is stopped or hangs ends too. Owns the pipes and half-read lines. Main
- * thread (the kernel ties the death signal to the thread that forked). Linux. Callers: cmd/up.c, distlog.c.
- * SPDX-License-Identifier: Apache-2.0 */
+ * lines. A child is killed when its parent dies: nothing is lost by that at any moment
+ * (distlog(7), GUARANTEES), and a child that is stopped or hangs ends too. Owns the pipes and half-read
+ * lines. Main thread (the kernel ties the death signal to the thread that forked). Linux. Callers: cmd/up.c,
+ * distlog.c. SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
 #include <sys/types.h>

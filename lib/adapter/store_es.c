@@ -1,5 +1,5 @@
 /* store_es: Elasticsearch 8 or OpenSearch 2 behind the store door: opening, the index template, and
- * bulk requests whose items are judged one by one (CONTRACT §5). Owns its client and what it learnt
+ * bulk requests whose items are judged one by one. Owns its client and what it learnt
  * of the index. One thread a handle. Callers: lib/wire.c hands it out.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "store_es.h"

@@ -1,4 +1,4 @@
-/* deadletter: the envelope of a record that can't be delivered (CONTRACT §8), written and read.
+/* deadletter: the envelope of a record that can't be delivered, written and read.
  * Owns nothing. Pure. Any thread.
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once

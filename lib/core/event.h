@@ -1,5 +1,5 @@
 /* event: the bytes of one record → struct event. The raw bytes are kept, so that unknown fields,
- * key order and number spelling survive every stage (CONTRACT §2). Owns nothing: what it makes
+ * key order and number spelling survive every stage. Owns nothing: what it makes
  * lives in the caller's arena. Pure: no I/O, no clock, no globals. Any thread.
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once

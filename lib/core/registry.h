@@ -1,4 +1,4 @@
-/* registry: which nodes are known, and which of them went quiet (CONTRACT §4).
+/* registry: which nodes are known, and which of them went quiet (distlog(7), LIVENESS).
  * Owns its nodes and their deadlines. Pure: no I/O, no clock, no globals; time comes in. One thread
  * at a time. Callers: core/route, cmd/pubsub, cmd/nodes.
  *

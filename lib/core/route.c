@@ -1,4 +1,4 @@
-/* route: see route.h. Key order: CONTRACT §2.
+/* route: see route.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "route.h"
 

@@ -1,5 +1,5 @@
-/* route: a node's record and the registry's verdict → the records that follow from it (CONTRACT
- * §4). The only place that knows what goes to processed and what to alerts. Owns the registry, and
+/* route: a node's record and the registry's verdict → the records that follow from it.
+ * The only place that knows what goes to processed and what to alerts. Owns the registry, and
  * what the current step has led to. Pure: no I/O, no clock; the time zone comes in. One thread at a
  * time. Callers: cmd/pubsub.
  * SPDX-License-Identifier: Apache-2.0 */

@@ -1,4 +1,4 @@
-/* traffic: the simulated service of one node: registration, heartbeats and logs (CONTRACT §2), as
+/* traffic: the simulated service of one node: registration, heartbeats and logs, as
  * bytes ready to be posted. What it does is data: weights, intervals, ids. Owns its random numbers
  * and its timetable; the texts of its conf are borrowed. Pure: the time comes in. One thread at a
  * time. SPDX-License-Identifier: Apache-2.0 */

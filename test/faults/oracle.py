@@ -217,7 +217,7 @@ def check_keys(records, partitions, problems):
 
 
 class Pubsub:
-    """Walks through the input as CONTRACT says, and notes for each node what must be in processed, in
+    """Walks through the input as distlog(7) says, and notes for each node what must be in processed, in
     order; a MISSED apart, for it comes when the partition's time has passed, among others of the node."""
 
     def __init__(self, settings, processed, reached, problems):
