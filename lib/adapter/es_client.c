@@ -115,6 +115,8 @@ static enum store_rc no_answer(const struct es_call *call, struct err *err) {
     if (certificate) why = certificate;
     if (strstr(why, "expired")) hint = "renew the certificate";
     else if (strstr(why, "certificate")) hint = "set store.elasticsearch.ca to the authority that signed it";
+    else if (strstr(why, "Operation timed out"))
+        hint = "it is slow, or store.elasticsearch.timeout is too short";
     return err_as(STORE_RETRY, err, "%s: %s (%s)", call->host, why, hint);
 }
 

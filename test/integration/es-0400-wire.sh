@@ -1,0 +1,73 @@
+#!/bin/bash
+# What goes over the wire between store and Elasticsearch: compressed, small answers, connections that last, so
+# many requests at a time; and every way in which a whole request fails, before and after the server has
+# done it: nothing is lost, nothing is there twice, one line when trouble starts and one when it ends.
+# A relay of the test's own stands between (between.py); the server is a real one.
+# SPDX-License-Identifier: Apache-2.0
+. "$(dirname "$0")/lib.sh"
+on_es
+server=$TEST_ES port=$(free_port)
+[ "${TEST_STORE:-}" != opensearch ] || server=$TEST_OPENSEARCH
+start relay python3 "$TOP/test/integration/between.py" "$port" "$server" "$TMP/wire" "$TMP/rule"
+export DISTLOG_STORE_ELASTICSEARCH_URLS=http://127.0.0.1:$port
+wait_for 10 curl -fs "$DISTLOG_STORE_ELASTICSEARCH_URLS"
+
+total=0
+# records N: so many more, each tenth without a log_id.
+records() {
+    awk -v i="$total" -v n=$((total + $1)) 'BEGIN { for (; i < n; i++)
+        printf "processed_logs\tk\t{%s\"node_id\":\"k\",\"log_level\":\"INFO\",\"pad\":\"%0150d\"}\n", i % 10 ? "\"log_id\":\"r" i "\"," : "", 0 }' | "$BUS" put
+    total=$((total + $1))
+}
+bulks() { awk '$4 ~ /^\/_bulk/' wire; }
+most() { bulks | awk -v f="$1" '$f > most { most = $f } END { print most + 0 }'; }
+
+# How it asks.
+records 30000
+echo hold before >rule
+run distlog store --no-follow --quiet
+is "$status:$(documents)" 0:$total "through a relay"
+is "$(bulks | awk '{ print $5 }' | sort -u)" gzip "every bulk request is compressed"
+is "$(bulks | awk '$7 * 5 > $8' | wc -l)" 0 "to less than a fifth here"
+is "$(bulks | awk '$6 !~ /gzip/' | wc -l)" 0 "and every answer may be"
+is "$(bulks | grep -vc 'filter_path=items.\*.status,items.\*.error.type,items.\*.error.reason')" 0 "with answers of the verdicts alone"
+is "$(bulks | awk '$11 * 4 > $8' | wc -l)" 0 "which are small"
+is "$(most 2)" 2 "two requests under way at a time"
+connections=$(bulks | awk '{ print $1 }' | sort -u | wc -l)
+[ "$connections" -le 2 ]
+ok $? "over connections that last ($connections for $(bulks | wc -l) requests)"
+: >wire
+records 30000
+run distlog store --no-follow --quiet -o store.elasticsearch.in_flight=4
+is "$status:$(most 2)" 0:4 "store.elasticsearch.in_flight asks for another number"
+rm rule
+
+# How it fails. Records without a log_id are stored under their place, so a request that was done is seen to be.
+start store distlog store --quiet -o store.elasticsearch.timeout=1s
+wait_for 20 has store.err '→ store'
+documents_are() { [ "$(documents)" = "$1" ]; }
+tried() { [ "$(bulks | grep -c "$1")" -ge 3 ]; }
+said() { lines store.err "trying again until it works|it works again"; }
+over() { [ "$(said)" = $((2 * troubles)) ]; }
+troubles=0
+fails() { # fails RULE WHEN PATTERN: what store says
+    echo "$1 $2" >rule
+    records 1200
+    wait_for 60 tried "$1-$2"
+    ok $? "$1 $2: tried again and again"
+    rm rule
+    wait_for 60 documents_are $total
+    ok $? "$1 $2: nothing is lost, nothing is there twice"
+    troubles=$((troubles + 1))
+    wait_for 20 over
+    is "$(said)" $((2 * troubles)) "$1 $2: one line when trouble starts, one when it ends"
+    like "$(tail -n 2 store.err)" "^distlog store: $DISTLOG_STORE_ELASTICSEARCH_URLS: $3.*; trying again until it works$" "$1 $2: says so"
+}
+for status in 429 500 502 503 504; do fails $status before "can't store: HTTP $status"; done
+fails 502 after "can't store: HTTP 502"
+for when in before after midway; do fails cut $when '.*(reply|recv|Recv|transfer|connection|Connection)'; done
+fails hang after '.*timed out .* \(it is slow, or store.elasticsearch.timeout is too short\)'
+stop store
+is "$status:$(documents)" 0:$total "at the end each record is one document"
+is "$("$BUS" get processed_logs.dlq 2>/dev/null | wc -l)" 0 "and none is a dead letter"
+done_testing
