@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Static membership (bus.kafka.instance): a reader that comes back in time, killed or stopped, finds its
+# partitions where it left them and the group does not notice; one that stays away is replaced after the
+# session's 10 s. No node is forgotten, falsely alarmed or routed twice for any of it.
+# SPDX-License-Identifier: Apache-2.0
+. "$(dirname "$0")/lib.sh"
+on_kafka
+export DISTLOG_NODE_INTERVAL=50ms DISTLOG_NODE_HEARTBEAT=500ms DISTLOG_NODE_WEIGHTS=INFO=85,WARN=15,ERROR=0
+export DISTLOG_PUBSUB_HEARTBEAT_TIMEOUT=20s # longer than the partitions of who is away wait
+port=$(free_port)
+start collect distlog collect --listen "127.0.0.1:$port"
+wait_for 10 has collect.err '→'
+nodes=12
+start nodes distlog node --nodes $nodes --url "http://127.0.0.1:$port/log.input" --quiet
+pubsub() { start "$1" distlog pubsub -o bus.kafka.instance="$1"; }
+# The broker says of each change of the group's members that a rebalance begins, and how the group comes out.
+changes() { grep -c "Preparing to rebalance group distlog-pubsub" "$TEST_SERVERS_RUN/kafka/broker.log"; }
+members() { grep -Eo 'Stabilized group distlog-pubsub .* with [0-9]+ members' "$TEST_SERVERS_RUN/kafka/broker.log" | tail -n 1 | grep -Eo 'with [0-9]+'; }
+two_members() { [ "$(members)" = 'with 2' ]; }
+one_member() { [ "$(members)" = 'with 1' ]; }
+# everywhere: how much is routed on each of the three partitions; advanced: all three have got more since.
+everywhere() { kcat -Q -b "$TEST_KAFKA" -t processed_logs:0:-1 -t processed_logs:1:-1 -t processed_logs:2:-1 | awk '{ print $NF }' | xargs; }
+advanced() {
+    local now
+    read -ra now <<<"$(everywhere)"
+    for p in 0 1 2; do [ "${now[p]:-0}" -gt $((${before[p]:-0} + 50)) ] || return 1; done
+}
+goes_on() { # goes_on DESCRIPTION: on every partition, from here on
+    read -ra before <<<"$(everywhere)"
+    wait_for 60 advanced
+    ok $? "$1"
+}
+
+pubsub one
+wait_for 30 has one.err '→'
+pubsub two
+wait_for 30 two_members
+goes_on "two share the three partitions"
+rebalances=$(changes)
+
+stop two KILL
+pubsub two
+goes_on "one is killed and comes back under its name"
+stop one
+is "$status" 0 "the other is stopped"
+pubsub one
+goes_on "and comes back"
+is "$(changes)" "$rebalances" "no partition moved for either: the group saw $rebalances changes before and none since"
+
+stop two
+wait_for 30 one_member
+goes_on "one that stays away is replaced when its session ends"
+stop one KILL
+pubsub three
+goes_on "and one under another name takes over from one that was killed"
+stop nodes
+stop collect
+run timeout 60 distlog pubsub --no-follow -o bus.kafka.instance=three
+stop three
+logs=$(count nodes '"LOG"')
+note "$(count nodes .) records, of which $logs logs"
+is "$(count processed_logs '"LOG"')" "$logs" "each log is in processed once"
+is "$(values processed_logs | grep -o '"log_id":"[^"]*"' | sort | uniq -d | wc -l)" 0 "none twice"
+is "$(count processed_logs '"HEARTBEAT"')" "$(count nodes HEARTBEAT)" "each beat"
+is "$(count alerts 'HEARTBEAT_MISSED')" 0 "no false alarm"
+is "$(count processed_logs '"message_type":"REGISTRATION".*"status":"UP"')" $nodes "each registration once"
+done_testing
