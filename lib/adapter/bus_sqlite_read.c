@@ -10,7 +10,6 @@
 enum {
     BATCH_RECORDS = 2000, /* so that the transaction that answers a batch stays short */
     BATCH_BYTES = 1024 * 1024,
-    SETTLED_MS = 200,     /* a record's timestamp is taken at most this long before it can be read */
     REPLAY_RECORDS = 1000 /* read in one transaction */
 };
 
@@ -53,7 +52,8 @@ void local_fetch(struct local *l) {
     struct bus_record r;
     uint64_t lost = 0;
     size_t max = l->how.max_records ? l->how.max_records : BATCH_RECORDS;
-    l->part = (struct bus_part){.asked_ms = clock_mono_ms(), .until_ms = local_now_ms(l) - SETTLED_MS};
+    l->part = (struct bus_part){.asked_ms = clock_mono_ms(), .until_ms = local_now_ms(l)};
+    bool quiet = sqlite_file_quiet(&l->file);
     int64_t from = l->input.position, next = local_next(l, l->input.topic);
     sqlite3_stmt *s =
         sqlite_file_query(&l->file, some_records, "#iii", l->input.topic, from, next, (int64_t)max);
@@ -67,7 +67,7 @@ void local_fetch(struct local *l) {
         lost += (uint64_t)(next - from);
         from = next;
     }
-    l->part.at_end = from >= next;
+    l->part.at_end = quiet && from >= next;
     if (l->file.rc != SQLITE_FILE_OK) return; /* what was read of it is read again */
     l->input.position = from;
     l->lost += lost;

@@ -229,6 +229,12 @@ static void lock(struct sqlite_file *f) {
 
 static void unlock(struct sqlite_file *f) { flock(f->lock_fd, LOCK_UN); }
 
+bool sqlite_file_quiet(struct sqlite_file *f) {
+    bool quiet = flock(f->lock_fd, LOCK_SH | LOCK_NB) == 0;
+    if (quiet) unlock(f);
+    return quiet;
+}
+
 static void connect_to(struct sqlite_file *f, const char *path) {
     if (f->rc != SQLITE_FILE_OK) return;
     judge(f, sqlite3_open_v2(path, &f->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL));

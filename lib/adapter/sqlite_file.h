@@ -89,3 +89,5 @@ bool sqlite_file_end(struct sqlite_file *f);
 void sqlite_file_in_place(struct sqlite_file *f);
 /* Bytes on disk: the database and its WAL. */
 int64_t sqlite_file_size(const struct sqlite_file *f);
+/* No write transaction is under way. Not between begin and end. */
+bool sqlite_file_quiet(struct sqlite_file *f);

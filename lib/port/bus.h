@@ -31,7 +31,7 @@ struct bus_part {
     bool at_end;
     int64_t asked_ms;
     /* With at_end: the bus's own time up to which nothing more will come, if the engine knows it
-     * (embedded: timestamps are taken under the write lock, so a little before now). 0: unknown. */
+     * (embedded: timestamps are taken under the write lock, so with none under way it is now). 0: unknown. */
     int64_t until_ms;
 };
 

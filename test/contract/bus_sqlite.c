@@ -4,11 +4,13 @@
 #include "bus.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -83,6 +85,27 @@ static void time_never_goes_back(void **state) {
     assert_int_equal(seen.n, 2);
     assert_true(seen.records[1].ts_ms >= seen.records[0].ts_ms);
     seen_release(&seen);
+}
+
+/* A transaction under way has its timestamp and cannot be read yet: until it ends nobody may say that no
+ * older record will come. */
+static void a_write_under_way_is_no_end(void **state) {
+    struct world *w = *state;
+    struct bus_batch batch = {0};
+    struct err err = {0};
+    char name[PATH_MAX];
+    struct bus *bus = open_reader(w, w->group);
+    assert_int_equal(bus->engine->poll(bus, 0, &batch, &err), BUS_OK);
+    assert_true(batch.n_parts == 1 && batch.parts[0].at_end);
+    snprintf(name, sizeof name, "%s-lock", w->path);
+    int fd = open(name, O_RDWR | O_CLOEXEC);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    assert_int_equal(bus->engine->poll(bus, 0, &batch, &err), BUS_OK);
+    assert_false(batch.parts[0].at_end);
+    close(fd);
+    assert_int_equal(bus->engine->poll(bus, 0, &batch, &err), BUS_OK);
+    assert_true(batch.parts[0].at_end);
+    close_bus(bus);
 }
 
 static void what_is_old_and_committed_goes(void **state) {
@@ -414,6 +437,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         CASE(offsets_never_go_back),
         CASE(time_never_goes_back),
+        CASE(a_write_under_way_is_no_end),
         CASE(what_is_old_and_committed_goes),
         CASE(a_group_that_is_gone_holds_nothing),
         CASE(a_group_that_came_by_is_not_gone),
