@@ -89,6 +89,7 @@ struct collect {
     struct access access;
     struct http_server *server;
     struct outbox outbox;
+    struct buf flow; /* of the first line */
     struct arena arena;
     struct ingest_records records;
 };
@@ -268,11 +269,12 @@ static void warn(const struct collect *c) {
 /* Opens the bus. The first line says, behind it: "http://127.0.0.1:9880, log.input → nodes". */
 static bool open_bus(struct collect *c) {
     const struct opt_map *routes = &c->conf->routes;
-    BUF_LOCAL struct buf flow = {0};
-    buf_text(&flow, http_server_facts(c->server)->url);
-    for (size_t i = 0; i < routes->n; i++) buf_printf(&flow, ", %s → %s", routes->keys[i], routes->values[i]);
-    c->outbox = (struct outbox){.patience_ms = c->conf->http.request_ms, .settle = on_settled, .ctx = c};
-    return outbox_open(&c->outbox, c->run, flow.p);
+    buf_text(&c->flow, http_server_facts(c->server)->url);
+    for (size_t i = 0; i < routes->n; i++)
+        buf_printf(&c->flow, ", %s → %s", routes->keys[i], routes->values[i]);
+    c->outbox = (struct outbox){
+        .patience_ms = c->conf->http.request_ms, .settle = on_settled, .ctx = c, .flow = c->flow.p};
+    return outbox_open(&c->outbox, c->run);
 }
 
 static void turn(struct collect *c, int idle_ms) {
@@ -305,7 +307,7 @@ static int run_collect(struct run *run) {
     if (code != EXIT_DONE) {
         log_say(&run->log, "%s", err.text);
     } else if (!open_bus(&c)) {
-        code = stop_asked() ? EXIT_DONE : EXIT_FAILED;
+        code = EXIT_FAILED;
     } else {
         warn(&c);
         code = serve(&c);
@@ -315,6 +317,7 @@ static int run_collect(struct run *run) {
     ingest_release(&c.records);
     arena_release(&c.arena);
     access_release(&c.access);
+    buf_release(&c.flow);
     return (int)code;
 }
 

@@ -25,6 +25,11 @@ void daemon_init(struct daemon *d, const struct run *run) {
     rng_seed(&d->rng, rng_os());
 }
 
+void daemon_introduce(struct daemon *d, const struct bus *bus, const char *flow) {
+    if (!d->introduced) log_say(&d->run->log, "%s, %s", bus->place.p, flow);
+    d->introduced = true;
+}
+
 struct bus *daemon_bus(struct daemon *d, const struct bus_open *how, const char *flow) {
     struct err err;
     struct bus *bus;
@@ -32,8 +37,7 @@ struct bus *daemon_bus(struct daemon *d, const struct bus_open *how, const char 
     while ((rc = wire_bus(d->run->conf, how, &bus, &err)) == BUS_RETRY && !stop_asked())
         daemon_trouble(d, &err);
     if (rc == BUS_OK) { /* whether the trouble is over, only poll() can tell */
-        if (!d->introduced) log_say(&d->run->log, "%s, %s", bus->place.p, flow);
-        d->introduced = true;
+        daemon_introduce(d, bus, flow);
         return bus;
     }
     if (rc != BUS_RETRY) log_say(&d->run->log, "%s", err.text);

@@ -27,6 +27,8 @@ void daemon_init(struct daemon *d, const struct run *run);
 /* Opens the bus, waiting with backoff while it answers BUS_RETRY; prints the first line (`bus kafka
  * localhost:9092, <flow>`). NULL when stopped meanwhile or on BUS_FATAL (said). */
 struct bus *daemon_bus(struct daemon *d, const struct bus_open *how, const char *flow);
+/* Prints that first line, once. */
+void daemon_introduce(struct daemon *d, const struct bus *bus, const char *flow);
 struct store *daemon_store(struct daemon *d);
 /* For commands that look at what is there: is there a bus? Opening would make one, and an empty one
  * would answer "nothing" to a wrong path. False: said. */

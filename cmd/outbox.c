@@ -69,18 +69,36 @@ static void drop(struct outbox *o, const char *why) {
     }
 }
 
+static void put_off(struct outbox *o) {
+    o->retry_ms = clock_mono_ms() + backoff_next(&o->daemon.backoff, &o->daemon.rng);
+}
+
 /* The handle, if there is one, is of no use: a new one is opened later. */
 static void lose(struct outbox *o, const struct err *err) {
     drop(o, err->text);
     trouble(o, err);
-    o->retry_ms = clock_mono_ms() + backoff_next(&o->daemon.backoff, &o->daemon.rng);
+    put_off(o);
 }
 
-bool outbox_open(struct outbox *o, const struct run *run, const char *flow) {
+static enum bus_rc connect_bus(struct outbox *o, struct err *err) {
+    enum bus_rc rc = wire_bus(o->daemon.run->conf, &o->how, &o->bus, err);
+    if (rc != BUS_OK) {
+        o->bus = NULL;
+        return rc;
+    }
+    daemon_introduce(&o->daemon, o->bus, o->flow);
+    o->trouble.text[0] = '\0'; /* that it works is said when it has taken a record */
+    return rc;
+}
+
+bool outbox_open(struct outbox *o, const struct run *run) {
+    struct err err;
     daemon_init(&o->daemon, run);
     o->how = (struct bus_open){.bounded = true, .delivered = on_delivered, .ctx = o};
-    o->bus = daemon_bus(&o->daemon, &o->how, flow);
-    return o->bus;
+    enum bus_rc rc = connect_bus(o, &err);
+    if (rc == BUS_FATAL) log_say(&run->log, "%s", err.text);
+    else if (rc != BUS_OK) lose(o, &err);
+    return rc != BUS_FATAL;
 }
 
 /* Queues one record. When the queue is full, what is in it is written first. */
@@ -98,7 +116,7 @@ void outbox_put(struct outbox *o, struct http_request *r, const char *topic,
                 const struct ingest_records *records) {
     struct err err;
     enum bus_rc rc = BUS_OK;
-    if (!o->bus) {
+    if (!o->bus || (o->trouble.text[0] && clock_mono_ms() < o->retry_ms)) {
         o->settle(o->ctx, r, 503, o->trouble.text);
         return;
     }
@@ -116,6 +134,7 @@ void outbox_put(struct outbox *o, struct http_request *r, const char *topic,
         return;
     }
     if (rc != BUS_OK && rc != BUS_POISON) trouble(o, &err);
+    if (rc == BUS_RETRY) put_off(o);
     if (rc != BUS_OK) entry_settle(o, e, rc == BUS_POISON ? 413 : 503, err.text);
     entry_one_less(o, e);
 }
@@ -123,17 +142,13 @@ void outbox_put(struct outbox *o, struct http_request *r, const char *topic,
 void outbox_serve(struct outbox *o) {
     struct err err;
     int64_t now = clock_mono_ms();
-    if (!o->bus && now >= o->retry_ms) {
-        if (wire_bus(o->daemon.run->conf, &o->how, &o->bus, &err) != BUS_OK) {
-            o->bus = NULL;
-            lose(o, &err);
-        } else o->trouble.text[0] = '\0'; /* that it works is said when it has taken a record */
-    }
-    if (!o->bus || LIST_EMPTY(&o->waiting)) return;
+    if (!o->bus && now >= o->retry_ms && connect_bus(o, &err) != BUS_OK) lose(o, &err);
+    if (!o->bus) return;
+    bool waiting = !LIST_EMPTY(&o->waiting);
     enum bus_rc rc = o->bus->engine->poll(o->bus, 0, NULL, &err);
     if (rc == BUS_FATAL) lose(o, &err);
     else if (rc == BUS_RETRY) trouble(o, &err);
-    else if (!o->trouble.text[0]) daemon_well(&o->daemon);
+    else if (waiting && !o->trouble.text[0]) daemon_well(&o->daemon);
     struct outbox_entry *e;
     LIST_FOREACH (e, &o->waiting, place)
         if (now - e->since_ms > o->patience_ms)

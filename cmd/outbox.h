@@ -19,17 +19,19 @@ struct outbox {
     /* The one answer of a request given to outbox_put: 200 with why NULL, or 413, 503 and why. */
     void (*settle)(void *ctx, struct http_request *r, unsigned status, const char *why);
     void *ctx;
-    struct bus *bus; /* NULL: lost, to be opened again at retry_ms */
-    int64_t retry_ms;
+    const char *flow;   /* for the first line */
+    struct bus *bus;    /* NULL: away, to be opened at retry_ms */
+    int64_t retry_ms;   /* until then the bus, which did not answer, is not asked: that takes seconds */
     struct err trouble; /* why the bus did not take the last record; empty: it did */
     int64_t trouble_ms; /* when that was */
     LIST_HEAD(, outbox_entry) waiting;
     uint64_t accepted; /* records */
 };
 
-/* Opens the bus as daemon_bus does; settle, ctx and patience_ms are set by the caller. False: asked
- * to stop meanwhile, or it can't be opened (said). The outbox must not move afterwards. */
-bool outbox_open(struct outbox *o, const struct run *run, const char *flow);
+/* Opens the bus; settle, ctx, patience_ms and flow are set by the caller. A bus that is away is waited for
+ * while requests are answered with 503. False: it can't be opened (said). The outbox must not move
+ * afterwards. */
+bool outbox_open(struct outbox *o, const struct run *run);
 /* Hands a request's records to the bus; settle follows, at once or later. The bytes are copied. */
 void outbox_put(struct outbox *o, struct http_request *r, const char *topic,
                 const struct ingest_records *records);

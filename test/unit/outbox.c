@@ -17,7 +17,7 @@ static struct {
     size_t n, room;        /* queued; how many it takes before it says BUSY */
     enum bus_rc put, poll; /* what to answer */
     bool fails, opens;     /* deliveries fail; wire_bus works */
-    int n_open;
+    int n_open, n_put;
 } puppet;
 
 static struct {
@@ -29,6 +29,7 @@ static enum bus_rc puppet_put(struct bus *bus, const char *topic, int32_t partit
                               struct span value, uint64_t tag, struct err *err) {
     (void)bus, (void)topic, (void)partition, (void)key, (void)value;
     err_set(err, "the puppet's queue is full");
+    puppet.n_put++;
     if (puppet.put != BUS_OK) return puppet.put;
     if (puppet.n == puppet.room) return BUS_BUSY;
     puppet.tags[puppet.n++] = tag;
@@ -106,8 +107,8 @@ static int begin(void **state) {
     memset(settled, 0, sizeof settled);
     puppet.room = 32;
     puppet.opens = true;
-    outbox = (struct outbox){.patience_ms = 60000, .settle = on_settle};
-    return !outbox_open(&outbox, &run, "test");
+    outbox = (struct outbox){.patience_ms = 60000, .settle = on_settle, .flow = "test"};
+    return !outbox_open(&outbox, &run);
 }
 
 static int end(void **state) {
@@ -195,17 +196,49 @@ static void lost_and_opened_again(void **state) {
     is_settled(3, 200);
 }
 
+static void away_at_the_start(void **state) {
+    (void)state;
+    outbox_release(&outbox);
+    puppet.opens = false;
+    assert_true(outbox_open(&outbox, &run));
+    put(0, 1);
+    is_settled(0, 503);
+    puppet.opens = true;
+    outbox.retry_ms = 0;
+    outbox_serve(&outbox);
+    put(1, 1);
+    outbox_serve(&outbox);
+    is_settled(1, 200);
+}
+
+/* To ask a bus that does not answer takes seconds, in which nobody is served. */
+static void no_answer_is_not_waited_for_again_and_again(void **state) {
+    (void)state;
+    puppet.put = BUS_RETRY;
+    for (int i = 0; i < 3; i++) {
+        put(i, 2);
+        is_settled(i, 503);
+    }
+    assert_int_equal(puppet.n_put, 1);
+    puppet.put = BUS_OK;
+    outbox.retry_ms = 0;
+    put(3, 1);
+    outbox_serve(&outbox);
+    is_settled(3, 200);
+}
+
 /* A bus that can be opened but takes nothing: said once, and tried less and less often. */
 static void lost_again_and_again(void **state) {
     (void)state;
-    puppet.poll = BUS_FATAL;
     for (int i = 0; i < 3; i++) {
         put(i, 1);
+        puppet.poll = BUS_FATAL;
         outbox_serve(&outbox);
         is_settled(i, 503);
         assert_null(outbox.bus);
         assert_non_null(outbox_trouble(&outbox));
         outbox.retry_ms = 0;
+        puppet.poll = BUS_OK;
         outbox_serve(&outbox);
         assert_non_null(outbox.bus);
         assert_null(outbox_trouble(&outbox));
@@ -275,6 +308,8 @@ int main(void) {
         CASE(full_for_good),
         CASE(too_large),
         CASE(lost_and_opened_again),
+        CASE(away_at_the_start),
+        CASE(no_answer_is_not_waited_for_again_and_again),
         CASE(lost_again_and_again),
         CASE(doubt_ends),
         CASE(lost_while_putting),
