@@ -49,7 +49,7 @@ const char *access_challenge(const struct access *a) {
 
 enum access_page access_page(const struct access *a, struct span origin, const char **allow) {
     *allow = NULL;
-    if (!a->origins || a->origins->n == 0 || origin.n == 0) return ACCESS_NO_PAGE;
+    if (!a->origins || origin.n == 0) return ACCESS_NO_PAGE;
     for (size_t i = 0; i < a->origins->n && !*allow; i++)
         if (strcmp(a->origins->items[i], "*") == 0 || span_is(origin, a->origins->items[i]))
             *allow = a->origins->items[i];

@@ -84,6 +84,9 @@ is "$(code "$url/healthz")" 200 "healthz needs none"
 stop auth
 
 # CORS
+up closed
+is "$(code -H 'Origin: https://a.example' "${json[@]}" "$url/log.input")" 403 "no origin is allowed: no web page may post, not even what it need not ask for"
+stop closed
 up cors -o collect.cors_allow_origins=https://a.example,https://b.example
 preflight=(-X OPTIONS -H 'Access-Control-Request-Method: POST' -H 'Access-Control-Request-Headers: content-type')
 is "$(code -H 'Origin: https://b.example' "${json[@]}" "$url/log.input")" 200 "an allowed origin"
