@@ -170,6 +170,7 @@ static void begin_stop(struct sim *s) {
     struct traffic_now now = time_now();
     s->leave_ms = now.mono_ms + LEAVE_MS;
     s->retry_ms = now.mono_ms;
+    s->next_due_ms = INT64_MAX;
     for (struct node *n = s->nodes; n < s->nodes + s->n; n++)
         if (!n->traffic.ended) say_goodbye(s, n, &now);
 }
