@@ -175,14 +175,14 @@ static void retry(struct post *p, const struct bus_record *r, const char *called
 }
 
 static enum bus_rc put_mark(struct post *p, struct span key, struct span value) {
-    return reader_put(&p->reader, p->bus, STATE, -1, key, value, &p->err);
+    return p->bus->engine->put(p->bus, STATE, -1, key, value, 0, &p->err);
 }
 
 /* Puts one letter where its key belongs, or where it was, and that it is done with. */
 static enum bus_rc send(struct post *p, const struct again *a, uint64_t *sent) {
     const struct deadletter *d = &a->letter;
     int32_t partition = d->key.p ? -1 : d->partition;
-    enum bus_rc rc = reader_put(&p->reader, p->bus, d->topic, partition, d->key, d->value, &p->err);
+    enum bus_rc rc = p->bus->engine->put(p->bus, d->topic, partition, d->key, d->value, 0, &p->err);
     if (rc == BUS_OK) ++*sent;
     if (rc == BUS_OK) return put_mark(p, span_of(a->mark), SPAN_LIT("sent"));
     if (rc != BUS_POISON) return rc;
@@ -231,7 +231,7 @@ static void work(struct post *p, const char *operand) {
     const struct topics_conf *topics = conf_section(p->run->conf, &topics_section);
     const char *all[] = {operand ? operand : topics->input, operand ? NULL : topics->processed, NULL};
     bool sends = p->each == retry;
-    struct bus_open how = {.group = sends ? GROUP : NULL, .state = STATE};
+    struct bus_open how = {.group = sends ? GROUP : NULL, .state = sends ? STATE : NULL};
     if (good(p, wire_bus(p->run->conf, &how, &p->bus, &p->err)) && sends) alone(p);
     if (!p->failed) good(p, p->bus->engine->restore(p->bus, STATE, -1, on_mark, p, &p->err));
     for (size_t i = 0; all[i] && !p->failed && !stop_asked(); i++) {

@@ -47,7 +47,7 @@ static enum bus_rc put_outs(struct pubsub *p, const struct bus_record *record, s
     for (size_t i = 0; i < p->route.n; i++) {
         const struct route_out *out = &p->route.outs[i];
         const char *topic = p->topics[out->topic];
-        enum bus_rc rc = reader_put(&p->reader, p->bus, topic, out->partition, out->key, out->value, err);
+        enum bus_rc rc = p->bus->engine->put(p->bus, topic, out->partition, out->key, out->value, 0, err);
         if (rc == BUS_OK) {
             p->turn[ROUTED] += out->topic == ROUTE_PROCESSED;
             p->turn[ALERTS] += out->topic == ROUTE_ALERTS;

@@ -14,14 +14,6 @@ bool reader_wait(struct reader *r, const struct err *err) {
     return !daemon_overdue();
 }
 
-enum bus_rc reader_put(struct reader *r, struct bus *bus, const char *topic, int32_t partition,
-                       struct span key, struct span value, struct err *err) {
-    enum bus_rc rc;
-    while ((rc = bus->engine->put(bus, topic, partition, key, value, 0, err)) == BUS_RETRY || rc == BUS_BUSY)
-        if (!reader_wait(r, err)) break;
-    return rc;
-}
-
 enum bus_rc reader_bury(struct reader *r, struct bus *bus, const char *topic, const struct bus_record *record,
                         const char *reason, struct err *err) {
     const struct bus_conf *conf = conf_section(r->daemon.run->conf, &bus_section);
@@ -36,7 +28,7 @@ enum bus_rc reader_bury(struct reader *r, struct bus *bus, const char *topic, co
     BUF_LOCAL struct buf text = {0}, to = {0};
     deadletter_write(&text, &letter, (size_t)conf->max_record - key.n);
     buf_printf(&to, "%s.dlq", r->how.input);
-    enum bus_rc rc = reader_put(r, bus, to.p, -1, key, buf_view(&text), err);
+    enum bus_rc rc = bus->engine->put(bus, to.p, -1, key, buf_view(&text), 0, err);
     if (rc == BUS_POISON) { /* its topic takes less than bus.max_record says: the stream goes on */
         log_say(&r->daemon.run->log, "%s-%" PRId32 " offset %" PRId64 " is lost: no room in %s: %s", topic,
                 record->partition, record->offset, to.p, err->text);
@@ -47,7 +39,7 @@ enum bus_rc reader_bury(struct reader *r, struct bus *bus, const char *topic, co
 
 enum bus_rc reader_commit(struct reader *r, struct bus *bus, struct err *err) {
     enum bus_rc rc;
-    while ((rc = bus->engine->commit(bus, err)) == BUS_RETRY || rc == BUS_BUSY)
+    while ((rc = bus->engine->commit(bus, err)) == BUS_RETRY)
         if (!reader_wait(r, err)) break;
     return rc;
 }
@@ -76,12 +68,13 @@ static int follow(struct reader *r, struct bus *bus) {
         struct bus_batch b = {0};
         struct err err;
         int wait_ms = r->again ? 0 : standby || !r->wait_ms ? WAIT_MS : r->wait_ms;
-        bool end = r->again = false;
+        bool end = r->again = false, stuck = false;
         enum bus_rc rc = bus->engine->poll(bus, wait_ms, &b, &err);
         polled |= rc == BUS_OK;
         if (rc == BUS_OK) end = look_at(r, &b, &standby);
         if (rc == BUS_OK && (b.n || (r->idle && !b.standby))) {
             rc = r->turn(r->ctx, bus, &b, &err);
+            stuck = rc == BUS_UNDONE && r->daemon.in_doubt; /* as the one before it */
             if (b.n || rc != BUS_OK) r->daemon.in_doubt = rc != BUS_OK;
         }
         r->fresh = r->fresh || b.standby || rc == BUS_UNDONE;
@@ -91,7 +84,7 @@ static int follow(struct reader *r, struct bus *bus) {
             log_say(&r->daemon.run->log, "leaving: %s", err.text);
             return EXIT_FAILED;
         }
-        if (rc != BUS_OK && rc != BUS_UNDONE) daemon_trouble(&r->daemon, &err);
+        if (stuck || (rc != BUS_OK && rc != BUS_UNDONE)) daemon_trouble(&r->daemon, &err);
         if (daemon_done(&r->daemon, end && rc == BUS_OK && !r->again))
             return rc == BUS_FATAL ? EXIT_FAILED : EXIT_DONE;
         if (rc == BUS_FATAL) return OPEN_AGAIN;

@@ -13,7 +13,7 @@ struct reader {
     int wait_ms;      /* the longest poll of an active reader; turn may change it; 0: a second */
     bool idle;        /* turn is called for batches without a record too */
     /* Handles a batch, which has at least one record, and commits it. What it returns is what the
-     * bus last answered: BUS_RETRY and BUS_BUSY if it was waited for until it was time to leave. */
+     * bus last answered: BUS_RETRY if it was waited for until it was time to leave. */
     enum bus_rc (*turn)(void *ctx, struct bus *bus, const struct bus_batch *batch, struct err *err);
     void *ctx;
     bool failed; /* turn sets it, and has said why: leave, exit 1 */
@@ -23,9 +23,6 @@ struct reader {
 
 /* Reads until it is time to leave. Returns the exit code. */
 int reader_run(struct reader *r);
-/* Puts a record, waiting while the bus answers "later", until it is time to leave. */
-enum bus_rc reader_put(struct reader *r, struct bus *bus, const char *topic, int32_t partition,
-                       struct span key, struct span value, struct err *err);
 /* Puts a record of topic into the dead letters of the input. reason may be err's own text. */
 enum bus_rc reader_bury(struct reader *r, struct bus *bus, const char *topic, const struct bus_record *record,
                         const char *reason, struct err *err);
