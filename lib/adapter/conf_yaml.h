@@ -1,8 +1,8 @@
 /* conf_yaml: distlog.yaml into a struct conf.
  * Owns the parser for the time of a call. One thread. libyaml.
  *
- * The file is YAML mappings of settings (bus: {type: kafka}) and nothing more: anchors, aliases,
- * tags and a second document are refused. In values ${NAME} is the environment and $$ a dollar
+ * The file is YAML mappings of settings (bus: {type: kafka}) and nothing more: tags and a second
+ * document are refused. In values ${NAME} is the environment and $$ a dollar
  * sign. Every error begins with FILE:LINE: KEY.
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once

@@ -1,4 +1,4 @@
-/* backoff: how long to wait before trying again: exponential with full jitter, so that many clients
+/* backoff: how long to wait before trying again: exponential with equal jitter, so that many clients
  * don't come back together (Brooker: "Exponential Backoff And Jitter", AWS, 2015).
  * Owns its counter. Pure: the random number comes in. One thread at a time.
  * SPDX-License-Identifier: Apache-2.0 */
