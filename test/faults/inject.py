@@ -100,7 +100,8 @@ class Injector:
 
     def do_sleep(self, fault, _):
         self.world.slept_s += fault["step"]
-        write_in_place(self.world.slept, str(self.world.slept_s))
+        with self.world.load.sleeping(fault["step"]):
+            write_in_place(self.world.slept, str(self.world.slept_s))
         self.done["sleep"] += 1
 
     def do_full(self, fault, _):

@@ -1,7 +1,8 @@
 """load: the nodes of a round, each a thread that posts numbered records strictly in order, one request
 at a time, and repeats a request with the same bytes until it has its 200. Owns sent.jsonl, where every
-attempt is written down with what came of it. The seed decides what a node says and how long it pauses.
+attempt is written down with what came of it, and when, on the bus's clock. The seed decides what a node says and how long it pauses.
 SPDX-License-Identifier: Apache-2.0"""
+import contextlib
 import http.client
 import json
 import random
@@ -17,10 +18,6 @@ def text_of(record):
     return json.dumps(record, separators=(",", ":"), ensure_ascii=False)
 
 
-def now_ms():
-    return int(time.time() * 1000)
-
-
 class Load:
     """N nodes that post to address. end() makes them say goodbye; cut() makes them give up."""
 
@@ -29,7 +26,22 @@ class Load:
         self.ending, self.given_up = threading.Event(), threading.Event()
         self.file, self.lock = open(path, "w", encoding="utf-8"), threading.Lock()
         self.accepted = 0
+        self.slept_least_s = self.slept_most_s = 0  # by how much the bus's clock is ahead of ours
         self.nodes = [Node(self, f"{seed}:{i}", f"node_{i:02}", i) for i in range(count)]
+
+    @contextlib.contextmanager
+    def sleeping(self, seconds):
+        """While the clocks of the daemons are moved ahead: what is posted meanwhile may have been given
+        a time from before or from after."""
+        self.slept_most_s += seconds
+        yield
+        self.slept_least_s += seconds
+
+    def earliest_ms(self):
+        return int((time.time() + self.slept_least_s) * 1000)
+
+    def latest_ms(self):
+        return int((time.time() + self.slept_most_s) * 1000)
 
     def start(self):
         for node in self.nodes:
@@ -160,9 +172,10 @@ class Node(threading.Thread):
         n, attempt = self.posts, 0
         self.posts += 1
         while not self.load.given_up.is_set():
-            began = now_ms()
+            began = self.load.earliest_ms()
             status = self.ask(text.encode(), kind)
-            self.load.write(node=self.name, n=n, attempt=attempt, status=status, time=began, answered=now_ms(), records=records)
+            self.load.write(node=self.name, n=n, attempt=attempt, status=status, time=began,
+                            answered=self.load.latest_ms(), records=records)
             if status == 200:
                 return
             attempt += 1

@@ -12,7 +12,8 @@ settings.json    engine "local" or "kafka"; heartbeat_timeout and grace in ms; t
                  ordered true: false where pubsub's clock was wrong when it started, which may delay a
                  MISSED; poison false: true where the store may have dead letters
 sent.jsonl       each attempt to POST: node, n (which POST of that node, counting up), attempt, status (null:
-                 no answer), time (ms, when it began), answered (ms, when it ended), records (their texts)
+                 no answer), time (ms on the bus's clock, when it began), answered (when it ended), records
+                 (their texts)
 topic-NAME.jsonl topic, partition, offset, timestamp, key, value or value_base64; a missing topic is empty;
                  in place of it topic-NAME.tsv, as `bus get -t` prints it
 index.jsonl      _id and _source of each document
@@ -29,6 +30,7 @@ import re
 import sys
 
 MANY = 8  # problems of a kind that are told one by one
+SKEW_MS = 2  # the embedded bus's clock is tied to the machine's to a whole millisecond
 ID_MAX = 512  # bytes of a log_id that can be a document's _id
 
 Record = collections.namedtuple("Record", "topic partition offset time key value")
@@ -165,9 +167,14 @@ class Sent:
     def reached(self, record):
         """When the record had reached the log at the latest, as far as an answer tells."""
         for row in self.attempts.get(record.value, []):
-            if row["status"] == 200 and row["time"] <= record.time <= row.get("answered", float("inf")):
+            if row["status"] == 200 and between(row, record.time):
                 return row.get("answered", record.time)
         return float("inf")
+
+
+def between(row, time):
+    """Whether it is of this attempt: between its POST and the answer."""
+    return row["time"] - SKEW_MS <= time <= row.get("answered", float("inf")) + SKEW_MS
 
 
 def refused(row):
@@ -176,11 +183,15 @@ def refused(row):
 
 def check_input(sent, records, problems):
     found = collections.Counter(record.value for record in records)
+    timely = {record.value for record in records if sent.reached(record) < float("inf")}
     for text, rows in sent.attempts.items():
         node, n, _ = sent.place[text]
         where = f"POST {n} of {node}: {short(text)}"
         if sent.acknowledged(text) and not found[text]:
             problems.add("an acknowledged record is lost", where)
+        elif sent.acknowledged(text) and text not in timely:
+            # Of either clock. Were it let pass, nobody could say any more which alert came too early.
+            problems.add("a record's time is not between its POST and the answer", where)
         could = sum(not refused(row) for row in rows)
         if not could and found[text]:
             problems.add("a refused record is in the input", where)

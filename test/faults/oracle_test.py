@@ -12,6 +12,7 @@ import time
 os.environ["TZ"] = "UTC"
 time.tzset()
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import load  # noqa: E402
 import oracle  # noqa: E402
 
 T = 1700000000000  # 2023-11-14 22:13:20
@@ -248,6 +249,55 @@ def late(answered):
 
 fine("a beat that reached the log late may have been missed", late(T + 14000))
 finds("a record that nobody asked for", "but not one that came in time", late(T + 11001))
+
+
+SLEEP_MS = 20000
+TIMES = ("time", "answered")
+
+
+def slept(*moved):
+    """The machine sleeps when all is over, then d is heard twice, 3 s apart; moved: of the load's stamps,
+    those that know of the sleep."""
+    def change(run):
+        for i, (text, ms) in enumerate([(reg("d"), T + 40000), (beat("d", 1), T + 43000), (beat("d", 2), T + 46000)]):
+            run["nodes"].append(record("nodes", 11 + i, ms, "d", text))
+            row = post("d", i, ms - 1, text)
+            run["sent"].append({**row, **{name: row[name] - SLEEP_MS for name in TIMES if name not in moved}})
+            put(run, ["out"], "d", event("d", ms, "UP") if i == 0 else text, ms + 1)
+        put(run, ["out", "al"], "d", alert("d", "missed", T + 53000, T + 46000), T + 55000)
+    return change
+
+
+def put(run, topics, key, text, ms):
+    for topic in topics:
+        run[topic].append(record(topic, len(run[topic]), ms, key, text))
+    run["index"] = index_of(run["out"])
+
+
+def false_alarm(run):
+    """Of d, within the 3 s between its two beats."""
+    for what, when in ("missed", T + 50000), ("recovered", T + 46000):
+        for topic in ("out", "al"):
+            rows = run[topic]
+            at = next((i for i, row in enumerate(rows) if row["value"] == beat("d", 2)), len(rows) - 1)
+            rows.insert(at, record(topic, 0, T + 45999, "d", alert("d", what, when, T + 43000)))
+            for i, row in enumerate(rows):
+                row["offset"] = i
+    run["index"] = index_of(run["out"])
+
+
+fine("a sleep between two POSTs", slept(*TIMES))
+fine("a sleep in the middle of a POST", slept("answered"))
+finds("a record that nobody asked for", "a false alarm after a sleep", slept(*TIMES), false_alarm)
+finds("a record's time is not between its POST and the answer", "the load does not know of a sleep", slept())
+with tempfile.TemporaryDirectory() as scratch:
+    nobody = load.Load("seed", 0, None, scratch + "/sent.jsonl", 1)
+    before = nobody.latest_ms()
+    with nobody.sleeping(20):
+        ok(nobody.earliest_ms() < before + 10000 and nobody.latest_ms() >= before + 20000,
+           "the load's stamps are from before and after a sleep while it begins")
+    ok(nobody.earliest_ms() >= before + 20000, "and from after it then")
+    nobody.close()
 
 # --- the input
 def posted(*rows):
