@@ -173,8 +173,8 @@ class Node(threading.Thread):
         self.posts += 1
         while not self.load.given_up.is_set():
             began = self.load.earliest_ms()
-            status = self.ask(text.encode(), kind)
-            self.load.write(node=self.name, n=n, attempt=attempt, status=status, time=began,
+            connected, status = self.ask(text.encode(), kind)
+            self.load.write(node=self.name, n=n, attempt=attempt, status=status, connected=connected, time=began,
                             answered=self.load.latest_ms(), records=records)
             if status == 200:
                 return
@@ -182,15 +182,22 @@ class Node(threading.Thread):
             self.load.given_up.wait(self.rng.uniform(0.05, 0.3))
 
     def ask(self, body, kind):
-        """The status of one request, or None if the connection broke before there was one."""
+        """Whether anything was sent, and the status, or None if the connection broke before there was one."""
         try:
             if not self.connection:
                 self.connection = http.client.HTTPConnection(*self.load.address, timeout=10)
+                self.connection.auto_open = False  # else request() would connect again, unseen
+            if not self.connection.sock:
+                self.connection.connect()
+        except OSError:
+            self.connection = None
+            return False, None
+        try:
             self.connection.request("POST", "/log.input", body, {"Content-Type": kind})
             answer = self.connection.getresponse()
             answer.read()
-            return answer.status
+            return True, answer.status
         except (OSError, http.client.HTTPException):
             self.connection.close()
             self.connection = None
-            return None
+            return True, None

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """oracle: whether what a run left behind is what the input topic and the answers to the nodes ask for:
 slow, obvious, and of no kin to the C code. `oracle.py FOLDER` prints each problem and exits 1, or what it
-has compared; check(FOLDER) returns the problems. In the folder, each line of the .jsonl files an object:
+has compared; examine(FOLDER) returns both. In the folder, each line of the .jsonl files an object:
 
 settings.json    engine "local" or "kafka"; heartbeat_timeout and grace in ms; topics {input, processed,
                  alerts}; and, if it is not so by default: format "local" (of the timestamps that pubsub
@@ -12,7 +12,7 @@ settings.json    engine "local" or "kafka"; heartbeat_timeout and grace in ms; t
                  ordered_until null: ms on the bus's clock, since when pubsub's own was wrong, which may
                  delay a MISSED; poison false: true where the store may have dead letters
 sent.jsonl       each attempt to POST: node, n (which POST of that node, counting up), attempt, status (null:
-                 no answer), time (ms on the bus's clock, when it began), answered (when it ended), records
+                 no answer), connected true: false where nothing was sent, time (ms on the bus's clock, when it began), answered (when it ended), records
                  (their texts)
 topic-NAME.jsonl topic, partition, offset, timestamp, key, value or value_base64; a missing topic is empty;
                  in place of it topic-NAME.tsv, as `bus get -t` prints it
@@ -134,16 +134,22 @@ def short(text):
 
 class Problems:
     def __init__(self):
-        self.texts, self.count = [], collections.Counter()
+        self.texts, self.count, self.told = [], collections.Counter(), collections.Counter()
 
-    def add(self, kind, text):
-        self.count[kind] += 1
-        if self.count[kind] <= MANY:
+    def add(self, kind, text, n=1):
+        """n: how many records the text is of."""
+        self.count[kind] += n
+        self.told[kind] += 1
+        if self.told[kind] <= MANY:
             self.texts.append(f"{kind}: {text}")
 
     def all(self):
-        more = [f"{kind}: and {n - MANY} more" for kind, n in self.count.items() if n > MANY]
+        more = [f"{kind}: and {n - MANY} more, of {self.count[kind]} records" for kind, n in self.told.items() if n > MANY]
         return self.texts + more
+
+    def how_many(self, *kinds):
+        """Records with a problem whose kind has one of these words."""
+        return sum(n for kind, n in self.count.items() if any(word in kind for word in kinds))
 
 
 # --- from the nodes to the input
@@ -178,7 +184,8 @@ def between(row, time):
 
 
 def refused(row):
-    return row["status"] is not None and row["status"] != 200 and row["status"] < 500
+    return not row.get("connected", True) or (
+        row["status"] is not None and row["status"] != 200 and row["status"] < 500)
 
 
 def check_input(sent, records, problems):
@@ -194,10 +201,10 @@ def check_input(sent, records, problems):
             problems.add("a record's time is not between its POST and the answer", where)
         could = sum(not refused(row) for row in rows)
         if not could and found[text]:
-            problems.add("a refused record is in the input", where)
+            problems.add("a refused record is in the input", where, found[text])
         elif found[text] > could:
             problems.add("a record is in the input more often than it was posted",
-                         f"{where}: {found[text]} times, {could} attempts")
+                         f"{where}: {found[text]} times, {could} attempts", found[text] - could)
     seen, latest = set(), {}
     for record in records:
         if record.value not in sent.place:
@@ -372,10 +379,10 @@ def check_same(name, node, wanted, got, problems):
     want = collections.Counter(made.text for made in wanted)
     have = collections.Counter(map(text_of, got))
     for text, n in (want - have).items():
-        problems.add("a record is lost", f"{name}, node {node}: {n} of {want[text]} times {short(text)}")
+        problems.add("a record is lost", f"{name}, node {node}: {n} of {want[text]} times {short(text)}", n)
     for text, n in (have - want).items():
         kind = "a record is doubled" if text in want else "a record that nobody asked for"
-        problems.add(kind, f"{name}, node {node}: {n} times too often {short(text)}")
+        problems.add(kind, f"{name}, node {node}: {n} times too often {short(text)}", n)
     if want != have:
         return False
     for made, record in zip(wanted, got):
@@ -497,7 +504,7 @@ def same_source(source, record):
 
 
 def examine(folder):
-    """(problems, what was compared)"""
+    """(Problems, what was compared)"""
     settings = json.loads(b"".join(lines(folder, "settings.json")))
     names, problems = settings["topics"], Problems()
     topics = {name: topic(folder, name) for name in
@@ -525,22 +532,18 @@ def examine(folder):
     if documents is not None:
         check_index(documents, processed, topics[names["processed"] + ".dlq"], settings.get("poison", False), problems)
     alerts = collections.Counter((record_of(r.value) or {}).get("alert") for r in topics[names["alerts"]])
-    return problems.all(), (
+    return problems, (
         f"{len(read)} records in, {len(processed)} processed, {len(topics[names['alerts']])} alerts"
         f" ({alerts['HEARTBEAT_MISSED']} missed, {alerts['HEARTBEAT_RECOVERED']} recovered),"
         f" {len(pubsub.dead)} dead letters, {len(documents or [])} documents")
-
-
-def check(folder):
-    return examine(folder)[0]
 
 
 def main():
     if len(sys.argv) != 2:
         sys.exit("usage: oracle.py FOLDER")
     problems, compared = examine(sys.argv[1])
-    print("\n".join([*problems, compared]))
-    sys.exit(1 if problems else 0)
+    print("\n".join([*problems.all(), compared]))
+    sys.exit(1 if problems.count else 0)
 
 
 if __name__ == "__main__":

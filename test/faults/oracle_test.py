@@ -107,6 +107,10 @@ def index_of(out):
 
 
 def problems_of(run):
+    return examined(run).all()
+
+
+def examined(run):
     with tempfile.TemporaryDirectory() as folder:
         for name, rows in run.items():
             path = {"settings": "settings.json", "sent": "sent.jsonl", "index": "index.jsonl"}.get(
@@ -114,7 +118,7 @@ def problems_of(run):
             with open(os.path.join(folder, path), "w", encoding="utf-8") as file:
                 for row in [rows] if name == "settings" else rows:
                     file.write(json.dumps(row, ensure_ascii=False) + "\n")
-        return oracle.check(folder)
+        return oracle.examine(folder)[0]
 
 
 tests = failures = 0
@@ -315,6 +319,11 @@ finds("a record is in the input more often than it was posted", "without a secon
 finds("a record is in the input more often than it was posted", "the first attempt was refused",
       lambda run: run["sent"][2].update(status=400))
 fine("the first attempt had no answer", lambda run: run["sent"][2].update(status=None))
+finds("a record is in the input more often than it was posted", "at the first attempt nobody was there",
+      lambda run: run["sent"][2].update(status=None, connected=False))
+lost, MANY_LOST = a_run(), 50
+lost["sent"] += [post("c", 3 + i, T, log("c", i)) for i in range(MANY_LOST)]
+ok(examined(lost).how_many(" lost") == MANY_LOST and len(examined(lost).all()) < MANY_LOST, "all are counted, few told")
 finds("a record in the input was never sent", "from nowhere", read(T + 17000, "x", beat("x", 1)))
 finds("the input is out of order", "two POSTs of a node the wrong way round", lambda run: run["sent"][9].update(n=5),
       lambda run: run["sent"][10].update(n=4))

@@ -74,10 +74,9 @@ class Round:
             self.problems.append(f"not everything has arrived within {drain_s} s")
         self.stop()
         counts = world.write_down(settled=arrived, ordered_until=self.ordered_until)
-        found = oracle.check(world.dump)
-        self.problems += found
-        counts["lost"] = sum(" lost" in text for text in found)
-        counts["doubled"] = sum("doubled" in text or "more often" in text for text in found)
+        found, _ = oracle.examine(world.dump)
+        self.problems += found.all()
+        counts["lost"], counts["doubled"] = found.how_many(" lost"), found.how_many("doubled", "more often")
         return counts
 
     def faults(self):
