@@ -3,6 +3,7 @@ at a time, and repeats a request with the same bytes until it has its 200. Owns 
 attempt is written down with what came of it, and when, on the bus's clock. The seed decides what a node says and how long it pauses.
 SPDX-License-Identifier: Apache-2.0"""
 import contextlib
+import datetime
 import http.client
 import json
 import random
@@ -89,11 +90,19 @@ class Node(threading.Thread):
         fields = {"node_id": self.name, "message_type": kind, **more}
         if kind == "LOG":
             fields = {"log_id": f"{self.name}_{uuid.UUID(int=self.rng.getrandbits(128), version=4)}", **fields}
-        fields["timestamp"] = time.strftime("%Y-%m-%d %H:%M:%S")
+        fields["timestamp"] = self.stamp()
         fields["n"] = self.number
         self.number += 1
         text = text_of(fields)
         return text[:-1] + ',"x":1.50}' if self.rng.random() < 0.1 else text
+
+    def stamp(self):
+        """Most know no zone. The others' clock is wrong by up to a minute; it is their document's all the same."""
+        if self.rng.random() < 0.9:
+            return time.strftime("%Y-%m-%d %H:%M:%S")
+        when = time.time() + self.rng.uniform(-60, 60)
+        zone = datetime.timezone(datetime.timedelta(minutes=self.rng.choice([0, 330, -210])))
+        return datetime.datetime.fromtimestamp(when, zone).isoformat(timespec="milliseconds")
 
     def registration(self):
         return self.record("REGISTRATION", service_name=self.service)

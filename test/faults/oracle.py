@@ -16,7 +16,7 @@ sent.jsonl       each attempt to POST: node, n (which POST of that node, countin
                  (their texts)
 topic-NAME.jsonl topic, partition, offset, timestamp, key, value or value_base64; a missing topic is empty;
                  in place of it topic-NAME.tsv, as `bus get -t` prints it
-index.jsonl      _id and _source of each document
+index.jsonl      _id and _source of each document, @timestamp within as text or in ms
 
 Without sent.jsonl or index.jsonl what they are for is not asked.
 SPDX-License-Identifier: Apache-2.0"""
@@ -31,6 +31,7 @@ import sys
 
 MANY = 8  # problems of a kind that are told one by one
 SKEW_MS = 2  # the embedded bus's clock is tied to the machine's to a whole millisecond
+ZONED = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 ID_MAX = 512  # bytes of a log_id that can be a document's _id
 
 Record = collections.namedtuple("Record", "topic partition offset time key value")
@@ -486,18 +487,37 @@ def check_index(documents, processed, letters, poison, problems):
         found[hit["_id"]] += 1
         if hit["_id"] not in wanted:
             problems.add("a document of no record", short(line))
-        elif not any(same_source(hit["_source"], record) for record in wanted[hit["_id"]]):
-            problems.add("a document is not what its record is",
-                         f"{short(line)}, from {at(wanted[hit['_id']][0])}")
+        else:
+            source, when = without_stamp(hit["_source"])
+            same = [record for record in wanted[hit["_id"]] if source == in_order(text_of(record))]
+            of = f"{short(line)}, from {at(wanted[hit['_id']][0])}"
+            if not same:
+                problems.add("a document is not what its record is", of)
+            elif when not in map(stamp_of, same):
+                problems.add("a document has another time than its record", f"{of}, which is of {stamp_of(same[0])}")
     for name, records in wanted.items():
         if found[name] != 1:
             kind = "a document is doubled" if found[name] else "a document is lost"
             problems.add(kind, f"_id {name} is there {found[name]} times, of {at(records[0])}")
 
 
-def same_source(source, record):
+def without_stamp(source):
+    """(the record, its @timestamp in ms), or None for one that is not there once."""
     source = in_order(source) if isinstance(source, str) else source
-    return [pair for pair in source if pair[0] != "@timestamp"] == in_order(text_of(record))
+    stamps = [pair[1] for pair in source if pair[0] == "@timestamp"]
+    when = stamps[0] if len(stamps) == 1 else None
+    return ([pair for pair in source if pair[0] != "@timestamp"],
+            ms_of(when) if isinstance(when, str) and ZONED.fullmatch(when) else when)
+
+
+def stamp_of(record):
+    """The time of its document: the record's own if that has a zone, else its topic's."""
+    own = json.loads(record.value).get("timestamp")
+    return ms_of(own) if isinstance(own, str) and ZONED.fullmatch(own) else record.time
+
+
+def ms_of(text):
+    return round(datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() * 1000)
 
 
 # --- all of it

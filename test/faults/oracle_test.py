@@ -102,7 +102,8 @@ def index_of(out):
     for row in out:
         fields = json.loads(row["value"])
         name = fields.get("log_id") or f"out-{row['partition']}-{row['offset']}-{row['timestamp']}"
-        ids[name] = {"@timestamp": "2023-11-14T22:13:40.000Z", **fields}
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(row["timestamp"] // 1000))
+        ids.setdefault(name, {"@timestamp": f"{stamp}.{row['timestamp'] % 1000:03}Z", **fields})
     return [{"_id": name, "_source": source} for name, source in ids.items()]
 
 
@@ -388,6 +389,32 @@ finds("a document of no record", "another _id", lambda run: run["index"].append(
 finds("a document is not what its record is", "a value", lambda run: run["index"][2]["_source"].update(n=2))
 finds("a document is not what its record is", "the order of its keys",
       lambda run: run["index"][2].update(_source=dict(sorted(run["index"][2]["_source"].items()))))
+fine("its time in milliseconds", lambda run: run["index"][2]["_source"].update({"@timestamp": T + 20002}))
+finds("a document has another time than its record", "by a millisecond",
+      lambda run: run["index"][2]["_source"].update({"@timestamp": T + 20004}))
+finds("a document has another time than its record", "none at all", lambda run: run["index"][2]["_source"].pop("@timestamp"))
+
+
+def zoned(run, own="2023-11-14T23:13:20.250+01:00", stamp=T + 250):
+    """a's third log knows its zone."""
+    for topic in ("sent", "nodes", "out", "al"):
+        for row in run[topic]:
+            for name in ("records", "value"):
+                text = json.dumps(row.get(name)).replace('"log_id\\":\\"a_3', '"timestamp\\":\\"' + own + '\\",\\"log_id\\":\\"a_3')
+                row.update({name: json.loads(text)} if name in row else {})
+    run["index"] = index_of(run["out"])
+    run["index"][place_of(run["index"], "a_3")]["_source"]["@timestamp"] = stamp
+
+
+def place_of(index, name):
+    return next(i for i, row in enumerate(index) if row["_id"] == name)
+
+
+fine("a record's own time, with its zone", zoned)
+finds("a document has another time than its record", "the bus's, where it has one of its own",
+      lambda run: zoned(run, stamp=T + 20013))
+finds("a document has another time than its record", "its own without a zone",
+      lambda run: zoned(run, own="2023-11-14 22:13:20"))
 SET_ASIDE = [lambda run: run["index"].pop(2), lambda run: run["out.dlq"].extend(
     record("out.dlq", i, T, None, json.dumps(dict(LETTER, topic="out", offset=2 + i))) for i in range(2))]
 fine("a record that the store has set aside, where it may", both(*SET_ASIDE, lambda run: run["settings"].update(poison=True)))
