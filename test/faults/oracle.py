@@ -16,14 +16,17 @@ sent.jsonl       each attempt to POST: node, n (which POST of that node, countin
                  (their texts)
 topic-NAME.jsonl topic, partition, offset, timestamp, key, value or value_base64; a missing topic is empty;
                  in place of it topic-NAME.tsv, as `bus get -t` prints it
-index.jsonl      _id and _source of each document, @timestamp within as text or in ms
+index.jsonl      _id and _source of each document, @timestamp within as text or in ms; with the engine "local"
+                 in the order in which they came
+alert.NNN.out    what alert printed, a file each of its lives
 
-Without sent.jsonl or index.jsonl what they are for is not asked.
+Without sent.jsonl, index.jsonl or alert.000.out what they are for is not asked.
 SPDX-License-Identifier: Apache-2.0"""
 import base64
 import collections
 import datetime
 import decimal
+import glob
 import json
 import os
 import re
@@ -501,6 +504,21 @@ def check_index(documents, processed, letters, poison, problems):
             problems.add(kind, f"_id {name} is there {found[name]} times, of {at(records[0])}")
 
 
+def check_rows(documents, processed, problems):
+    """Each node's documents came in the order of their records."""
+    places, latest = {}, {}
+    for record in processed:
+        places.setdefault(id_of(record), record)
+    for line in documents:
+        record = places.get(json.loads(line)["_id"])
+        if record is None or record_of(record.value) is None:
+            continue
+        node = record_of(record.value)["node_id"]
+        if latest.get(node, record).offset > record.offset:
+            problems.add("a node's documents are out of order", f"{at(record)} came behind {at(latest[node])}")
+        latest[node] = record
+
+
 def without_stamp(source):
     """(the record, its @timestamp in ms), or None for one that is not there once."""
     source = in_order(source) if isinstance(source, str) else source
@@ -518,6 +536,46 @@ def stamp_of(record):
 
 def ms_of(text):
     return round(datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() * 1000)
+
+
+# --- what alert printed
+
+
+def check_printed(lives, alerts, settled, problems):
+    """Each node's lines are in the topic's order, and none is left out. A reader that starts again or
+    loses its place may go back and print some again; forwards it goes one by one."""
+    wanted, places = collections.defaultdict(list), collections.defaultdict(list)
+    for record in alerts:
+        made = record_of(record.value)
+        if made:
+            line = line_of(made)
+            places[line].append((made["node_id"], len(wanted[made["node_id"]])))
+            wanted[made["node_id"]].append(line)
+    most = collections.Counter()  # lines of each node that are out
+    for number, text in enumerate(lives):
+        now = most.copy()
+        for line in text.decode(errors="replace").split("\n")[:-1]:  # the last may be half a line, and comes again
+            if line not in places:
+                problems.add("a printed line that nobody asked for", f"life {number} of alert: {short(line)}")
+                continue
+            node = places[line][0][0]
+            can = [place for _, place in places[line] if place <= now[node]]
+            if not can:
+                problems.add("printed lines are out of order", f"life {number} of alert: {short(line)} where"
+                             f" {short(wanted[node][now[node]])} was to come")
+            now[node] = max(can or [place for _, place in places[line]]) + 1
+            most[node] = max(most[node], now[node])
+    for node, all_lines in wanted.items() if settled else ():
+        if most[node] < len(all_lines):
+            problems.add("a printed line is lost", f"node {node}: {short(all_lines[most[node]])}", len(all_lines) - most[node])
+
+
+def line_of(record):
+    if record.get("message_type") == "ALERT" and record.get("alert") == "HEARTBEAT_MISSED":
+        return f"ALERT: Node {record['node_id']} missed its heartbeat!"
+    if record.get("message_type") == "ALERT" and record.get("alert") == "HEARTBEAT_RECOVERED":
+        return f"ALERT: Node {record['node_id']} is back"
+    return f"{record.get('log_level', '')}: {record['node_id']}, {record.get('log_id', '')}"
 
 
 # --- all of it
@@ -551,6 +609,11 @@ def examine(folder):
     documents = lines(folder, "index.jsonl")
     if documents is not None:
         check_index(documents, processed, topics[names["processed"] + ".dlq"], settings.get("poison", False), problems)
+        if settings.get("engine") == "local":
+            check_rows(documents, processed, problems)
+    lives = [open(path, "rb").read() for path in sorted(glob.glob(os.path.join(glob.escape(folder), "alert.*.out")))]
+    if lives:
+        check_printed(lives, topics[names["alerts"]], settings.get("settled", True), problems)
     alerts = collections.Counter((record_of(r.value) or {}).get("alert") for r in topics[names["alerts"]])
     return problems, (
         f"{len(read)} records in, {len(processed)} processed, {len(topics[names['alerts']])} alerts"

@@ -116,9 +116,9 @@ def examined(run):
         for name, rows in run.items():
             path = {"settings": "settings.json", "sent": "sent.jsonl", "index": "index.jsonl"}.get(
                 name, f"topic-{name}.jsonl")
-            with open(os.path.join(folder, path), "w", encoding="utf-8") as file:
+            with open(os.path.join(folder, name if ".out" in name else path), "w", encoding="utf-8") as file:
                 for row in [rows] if name == "settings" else rows:
-                    file.write(json.dumps(row, ensure_ascii=False) + "\n")
+                    file.write(row if ".out" in name else json.dumps(row, ensure_ascii=False) + "\n")
         return oracle.examine(folder)[0]
 
 
@@ -134,9 +134,9 @@ def ok(good, text, *more):
         print("\n".join(f"# {problem}" for problem in more))
 
 
-def fine(text, change=lambda run: None):
+def fine(text, *changes):
     run = a_run()
-    change(run)
+    both(*changes)(run)
     problems = problems_of(run)
     ok(problems == [], text, *problems)
 
@@ -371,7 +371,7 @@ finds("an alert comes too late", "before it was wrong", move("a_recovered", "b_m
       move("a_missed", "a_recovered"), lambda run: run["settings"].update(ordered_until=T + 20020))
 finds("an alert comes too early", "before a record that was there", lambda run: run["nodes"].insert(
     9, record("nodes", 8.5, T + 12900, "a", log("a", 9))), lambda run: run.pop("sent"), lambda run: run["out"].insert(
-        12, record("out", 10.5, T + 20000, "a", log("a", 9))), lambda run: run.update(index=index_of(run["out"])))
+        11, record("out", 10.5, T + 20000, "a", log("a", 9))), lambda run: run.update(index=index_of(run["out"])))
 
 # --- dead letters
 finds("a dead letter is lost", "of a bad record", lambda run: run["nodes.dlq"].pop())
@@ -384,7 +384,7 @@ finds("a dead letter of no bad record", "of a good one",
 # --- the index
 finds("a document is lost", "with its log_id", lambda run: run["index"].pop(2))
 finds("a document is lost", "without one", lambda run: run["index"].pop(0))
-finds("a document is doubled", "the same _id", lambda run: run["index"].append(run["index"][2]))
+finds("a document is doubled", "the same _id", lambda run: run["index"].insert(3, run["index"][2]))
 finds("a document of no record", "another _id", lambda run: run["index"].append(dict(run["index"][2], _id="x")))
 finds("a document is not what its record is", "a value", lambda run: run["index"][2]["_source"].update(n=2))
 finds("a document is not what its record is", "the order of its keys",
@@ -415,6 +415,37 @@ finds("a document has another time than its record", "the bus's, where it has on
       lambda run: zoned(run, stamp=T + 20013))
 finds("a document has another time than its record", "its own without a zone",
       lambda run: zoned(run, own="2023-11-14 22:13:20"))
+
+
+def swap(topic, i, j):
+    def change(run):
+        run[topic][i], run[topic][j] = run[topic][j], run[topic][i]
+    return change
+
+
+finds("a node's documents are out of order", "two of a node", swap("index", 2, 3))
+fine("of two nodes there is no order", swap("index", 4, 5))
+
+# --- what alert printed
+LINES = ["WARN: a, a_2\n", "ALERT: Node c missed its heartbeat!\n", "ALERT: Node b missed its heartbeat!\n",
+         "ALERT: Node a missed its heartbeat!\n", "ALERT: Node a is back\n", "ERROR: a, a_3\n"]
+
+
+def printed(*lives):
+    return lambda run: run.update({f"alert.{i:03}.out": life for i, life in enumerate(lives)})
+
+
+fine("all lines", printed(LINES))
+fine("two lives, the second begins where the first had not committed", printed(LINES[:4], LINES[3:]))
+fine("half a line at the end of a life", printed([*LINES[:4], LINES[4][:9]], LINES[4:]))
+fine("lines again within a life", printed([*LINES[:5], *LINES[3:]]))
+fine("not yet all, if the run ended too early", printed(LINES[:4]), lambda run: run["settings"].update(settled=False))
+finds("a printed line is lost", "the last", printed(LINES[:5]))
+finds("a printed line is lost", "half of the last", printed([*LINES[:5], LINES[5][:9]]))
+finds("printed lines are out of order", "the wrong way round", printed([*LINES[:3], LINES[4], LINES[3], LINES[5]]))
+finds("printed lines are out of order", "one left out", printed([*LINES[:3], *LINES[4:]]))
+finds("printed lines are out of order", "one left out between two lives", printed(LINES[:3], LINES[4:]))
+finds("a printed line that nobody asked for", "of no alert", printed([*LINES, "INFO: a, a_1\n"]))
 SET_ASIDE = [lambda run: run["index"].pop(2), lambda run: run["out.dlq"].extend(
     record("out.dlq", i, T, None, json.dumps(dict(LETTER, topic="out", offset=2 + i))) for i in range(2))]
 fine("a record that the store has set aside, where it may", both(*SET_ASIDE, lambda run: run["settings"].update(poison=True)))
