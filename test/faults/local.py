@@ -18,6 +18,7 @@ class Local:
     name = "local"
     partitions = 1
     shares_clock = True  # one machine
+    refuses = None       # any record can be stored
     look_s = 0.5         # between two looks at what has arrived
     topics = {"input": "nodes", "processed": "processed_logs", "alerts": "alerts"}
     servers, upstreams = {}, {}

@@ -13,6 +13,7 @@ import time
 from daemons import Daemon
 from load import Load
 from local import Local
+from oracle import is_refused, record_of
 from proxy import Proxy
 from real import Real
 
@@ -107,7 +108,8 @@ class World:
         """True once everything that was accepted has been routed, stored and printed."""
         if not self.engine.up():
             return False
-        processed = self.engine.topic(self.engine.topics["processed"])
+        names = self.engine.topics
+        processed = self.engine.topic(names["processed"])
         last = {}
         for *_, value in processed:
             record = json.loads(value)
@@ -117,7 +119,13 @@ class World:
             end = last.get(node.name, {})
             if (end.get("alert") != "HEARTBEAT_MISSED") if node.died else (end.get("status") != "DOWN"):
                 return False
-        ids = {json.loads(value).get("log_id") or (partition, offset) for partition, offset, *_, value in processed}
+        bad = [value for *_, value in self.engine.topic(names["input"]) if record_of(value) is None]
+        refused = [value for *_, value in processed if is_refused(value, self.engine.refuses)]
+        if any(len(self.engine.topic(names[part] + ".dlq")) < len(dead) for part, dead in
+               (("input", bad), ("processed", refused))):
+            return False
+        ids = {json.loads(value).get("log_id") or (partition, offset) for partition, offset, *_, value in processed
+               if value not in refused}
         return self.engine.count_documents() >= len(ids) and self.printed()
 
     def printed(self):
@@ -146,7 +154,7 @@ class World:
         self.write_lines("exits.jsonl", (end for daemon in self.daemons.values() for end in daemon.exits))
         self.write_lines("settings.json", [{
             "engine": self.engine.name, "seed": self.seed, "heartbeat_timeout": TIMEOUT_MS, "grace": GRACE_MS,
-            "topics": names, "partitions": self.engine.partitions, **settings}])
+            "topics": names, "partitions": self.engine.partitions, "refuses": self.engine.refuses, **settings}])
         return counts
 
     def write_lines(self, name, objects):
