@@ -118,6 +118,14 @@ class Node(threading.Thread):
             more["error_details"] = {"error_code": self.rng.randint(20, 100), "error_message": "a \"fault\"\n"}
         return self.record("LOG", service_name=self.service, **more)
 
+    def bad(self):
+        """A record of nobody: collect takes it, and pubsub can do nothing with it."""
+        return self.log("INFO").replace(f'"node_id":"{self.name}",', "", 1)
+
+    def refused(self):
+        """Elasticsearch can't have it: see real.py. To pubsub it is as any."""
+        return self.log("INFO")[:-1] + ',"alert":{"x":1}}'
+
     # --- what it does
 
     def run(self):
@@ -151,11 +159,19 @@ class Node(threading.Thread):
             self.post([self.registration()])
         elif pick < 0.33:
             self.post([self.beat()])
+        elif pick < 0.34:
+            self.post([self.bad()])
+        elif pick < 0.345:
+            self.post([self.refused()])
         elif pick < 0.90:
             self.post([self.log("WARN" if self.rng.random() < 0.15 else "INFO")])
         else:
             count = self.rng.randint(2, MOST_OF_ONE_POST)
-            self.post([self.beat() if i == 0 else self.log("INFO") for i in range(count)])
+            some = [self.beat() if i == 0 else self.log("INFO") for i in range(count)]
+            for other in (self.bad, self.refused):
+                if self.rng.random() < 0.05:
+                    some.insert(self.rng.randint(0, len(some)), other())
+            self.post(some)
         self.load.ending.wait(self.rng.uniform(0.05, 0.25))
 
     def silence(self, seconds):

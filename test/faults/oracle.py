@@ -10,7 +10,8 @@ settings.json    engine "local" or "kafka"; heartbeat_timeout and grace in ms; t
                  and grace, and pubsub had the time to say so; exact false: true asks MISSED + RECOVERED
                  also for a gap between timeout and timeout + grace, where both and neither are right;
                  ordered_until null: ms on the bus's clock, since when pubsub's own was wrong, which may
-                 delay a MISSED; poison false: true where the store may have dead letters
+                 delay a MISSED; refuses null: the key with which a record can't be stored if an object is its
+                 value
 sent.jsonl       each attempt to POST: node, n (which POST of that node, counting up), attempt, status (null:
                  no answer), connected true: false where nothing was sent, time (ms on the bus's clock, when it began), answered (when it ended), records
                  (their texts)
@@ -441,7 +442,7 @@ def check_in_time(pubsub, records, from_input, problems):
 
 
 def check_letters(name, letters, dead, problems):
-    """The dead letters of pubsub: each bad record of the input once, as it was."""
+    """Those of one topic: each record that its reader could do nothing with, once, as it was."""
     wanted = {(record.partition, record.offset): record for record in dead}
     seen = collections.Counter()
     for letter in letters:
@@ -474,15 +475,16 @@ def id_of(record):
     return f"{record.topic}-{record.partition}-{record.offset}-{record.time}"
 
 
-def check_index(documents, processed, letters, poison, problems):
-    """A document each record, but for those that the store has set aside."""
-    aside = collections.Counter((row["partition"], row["offset"]) for row in (json.loads(l.value) for l in letters))
+def is_refused(value, key):
+    """Whether the store can't have that record."""
+    return key is not None and isinstance((record_of(value) or {}).get(key), dict)
+
+
+def check_index(documents, processed, problems):
+    """A document each record."""
     wanted = collections.defaultdict(list)
     for record in processed:
-        if not aside[(record.partition, record.offset)]:
-            wanted[id_of(record)].append(record)
-        elif not poison or aside[(record.partition, record.offset)] > 1:
-            problems.add("a dead letter of the store that should not be", at(record))
+        wanted[id_of(record)].append(record)
     found = collections.Counter()
     for line in documents:
         row = in_order(line.decode())
@@ -607,18 +609,20 @@ def examine(folder):
         check_output(pubsub, names[part], topics[names[part]], part == "alerts", settings.get("ordered_until"), problems)
     check_letters(names["input"], topics[names["input"] + ".dlq"], pubsub.dead, problems)
     documents = lines(folder, "index.jsonl")
+    refused = [record for record in processed if is_refused(record.value, settings.get("refuses"))]
     if documents is not None:
-        check_index(documents, processed, topics[names["processed"] + ".dlq"], settings.get("poison", False), problems)
+        check_letters(names["processed"], topics[names["processed"] + ".dlq"], refused, problems)
+        check_index(documents, [record for record in processed if record not in refused], problems)
         if settings.get("engine") == "local":
             check_rows(documents, processed, problems)
     lives = [open(path, "rb").read() for path in sorted(glob.glob(os.path.join(glob.escape(folder), "alert.*.out")))]
     if lives:
         check_printed(lives, topics[names["alerts"]], settings.get("settled", True), problems)
-    alerts = collections.Counter((record_of(r.value) or {}).get("alert") for r in topics[names["alerts"]])
+    alerts = collections.Counter(str((record_of(r.value) or {}).get("alert")) for r in topics[names["alerts"]])
     return problems, (
         f"{len(read)} records in, {len(processed)} processed, {len(topics[names['alerts']])} alerts"
         f" ({alerts['HEARTBEAT_MISSED']} missed, {alerts['HEARTBEAT_RECOVERED']} recovered),"
-        f" {len(pubsub.dead)} dead letters, {len(documents or [])} documents")
+        f" {len(pubsub.dead)} + {len(refused)} dead letters, {len(documents or [])} documents")
 
 
 def main():

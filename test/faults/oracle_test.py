@@ -446,10 +446,32 @@ finds("printed lines are out of order", "the wrong way round", printed([*LINES[:
 finds("printed lines are out of order", "one left out", printed([*LINES[:3], *LINES[4:]]))
 finds("printed lines are out of order", "one left out between two lives", printed(LINES[:3], LINES[4:]))
 finds("a printed line that nobody asked for", "of no alert", printed([*LINES, "INFO: a, a_1\n"]))
-SET_ASIDE = [lambda run: run["index"].pop(2), lambda run: run["out.dlq"].extend(
-    record("out.dlq", i, T, None, json.dumps(dict(LETTER, topic="out", offset=2 + i))) for i in range(2))]
-fine("a record that the store has set aside, where it may", both(*SET_ASIDE, lambda run: run["settings"].update(poison=True)))
-finds("a dead letter of the store that should not be", "where it may not", *SET_ASIDE)
+
+
+def set_aside(run):
+    """a's first log is one that the store can't have; it was posted twice."""
+    refused = log("a", 1)[:-1] + ',"alert":{"x":1}}'
+    for row in run["sent"]:
+        row["records"] = [refused if "a_1" in text else text for text in row["records"]]
+    for row in run["nodes"] + run["out"]:
+        row["value"] = refused if "a_1" in row["value"] else row["value"]
+    run["index"] = [row for row in index_of(run["out"]) if row["_id"] != "a_1"]
+    run["out.dlq"] += [record("out.dlq", i, T, None, json.dumps(dict(
+        LETTER, topic="out", offset=2 + i, key="a", value=refused, timestamp=T + 20002 + i))) for i in range(2)]
+    run["settings"]["refuses"] = "alert"
+
+
+fine("records that the store can't have", set_aside)
+finds("a dead letter is lost", "one of the store", set_aside, lambda run: run["out.dlq"].pop())
+finds("a dead letter is doubled", "one of the store", set_aside, again("out.dlq", "reason"))
+finds("a dead letter is not what its record was", "one of the store", set_aside,
+      edit("out.dlq", "reason", timestamp=0, value=json.dumps(dict(LETTER, topic="out", offset=2))))
+finds("a dead letter of no bad record; a document is lost", "where the store may have it", set_aside,
+      lambda run: run["settings"].update(refuses=None))
+finds("a document of no record", "of a record that the store can't have", set_aside,
+      lambda run: run.update(index=index_of(run["out"])))
+finds("a dead letter of no bad record", "of a good one, in the store's", lambda run: run["out.dlq"].append(
+    record("out.dlq", 0, T, None, json.dumps(dict(LETTER, topic="out", offset=4, value=log("a", 2, "WARN"))))))
 
 # --- partitions
 PARTITIONS = 3
