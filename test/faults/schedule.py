@@ -14,8 +14,8 @@ EACH = ["collect", *READERS]
 WRITES = ["sqlite-commit", "sqlite-write", "sqlite-fsync"]
 POINTS = {
     "local": {role: WRITES for role in ["collect", "pubsub", "store", "alert"]},
-    "kafka": {"collect": ["produce"], "pubsub": ["produce", "offsets", "commit"], "store": ["bulk", "offset-commit"],
-              "alert": ["offset-commit"]},
+    "kafka": {"collect": ["produce"], "pubsub": ["produce", "offsets", "commit"],
+              "store": ["bulk", "offset-commit", "produce", "offsets", "commit"], "alert": ["offset-commit"]},
 }
 PROXIES = {"local": ["collect"], "kafka": ["collect", "kafka", "kafka", "es"]}
 
