@@ -1,6 +1,7 @@
 """load: the nodes of a round, each a thread that posts numbered records strictly in order, one request
 at a time, and repeats a request with the same bytes until it has its 200. Owns sent.jsonl, where every
-attempt is written down with what came of it, and when, on the bus's clock. The seed decides what a node says and how long it pauses.
+attempt is written down with what came of it, and when, on the bus's clock. The seed decides what a node
+says and how long it pauses.
 SPDX-License-Identifier: Apache-2.0"""
 import contextlib
 import datetime

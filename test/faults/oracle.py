@@ -13,8 +13,8 @@ settings.json    engine "local" or "kafka"; heartbeat_timeout and grace in ms; t
                  delay a MISSED; refuses null: the key with which a record can't be stored if an object is its
                  value
 sent.jsonl       each attempt to POST: node, n (which POST of that node, counting up), attempt, status (null:
-                 no answer), connected true: false where nothing was sent, time (ms on the bus's clock, when it began), answered (when it ended), records
-                 (their texts)
+                 no answer), connected true: false where nothing was sent, time (ms on the bus's clock, when it
+                 began), answered (when it ended), records (their texts)
 topic-NAME.jsonl topic, partition, offset, timestamp, key, value or value_base64; a missing topic is empty;
                  in place of it topic-NAME.tsv, as `bus get -t` prints it
 index.jsonl      _id and _source of each document, @timestamp within as text or in ms; with the engine "local"
@@ -571,7 +571,8 @@ def check_printed(lives, alerts, settled, problems):
             most[node] = max(most[node], now[node])
     for node, all_lines in wanted.items() if settled else ():
         if most[node] < len(all_lines):
-            problems.add("a printed line is lost", f"node {node}: {short(all_lines[most[node]])}", len(all_lines) - most[node])
+            problems.add("a printed line is lost", f"node {node}: {short(all_lines[most[node]])}",
+                         len(all_lines) - most[node])
 
 
 def line_of(record):
