@@ -27,7 +27,6 @@ class Round:
 
     def __init__(self, plan):
         self.plan, self.problems = plan, []
-        self.ordered_until = None
         self.events, self.serial = [], 0
         self.world = World(plan)
         self.injector = Injector(self.world, self.at)
@@ -61,10 +60,10 @@ class Round:
         world.load.start()
         began = time.monotonic()
         for fault in self.faults():
-            self.at(began + fault["t"], self.inject, fault, began + fault["t"] + TRIES_S)
+            self.at(began + fault["t"], self.injector.inject, fault, began + fault["t"] + TRIES_S)
         self.until(lambda: False, self.plan["seconds"])
         # What is still wrong is mended by its own event; nothing new goes wrong.
-        self.events = [event for event in self.events if event[2] not in (self.inject, self.injector.inject)]
+        self.events = [event for event in self.events if event[2] != self.injector.inject]
         heapq.heapify(self.events)
         self.injector.set_clock_right()
         world.load.end()
@@ -73,7 +72,7 @@ class Round:
         if not arrived:
             self.problems.append(f"not everything has arrived within {drain_s} s")
         self.stop()
-        counts = world.write_down(settled=arrived, ordered_until=self.ordered_until)
+        counts = world.write_down(settled=arrived, ordered=world.engine.shares_clock or not self.injector.done["clock"])
         found, _ = oracle.examine(world.dump)
         self.problems += found.all()
         counts["lost"], counts["doubled"] = found.how_many(" lost"), found.how_many("doubled", "more often")
@@ -84,11 +83,6 @@ class Round:
         only then an alert that comes too late is a problem."""
         steps = self.world.engine.shares_clock or self.plan["number"] % 2 == 0
         return [fault for fault in self.plan["faults"] if steps or fault["kind"] != "clock"]
-
-    def inject(self, fault, until):
-        if fault["kind"] == "clock" and not self.world.engine.shares_clock and self.ordered_until is None:
-            self.ordered_until = int(time.time() * 1000)
-        self.injector.inject(fault, until)
 
     def stop(self):
         """Everybody leaves in peace; then each end is judged."""
