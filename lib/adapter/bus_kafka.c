@@ -69,12 +69,15 @@ static enum bus_rc open_copier(struct kafka_bus *b, struct err *err) {
     return rc;
 }
 
-/* The topic is there; asked once a topic. partitions: of one that is made, 0: as the settings say. */
+/* The topic is there; asked once a topic. partitions: of one that is made, 0: as the settings say.
+ * Records of nodes bring the time at which they came in, from collect or Fluentd. What others put has the
+ * brokers' time: with that of a clock far behind, the brokers would delete it at once as too old. */
 static enum bus_rc ensure(struct kafka_bus *b, const char *topic, bool compact, int partitions, int *has,
                           struct err *err) {
     if (rd_kafka_topic_partition_list_find(b->known, topic, 0)) return BUS_OK;
-    enum bus_rc rc =
-        kafka_client_topic(b->ask, topic, compact, partitions, b->how.max_record + FRAME, has, err);
+    bool of_nodes = b->how.delivered || (b->how.state && topic == b->how.input);
+    enum bus_rc rc = kafka_client_topic(b->ask, topic, compact, !compact && !of_nodes, partitions,
+                                        b->how.max_record + FRAME, has, err);
     if (rc == BUS_OK) rd_kafka_topic_partition_list_add(b->known, topic, 0);
     return rc;
 }

@@ -244,7 +244,7 @@ static rd_kafka_resp_err_t answer(rd_kafka_queue_t *queue, char *why, size_t siz
 }
 
 /* Makes a topic that is not there; somebody else having made it meanwhile is fine. */
-static enum bus_rc make(struct kafka_client *c, const char *topic, bool compact, int partitions,
+static enum bus_rc make(struct kafka_client *c, const char *topic, bool compact, bool stamped, int partitions,
                         int64_t largest, const char *doing, struct err *err) {
     const struct kafka_conf *conf = c->conf;
     if (!conf->create_topics)
@@ -259,6 +259,7 @@ static enum bus_rc make(struct kafka_client *c, const char *topic, bool compact,
         snprintf(number, sizeof number, "%lld", (long long)conf->retention);
         rd_kafka_NewTopic_set_config(t, "cleanup.policy", compact ? "compact" : "delete");
         if (!compact) rd_kafka_NewTopic_set_config(t, "retention.ms", number);
+        if (stamped) rd_kafka_NewTopic_set_config(t, "message.timestamp.type", "LogAppendTime");
         snprintf(number, sizeof number, "%lld", (long long)largest);
         rd_kafka_NewTopic_set_config(t, "max.message.bytes", number);
         rd_kafka_queue_t *queue = rd_kafka_queue_new(c->rk);
@@ -284,13 +285,13 @@ static enum bus_rc make(struct kafka_client *c, const char *topic, bool compact,
     }
 }
 
-enum bus_rc kafka_client_topic(struct kafka_client *c, const char *topic, bool compact, int partitions,
-                               int64_t largest, int *has, struct err *err) {
+enum bus_rc kafka_client_topic(struct kafka_client *c, const char *topic, bool compact, bool stamped,
+                               int partitions, int64_t largest, int *has, struct err *err) {
     char doing[300];
     snprintf(doing, sizeof doing, "use topic %s", topic);
     rd_kafka_resp_err_t code = look(c, topic, has);
     enum bus_rc rc = code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART
-                         ? make(c, topic, compact, partitions, largest, doing, err)
+                         ? make(c, topic, compact, stamped, partitions, largest, doing, err)
                          : BUS_OK;
     if (rc != BUS_OK) return rc;
     /* A new topic takes a moment until each partition has a leader. */

@@ -61,10 +61,11 @@ enum bus_rc kafka_client_error(const struct kafka_client *c, rd_kafka_resp_err_t
 enum bus_rc kafka_client_reach(struct kafka_client *c, struct err *err);
 
 /* Makes sure that a topic is there: makes it with the settings' partitions, replication and
- * retention (partitions > 0: with that many) if bus.kafka.create_topics allows. *has:
- * how many partitions it has. BUS_FATAL: it is not there and may not be made. */
-enum bus_rc kafka_client_topic(struct kafka_client *c, const char *topic, bool compact, int partitions,
-                               int64_t largest, int *has, struct err *err);
+ * retention (partitions > 0: with that many) if bus.kafka.create_topics allows. stamped: the brokers
+ * give the records their time. *has: how many partitions it has. BUS_FATAL: it is not there and may not be
+ * made. */
+enum bus_rc kafka_client_topic(struct kafka_client *c, const char *topic, bool compact, bool stamped,
+                               int partitions, int64_t largest, int *has, struct err *err);
 /* Gives a topic that many partitions, which are more than it has. BUS_FATAL: it may not be changed. */
 enum bus_rc kafka_client_grow(struct kafka_client *c, const char *topic, int partitions, struct err *err);
 /* Adds a topic's partitions (only >= 0: that one) to list; none if the topic is not there. */
