@@ -400,6 +400,9 @@ def check_same(name, node, wanted, got, problems):
         if made.key != record.key:
             problems.add("a record has another key than it came with",
                          f"{at(record)}: {short(record.key)} in place of {short(made.key)}")
+        if record.time < made.time - SKEW_MS:
+            problems.add("a record has a time that is not the bus's",
+                         f"{at(record)}: of {record.time}, and came of one of {made.time}")
     return True
 
 

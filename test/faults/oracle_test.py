@@ -349,6 +349,8 @@ finds("a record that nobody asked for", "not a node's at all",
 finds("a node's records are out of order", "within processed", move("a_2", '"log_id":"a_1"', ["out"]))
 finds("a node's records are out of order", "within alerts", move("a_recovered", "a_2", ["al"]), )
 finds("a record has another key than it came with", "in processed", edit("out", "a_2", key=None))
+finds("a record has a time that is not the bus's", "that of a clock which is a minute behind",
+      edit("out", "a_2", timestamp=T - 60000))
 
 # --- liveness
 finds("an alert is lost", "a gap that ended", drop("out", "a_missed"), drop("al", "a_missed"))
