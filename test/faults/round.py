@@ -15,6 +15,7 @@ import time
 
 import oracle
 from inject import TRIES_S, Injector
+from judge import judge
 from world import World
 
 TICK_S = 0.01
@@ -99,23 +100,6 @@ class Round:
         self.injector.count_ends(ends)
         self.problems += [f"{end['name']}, life {end['life']}: {why}: {end['said']}"
                           for end in ends for why in [judge(end)] if why]
-
-
-def judge(end):
-    """Why a daemon should not have ended so, or None."""
-    code, by = end["code"], end["by"]
-    if code == 0:
-        return None if "SIGTERM" in by else "left with exit code 0 without having been told to"
-    if code == -signal.SIGKILL:
-        return None if "SIGKILL" in by or "FAULTS_POINT" in end["faults"] else "somebody killed it"
-    if code == -signal.SIGTERM and not end["said"]:
-        return None  # it came before there was a handler for it
-    if code == 128 + signal.SIGTERM and by.count("SIGTERM") > 1:
-        return None  # a second signal means now
-    if code == 1:
-        overtaken = "SIGSTOP" in by and "SIGTERM" in by  # its group moved on before it could commit
-        return None if overtaken or end["faults"] or end["trouble"] else "left with exit code 1 without need"
-    return f"ended by signal {-code}" if code < 0 else f"left with exit code {code}"
 
 
 def main():
