@@ -2,8 +2,10 @@
  * The environment says what; each part is off without its variable:
  *
  *   FAULTS_POINT=NAME:COUNT     SIGKILL of itself the COUNT-th time that NAME is reached. NAME is one of
- *       produce offsets commit offset-commit bulk sqlite-commit sqlite-write sqlite-fsync,
+ *       produce offsets commit offset-commit bulk sqlite-lock sqlite-commit sqlite-write sqlite-fsync,
  *       with -before or -after. bulk-after: the answer is there, and the program has not seen it.
+ *       sqlite-lock-before: what follows from a batch is known, and nothing is locked yet.
+ *       NAME:COUNT:stop: SIGSTOP of itself in its place.
  *   FAULTS_IO=ERROR:CALL:PATH:HOW   EIO, ENOSPC or EDQUOT from write, pwrite, fsync, fdatasync, ftruncate
  *       ("*": any of them), on files whose path contains PATH. HOW with a point is a probability (0.01),
  *       without one a count (7: every 7th call). Every other write that fails has written the first
@@ -16,6 +18,7 @@
  *   FAULTS_CONTROL=FILE         the first three are on only while its first byte is 1; without it
  *                               FAULTS_MALLOC begins when the process is a second old
  *   FAULTS_SEED=N               of FAULTS_IO
+ *   FAULTS_HITS=FILE            gets a byte for each call of FAULTS_IO or FAULTS_MALLOC that failed
  *
  * The files may be rewritten while the process runs, in place; one that is not there says 0.
  * Owns its descriptors. Any thread.
@@ -32,6 +35,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <threads.h>
 #include <time.h>
@@ -47,13 +52,14 @@ enum { NONE = -1 };
 static struct {
     char point[64];
     long at; /* 0: no point */
+    int signal;
     int error;
     char call[16], path[64];
     double probability;
     long every; /* 0: by probability */
     long malloc_one_in;
-    int control, clock, slept; /* descriptors, or NONE */
-} plan = {.control = NONE, .clock = NONE, .slept = NONE};
+    int control, clock, slept, hits; /* descriptors, or NONE */
+} plan = {.signal = SIGKILL, .control = NONE, .clock = NONE, .slept = NONE, .hits = NONE};
 
 static atomic_long reached, io_calls;
 static time_t began;
@@ -69,7 +75,7 @@ static time_t monotonic_s(void) {
 
 static int open_file(const char *variable) {
     const char *path = getenv(variable);
-    return path ? open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0600) : NONE;
+    return path ? open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : NONE;
 }
 
 static void bad(const char *variable, const char *expected) {
@@ -78,13 +84,17 @@ static void bad(const char *variable, const char *expected) {
 }
 
 static void read_point(void) {
-    static const char *const names[] = {"produce", "offsets",       "commit",       "offset-commit",
-                                        "bulk",    "sqlite-commit", "sqlite-write", "sqlite-fsync"};
+    static const char *const names[] = {"produce",       "offsets",      "commit",
+                                        "offset-commit", "bulk",         "sqlite-lock",
+                                        "sqlite-commit", "sqlite-write", "sqlite-fsync"};
     const char *text = getenv("FAULTS_POINT");
+    char how[8] = "";
     if (!text) return;
     bool known = false;
-    if (sscanf(text, "%63[^:]:%ld", plan.point, &plan.at) != 2 || plan.at < 1)
-        bad("FAULTS_POINT", "NAME:COUNT");
+    if (sscanf(text, "%63[^:]:%ld:%7s", plan.point, &plan.at, how) < 2 || plan.at < 1 ||
+        (*how && strcmp(how, "stop") != 0))
+        bad("FAULTS_POINT", "NAME:COUNT or NAME:COUNT:stop");
+    if (*how) plan.signal = SIGSTOP;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         size_t n = strlen(names[i]);
         known = known || (strncmp(plan.point, names[i], n) == 0 &&
@@ -123,6 +133,7 @@ __attribute__((constructor)) static void read_plan(void) {
     plan.control = open_file("FAULTS_CONTROL");
     plan.clock = open_file("FAULTS_CLOCK");
     plan.slept = open_file("FAULTS_SLEPT");
+    plan.hits = open_file("FAULTS_HITS");
     read_point();
     read_io();
     read_malloc();
@@ -147,11 +158,16 @@ static unsigned long long throw(void) {
     return is * 2685821657736338717ULL >> 11;
 }
 
-/* The place NAME WHEN is reached: dies here if that was the plan. */
+/* Writes down that a call has failed; without the libraries, for malloc may be that call. */
+static void hit(void) {
+    if (plan.hits != NONE) syscall(SYS_write, plan.hits, "x", (size_t)1);
+}
+
+/* The place NAME WHEN is reached: dies or stops here if that was the plan. */
 static void reach(const char *name, const char *when) {
     size_t n = strlen(name);
     if (!plan.at || strncmp(plan.point, name, n) != 0 || strcmp(plan.point + n, when) != 0 || !on()) return;
-    if (atomic_fetch_add(&reached, 1) + 1 == plan.at) kill(getpid(), SIGKILL);
+    if (atomic_fetch_add(&reached, 1) + 1 == plan.at) raise(plan.signal);
 }
 
 static bool path_of(int fd, char *path, size_t size) {
@@ -168,10 +184,11 @@ static bool fails(const char *call, int fd) {
     char path[512];
     if (!plan.error || (strcmp(plan.call, call) != 0 && strcmp(plan.call, "*") != 0)) return false;
     if (!path_of(fd, path, sizeof path) || !strstr(path, plan.path) || !on()) return false;
-    bool hit = plan.every ? (atomic_fetch_add(&io_calls, 1) + 1) % plan.every == 0
+    bool now = plan.every ? (atomic_fetch_add(&io_calls, 1) + 1) % plan.every == 0
                           : (double) throw() / (double)(1ULL << 53) < plan.probability;
-    if (hit) errno = plan.error;
-    return hit;
+    if (now) hit();
+    if (now) errno = plan.error;
+    return now;
 }
 
 /* A database of SQLite or its log, as far as points are concerned. */
@@ -244,6 +261,15 @@ int ftruncate(int fd, off_t n) {
 int ftruncate64(int fd, off64_t n) {
     REAL(int, ftruncate64, int, off64_t);
     return fails("ftruncate", fd) ? -1 : real(fd, n);
+}
+
+/* The lock of a database, before its transactions. */
+int flock(int fd, int how) {
+    REAL(int, flock, int, int);
+    if (how & LOCK_EX) reach("sqlite-lock", "-before");
+    int rc = real(fd, how);
+    if (how & LOCK_EX && rc == 0) reach("sqlite-lock", "-after");
+    return rc;
 }
 
 /* --- SQLite, Kafka, HTTP --- */
@@ -327,6 +353,7 @@ static bool none_for(const void *caller) {
     if (!dladdr(caller, &who) || (strstr(who.dli_fname, ".so") && !strstr(who.dli_fname, "libsqlite3")))
         return false;
     if (!on()) return false;
+    hit();
     errno = ENOMEM;
     return true;
 }
