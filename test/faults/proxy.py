@@ -8,7 +8,7 @@ same process:
         proxy.hold()                            # takes new connections and passes nothing on, nor what is open
         proxy.delay(200)                        # each piece of data waits 200 ms, each way
         proxy.throttle(1000)                    # bytes a second, each way and connection
-        proxy.half_close()                      # ends the direction to the client of what is open
+        proxy.half_close("client")              # ends that direction of what is open; or "server"
         proxy.heal()                            # as in the beginning; what was held goes on
 
 and as a command that reads these from standard input, a line each (`delay 200`):
@@ -77,11 +77,11 @@ class Proxy:
     def throttle(self, bytes_a_second):
         self._set(rate=float(bytes_a_second))
 
-    def half_close(self):
+    def half_close(self, to="client"):
         with self.lock:
-            clients = [client for client, server in self.ends.items() if server]
-        for client in clients:
-            _shut(client, socket.SHUT_WR)
+            ends = [client if to == "client" else server for client, server in self.ends.items() if server]
+        for end in ends:
+            _shut(end, socket.SHUT_WR)
 
     def heal(self):
         with self.changed:
