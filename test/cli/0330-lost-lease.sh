@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# The lost lease on the embedded bus: a pubsub that stops in mid-turn, before its transaction and within it, for
+# longer than its lease lasts. What it began counts only if nobody took its place. (Kafka: kafka-0450-fenced.sh)
+# SPDX-License-Identifier: Apache-2.0
+. "$(dirname "$0")/lib.sh"
+interposed
+export FAULTS_SLEPT=$TMP/slept DISTLOG_PUBSUB_HEARTBEAT_TIMEOUT=1h DISTLOG_PUBSUB_TIME_FORMAT=local
+slept=0 sent=0
+tick() { printf %d $((slept += $1)) >slept; } # for the lease the machine sleeps so long
+tick 0
+put() { # put COUNT: so many warnings, each numbered
+    for ((i = 0; i < $1; i++)); do
+        printf 'nodes\ta\t{"node_id":"a","message_type":"LOG","log_level":"WARN","n":%d}\n' $((sent + i))
+    done | "$BUS" put && sent=$((sent + $1)) # one that stops while it renews its lease may keep the bus locked
+}
+routed() { [ "$("$BUS" get alerts | sort -u | grep -c .)" -ge "$sent" ]; }
+stopped() { grep -q '^State:.T' "/proc/${pids[one]}/status"; }
+# both POINT: one works, and stops there when the next records come; two stands by.
+both() {
+    printf 0 >on
+    start one env FAULTS_POINT="$1:1:stop" FAULTS_CONTROL="$TMP/on" distlog pubsub
+    wait_for 20 has one.err '→'
+    start two distlog pubsub
+    wait_for 20 has two.err 'standing by'
+    printf 1 >on
+    put 100
+    wait_for 20 stopped
+    ok $? "$1: one stops in mid-turn"
+    printf 0 >on
+    tick 10
+}
+printf 'nodes\ta\t{"node_id":"a","message_type":"REGISTRATION"}\n' | "$BUS" put
+
+both sqlite-lock-before
+wait_for 20 has two.err 'active now'
+ok $? "two takes over when the lease is over"
+put 100
+wait_for 20 routed
+ok $? "and does its work"
+kill -CONT "${pids[one]}"
+wait_for 20 has one.err 'another reader of group distlog-pubsub took over while this one was paused; trying again until it works$'
+ok $? "one wakes and says it"
+wait_for 20 has one.err 'standing by'
+ok $? "and stands by"
+is "$(lines one.err 'took over')" 1 "having said it in one line"
+stop two
+wait_for 20 has one.err 'active now'
+put 100
+wait_for 20 routed
+ok $? "until the other leaves"
+stop one
+is "$status" 0 "it leaves in peace"
+
+both sqlite-commit-before
+wait_for 120 has two.err 'another process keeps the bus locked' # five seconds on an idle machine
+ok $? "two can't take over what is locked, and says so"
+kill -CONT "${pids[one]}"
+wait_for 20 routed
+ok $? "one wakes, and the work goes on"
+put 100
+wait_for 20 routed
+ok $? "whoever has the group now"
+for daemon in one two; do
+    stop $daemon
+    is "$status" 0 "$daemon leaves in peace"
+done
+
+run distlog pubsub --no-follow
+mkdir dump
+for topic in nodes processed_logs alerts nodes.dlq; do "$BUS" get -t $topic >dump/topic-$topic.tsv; done
+cat >dump/settings.json <<E
+{"heartbeat_timeout": 3600000, "grace": 1000, "exact": true, "settled": false,
+ "topics": {"input": "nodes", "processed": "processed_logs", "alerts": "alerts"}}
+E
+LD_PRELOAD='' run python3 "$TOP/test/faults/oracle.py" dump
+is "$status" 0 "each record is routed once"
+note "$out$err"
+done_testing
