@@ -28,7 +28,7 @@ class Local:
 
     def env(self, _proxies):
         return {"DISTLOG_BUS_TYPE": "local", "DISTLOG_STORE_TYPE": "local", "DISTLOG_DATA": self.folder,
-                "DISTLOG_BUS_LOCAL_MIN_FREE": "0"}
+                "DISTLOG_BUS_LOCAL_MIN_FREE": "0", "DISTLOG_ALERT_GROUP": "alert"}
 
     def up(self):
         return True

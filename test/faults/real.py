@@ -55,7 +55,8 @@ class Server:
 
 
 class Real:
-    """The bus and the store on servers that a run shares; topics, groups and index are the round's own."""
+    """The bus and the store on servers that a run shares; topics, groups and index are this play's own: a
+    round that is played again must not find what it left."""
     name = "kafka"
     partitions = 3
     shares_clock = False  # the daemons' clocks are not the broker's
@@ -64,7 +65,7 @@ class Real:
 
     def __init__(self, plan):
         place = plan["servers"]
-        suffix = "-" + plan["seed"]
+        suffix = f"-{plan['seed']}-{plan['play']}"
         self.index = "logs" + suffix
         self.topics = {"input": "nodes" + suffix, "processed": "processed" + suffix, "alerts": "alerts" + suffix}
         self.broker, self.es = f"127.0.0.1:{place['kafka']}", f"http://127.0.0.1:{place['es']}"
@@ -78,7 +79,7 @@ class Real:
                 "DISTLOG_STORE_TYPE": "elasticsearch", "DISTLOG_STORE_INDEX": self.index,
                 "DISTLOG_STORE_ELASTICSEARCH_URLS": f"http://127.0.0.1:{proxies['es'].port}",
                 "DISTLOG_STORE_ELASTICSEARCH_TIMEOUT": "20s", "DISTLOG_STORE_GROUP": "store-" + self.group,
-                "DISTLOG_PUBSUB_GROUP": "pubsub-" + self.group}
+                "DISTLOG_PUBSUB_GROUP": "pubsub-" + self.group, "DISTLOG_ALERT_GROUP": "alert-" + self.group}
 
     def up(self):
         return all(server.up() for server in self.servers.values())
@@ -125,11 +126,12 @@ class Real:
         return found
 
     def close(self):
-        """The index goes, so that the server stays small."""
-        try:
-            self.ask("DELETE", "/" + self.index)
-        except (OSError, urllib.error.URLError):
-            pass
+        """The index and its template go, so that the server stays small."""
+        for path in (f"/{self.index}", f"/_index_template/distlog-{self.index}"):
+            try:
+                self.ask("DELETE", path)
+            except OSError:
+                pass
 
 
 def records_in(text):

@@ -71,7 +71,7 @@ class World:
                    DISTLOG_COLLECT_LISTEN=f"127.0.0.1:{self.port}", DISTLOG_COLLECT_REQUEST_TIMEOUT="6s",
                    DISTLOG_COLLECT_ROUTES=f"log.input={self.engine.topics['input']}",
                    DISTLOG_PUBSUB_HEARTBEAT_TIMEOUT=f"{TIMEOUT_MS}ms", DISTLOG_PUBSUB_HEARTBEAT_GRACE=f"{GRACE_MS}ms",
-                   DISTLOG_ALERT_GROUP=f"alert-{self.seed}", LD_PRELOAD=self.interposer)
+                   LD_PRELOAD=self.interposer)
         if self.engine.shares_clock or role == "pubsub":
             env.update(FAULTS_CLOCK=self.clock, FAULTS_SLEPT=self.slept)
         env.update(self.engine.env(self.proxies))
