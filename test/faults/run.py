@@ -27,6 +27,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 
 import schedule
 from real import Server, make_place
@@ -157,6 +158,13 @@ class Harness:
         if failing and seconds > 0:
             self.shrink(min(failing, key=lambda plan: len(plan["faults"])), seconds)
 
+    def guarded(self, engine):
+        """What happens in a thread is seen by nobody else."""
+        try:
+            self.engine(engine)
+        except Exception:  # pylint: disable=broad-except
+            self.ok(False, f"{engine}: the harness broke off", traceback.format_exc().splitlines())
+
     def shrink(self, plan, seconds):
         """Delta debugging: leaves out ever smaller parts of the schedule as long as the rest fails too."""
         end = time.monotonic() + seconds
@@ -205,7 +213,7 @@ class Harness:
         print(f"# FAULTS_SEED={self.seed}", flush=True)
         if "kafka" in engines:
             self.start_servers()
-        threads = [threading.Thread(target=self.engine, args=(engine,)) for engine in engines]
+        threads = [threading.Thread(target=self.guarded, args=(engine,)) for engine in engines]
         for thread in threads:
             thread.start()
         for thread in threads:
