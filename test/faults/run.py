@@ -60,17 +60,25 @@ class Harness:
         self.mounts = "FAULTS_MOUNTS" in os.environ
         self.folder = tempfile.mkdtemp(prefix="distlog-faults.")
         self.lock, self.serial, self.running = threading.Lock(), 0, set()
-        self.passed, self.failed, self.place = 0, 0, None
+        self.passed, self.failed, self.skipped, self.place = 0, 0, 0, None
 
     # --- what is said
 
     def ok(self, well, text, notes=()):
         with self.lock:
             self.passed, self.failed = self.passed + well, self.failed + (not well)
-            print("" if well else "not ", f"ok {self.passed + self.failed} - {text}", sep="")
+            print("" if well else "not ", f"ok {self.all()} - {text}", sep="")
             for note in notes:
                 print("# " + note)
             sys.stdout.flush()
+
+    def skip(self, text, why):
+        with self.lock:
+            self.skipped += 1
+            print(f"ok {self.all()} - {text} # SKIP {why}", flush=True)
+
+    def all(self):
+        return self.passed + self.failed + self.skipped
 
     # --- one round
 
@@ -153,6 +161,8 @@ class Harness:
                  ", ".join(f"{name} {counts[name]}" for name in COUNTS if name in counts)]
         wanted = shape["enough"] if len(rounds) >= shape["rounds"] and not self.only else 0
         self.ok(sum(kinds.values()) >= wanted, f"{engine}: {sum(kinds.values())} faults in {len(rounds)} rounds", notes)
+        if engine == "local" and not self.mounts:
+            self.skip("local: a full disk", "nothing can be mounted here")
         failing = [plan for plan, result in played if result["problems"]]
         seconds = float(self.shrink_s or shape["shrink_s"])
         if failing and seconds > 0:
@@ -218,10 +228,10 @@ class Harness:
             thread.start()
         for thread in threads:
             thread.join()
-        print(f"1..{self.passed + self.failed}")
+        print(f"1..{self.all()}")
         if self.failed:
             print(f"# FAULTS_SEED={self.seed}")
-        print(f"{self.passed} passed, {self.failed} failed, 0 skipped", flush=True)
+        print(f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped", flush=True)
         return 1 if self.failed or not self.passed else 0
 
     def start_servers(self):
