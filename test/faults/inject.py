@@ -7,10 +7,13 @@ import os
 import signal
 import time
 
+from world import AFTERMATH_S
+
 TRIES_S = 5.0      # how long a fault waits for its target to be up
-AFTERMATH_S = 6.0  # of an engine's trouble: so long a daemon tries before it leaves
+SERVER_S = 40.0    # the same, where the target is a server, which takes its time to come back
 BACK_S = 40.0      # what a server may take to start
 HAND_OVER_S = 0.7  # what the daemon takes to start that is to be the next owner of its group
+OF_DAEMONS = {"kill", "term", "stop", "point", "stall", "io", "malloc"}
 
 
 class Injector:
@@ -20,14 +23,16 @@ class Injector:
         self.world, self.at = world, at
         self.done = collections.Counter()
         self.serial = 0
+        self.bad_net = collections.Counter()  # of each proxy: faults that are not over
 
     def inject(self, fault, until):
-        daemon = self.world.target(fault["target"]) if fault.get("target") in self.world.roles else None
-        if daemon and not daemon.alive:
-            if time.monotonic() < until:
+        daemon = self.world.target(fault["target"]) if fault["kind"] in OF_DAEMONS else None
+        server = self.world.engine.servers[fault["target"]] if fault["kind"] == "server" else None
+        if (daemon and not daemon.alive) or (server and not server.up()):
+            if time.monotonic() < until + (SERVER_S if server else 0):
                 self.at(time.monotonic() + 0.05, self.inject, fault, until)
             return
-        getattr(self, "do_" + fault["kind"])(fault, daemon)
+        getattr(self, "do_" + fault["kind"])(fault, daemon or server)
 
     def later(self, seconds, what, *args):
         self.at(time.monotonic() + seconds, what, *args)
@@ -43,19 +48,20 @@ class Injector:
         self.done["term"] += 1
 
     def do_stop(self, fault, daemon):
-        daemon.pause()
-        self.later(fault["seconds"], daemon.go_on, daemon.life)
+        daemon.pause(fault["seconds"])
         self.done["stop"] += 1
 
     # --- the interposer: what a daemon is to suffer in its next life
 
-    def arm(self, daemon, env):
-        """The next life of that one, or of the one that stands by: which then becomes the active one."""
+    def arm(self, daemon, env, stall_s=None, now=False):
+        """A life of that one, or of the one that stands by: which then becomes the active one. Unless it must be
+        the next life, it waits until a point has come that is armed already."""
         others = [d for d in self.world.group_of(daemon) if d is not daemon]
         idle = [d for d in others if d.alive and d.standing_by()]
         victim = idle[0] if idle else daemon
-        victim.next_env = env
-        victim.send(signal.SIGKILL)
+        victim.order(env, stall_s, first=now)
+        if now or not victim.on_its_way():
+            victim.send(signal.SIGKILL)
         if idle:
             self.later(HAND_OVER_S, self.hand_over, daemon, daemon.life)
 
@@ -64,27 +70,35 @@ class Injector:
             daemon.send(signal.SIGTERM)
 
     def do_point(self, fault, daemon):
-        self.arm(daemon, {"FAULTS_POINT": fault["point"]})  # counted when the process is dead of it
+        self.arm(daemon, {"FAULTS_POINT": fault["point"]})
+
+    def do_stall(self, fault, daemon):
+        self.arm(daemon, {"FAULTS_POINT": fault["point"]}, fault["seconds"])
 
     def do_malloc(self, fault, daemon):
-        self.arm(daemon, {"FAULTS_MALLOC": fault["malloc"]})  # counted likewise
+        self.serial += 1
+        self.arm(daemon, {"FAULTS_MALLOC": fault["malloc"], "FAULTS_HITS": f"{self.world.folder}/hits.{self.serial}"},
+                 now=True)
 
     def do_io(self, fault, daemon):
         self.serial += 1
         control = f"{self.world.folder}/control.{self.serial}"
         write_in_place(control, "0")
-        self.arm(daemon, {"FAULTS_IO": fault["io"], "FAULTS_CONTROL": control, "FAULTS_SEED": str(self.serial)})
+        self.arm(daemon, {"FAULTS_IO": fault["io"], "FAULTS_CONTROL": control, "FAULTS_SEED": str(self.serial),
+                          "FAULTS_HITS": f"{self.world.folder}/hits.{self.serial}"}, now=True)
         self.later(HAND_OVER_S + fault["after"], write_in_place, control, "1")
         self.later(HAND_OVER_S + fault["after"] + fault["seconds"], write_in_place, control, "0")
-        self.done["io"] += 1
 
     def count_ends(self, exits):
-        """What only the dead can tell."""
+        """What was armed, as far as it has happened."""
         for end in exits:
-            if end["code"] == -signal.SIGKILL and "FAULTS_POINT" in end["faults"] and "SIGKILL" not in end["by"]:
-                self.done["point " + end["faults"]["FAULTS_POINT"].split(":")[0]] += 1
-            if end["code"] == 1 and "FAULTS_MALLOC" in end["faults"]:
-                self.done["malloc"] += 1
+            name = end["faults"].get("FAULTS_POINT", "").split(":")[0]
+            if "stall" in end["by"]:
+                self.done[f"stall {name}"] += 1
+            elif name and end["code"] == -signal.SIGKILL and "SIGKILL" not in end["by"]:
+                self.done[f"point {end['name'].split('-')[0]} {name}"] += 1
+            if end["hits"]:
+                self.done["io" if "FAULTS_IO" in end["faults"] else "malloc"] += 1
 
     # --- the machine
 
@@ -120,10 +134,7 @@ class Injector:
 
     # --- the servers
 
-    def do_server(self, fault, _):
-        server = self.world.engine.servers[fault["target"]]
-        if not server.up():
-            return  # it is down of an earlier fault
+    def do_server(self, fault, server):
         server.send(getattr(signal, fault["signal"]))
         self.world.trouble_for(fault["seconds"] + BACK_S)
         self.later(fault["seconds"], self.bring_back, server, fault)
@@ -140,10 +151,18 @@ class Injector:
     def do_net(self, fault, _):
         proxy = self.world.proxies[fault["target"]]
         getattr(proxy, fault["how"])(*fault.get("args", []))
-        self.world.trouble_for(fault.get("seconds", 0) + AFTERMATH_S)
+        if fault["target"] != "collect":  # it is for collect that the bus and the store are in trouble
+            self.world.trouble_for(fault.get("seconds", 0) + AFTERMATH_S)
         if "seconds" in fault:
-            self.later(fault["seconds"], proxy.heal)
-        self.done["net " + fault["how"]] += 1
+            self.bad_net[proxy] += 1
+            self.later(fault["seconds"], self.heal, proxy)
+        self.done[" ".join(["net", fault["how"], *fault["args"][:fault["how"] == "half_close"]])] += 1
+
+    def heal(self, proxy):
+        """Faults of one proxy that overlap end with the last of them."""
+        self.bad_net[proxy] -= 1
+        if not self.bad_net[proxy]:
+            proxy.heal()
 
 
 def write_in_place(path, text):

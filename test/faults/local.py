@@ -19,6 +19,7 @@ class Local:
     partitions = 1
     shares_clock = True  # one machine
     refuses = None       # any record can be stored
+    shares_lock = True   # who is paused may have it
     look_s = 0.5         # between two looks at what has arrived
     topics = {"input": "nodes", "processed": "processed_logs", "alerts": "alerts"}
     servers, upstreams = {}, {}

@@ -61,6 +61,7 @@ class Real:
     partitions = 3
     shares_clock = False  # the daemons' clocks are not the broker's
     refuses = "alert"     # with an object in it no record can be stored: it is mapped as a keyword
+    shares_lock = False
     look_s = 2.0          # between two looks at what has arrived
 
     def __init__(self, plan):

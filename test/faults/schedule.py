@@ -6,46 +6,74 @@ import random
 FIRST_AT = 1.0
 # How often each kind comes, relative to the others.
 DECKS = {
-    "local": {"kill": 6, "point": 6, "stop": 4, "term": 3, "io": 3, "malloc": 2, "net": 3, "clock": 2, "sleep": 1, "full": 2},
-    "kafka": {"kill": 9, "point": 8, "stop": 6, "term": 6, "net": 8, "server": 3, "clock": 1, "malloc": 1},
+    "local": {"kill": 6, "stop": 4, "term": 3, "io": 3, "malloc": 2, "net": 3, "clock": 2, "sleep": 1, "full": 2},
+    "kafka": {"kill": 9, "stop": 6, "term": 6, "net": 8, "clock": 1, "malloc": 1},
 }
 READERS = ["pubsub", "pubsub", "store", "alert"]
 EACH = ["collect", *READERS]
-WRITES = ["sqlite-commit", "sqlite-write", "sqlite-fsync"]
-POINTS = {
-    "local": {role: WRITES for role in ["collect", "pubsub", "store", "alert"]},
+WHEN = ["-before", "-after"]
+# The places that each daemon comes to; the store to produce, offsets and commit by a dead letter.
+PLACES = {
+    "local": {role: ["sqlite-commit", "sqlite-write", "sqlite-fsync"] for role in ["collect", "pubsub", "store", "alert"]},
     "kafka": {"collect": ["produce"], "pubsub": ["produce", "offsets", "commit"],
               "store": ["bulk", "offset-commit", "produce", "offsets", "commit"], "alert": ["offset-commit"]},
 }
+# Where pubsub stops in mid-turn for longer than its lease or session lasts, and then goes on.
+STALLS = {"local": ["sqlite-lock-before", "sqlite-commit-before"],
+          "kafka": ["produce-after", "offsets-after", "commit-before"]}
+SERVERS = {"local": [], "kafka": ["kafka", "es"]}
+SIGNALS = ["SIGSTOP", "SIGTERM", "SIGKILL"]
 PROXIES = {"local": ["collect"], "kafka": ["collect", "kafka", "kafka", "es"]}
+TIMES_EACH = 2  # is each of musts() dealt in a run
+LAST = 0.15     # of a round has none of them: there may be no time left for the place to be reached
+
+
+def musts(engine):
+    """What a run has to bring, as inject.py counts it: the kind, and what has to be said of it."""
+    return {**{f"point {role} {name}{when}": ("point", role, name + when)
+               for role, names in PLACES[engine].items() for name in names for when in WHEN},
+            **{f"stall {name}": ("stall", "pubsub", name) for name in STALLS[engine]},
+            **{f"{server} {name[3:].lower()}": ("server", server, name) for server in SERVERS[engine] for name in SIGNALS}}
+
+
+def dealt(engine, seed, number, rounds):
+    """Of the musts of a run those that its round of that number has."""
+    cards = list(musts(engine).values()) * TIMES_EACH
+    random.Random(f"{seed}:{engine}:musts").shuffle(cards)
+    return cards[(number - 1) % rounds::rounds]
 
 
 def deck(engine, count, rng, without):
     """count kinds, in proportion and in random order, so that no kind is missing from a long round."""
     cards = []
     while len(cards) < count:
-        turn = [kind for kind, weight in DECKS[engine].items() if kind not in without for _ in range(weight)]
+        turn = [(kind,) for kind, weight in DECKS[engine].items() if kind not in without for _ in range(weight)]
         rng.shuffle(turn)
         cards += turn
-    return cards[:count]
+    return cards[:max(0, count)]
 
 
 def pause(rng):
     # The embedded lease is 6 s, Kafka's session 10 s: some pauses end well before, some well after.
-    return {"seconds": round(rng.choice([rng.uniform(1, 4), rng.uniform(6, 14)]), 2)}
+    return {"seconds": round(rng.choice([rng.uniform(1, 4), rng.uniform(6, 20)]), 2)}
 
 
-def point(engine, rng):
-    role = rng.choice(list(POINTS[engine]))
-    name = rng.choice(POINTS[engine][role]) + rng.choice(["-before", "-after"])
-    most = 60 if name.startswith(("sqlite-write", "produce")) else 15
+def point(role, name, rng):
+    # What comes once a batch comes seldom on a busy machine, and a life may be short.
+    most = {"produce": 60, "sqlite-write": 60, "sqlite-commit": 15, "sqlite-fsync": 15}.get(name.rpartition("-")[0], 5)
     return {"target": role, "point": f"{name}:{rng.randint(1, most)}"}
+
+
+def stall(engine, role, name, rng):
+    least, most = {"local": (7, 11), "kafka": (12, 20)}[engine]  # the embedded one keeps the bus locked meanwhile
+    return {"target": role, "point": f"{name}:{rng.randint(2, 6)}:stop", "seconds": round(rng.uniform(least, most), 2)}
 
 
 def disk(rng):
     role, part = rng.choice([("collect", "bus.db"), ("pubsub", "bus.db"), ("store", "store.db"), ("store", "bus.db")])
     error = rng.choice(["EIO", "ENOSPC"])
-    call = rng.choice(["*", "pwrite", "fdatasync", "fsync", "ftruncate"]) if error == "EIO" else rng.choice(["*", "pwrite"])
+    # SQLite as Debian builds it calls no fsync, and ftruncate when its log has grown to 4 MB.
+    call = rng.choice(["*", "pwrite", "fdatasync"] if error == "EIO" else ["*", "pwrite"])
     how = rng.choice(["1", "3", "0.05", "0.3"])
     return {"target": role, "io": f"{error}:{call}:{part}:{how}", "after": round(rng.uniform(0, 1), 2),
             "seconds": round(rng.uniform(0.5, 4), 2)}
@@ -56,37 +84,43 @@ def memory(rng):
 
 
 def net(engine, rng):
-    how, args, seconds = rng.choice([("cut", [], None), ("half_close", [], None), ("delay", [rng.randint(20, 800)], 4),
-                                     ("throttle", [rng.randint(500, 20000)], 4), ("refuse", [], 2), ("hold", [], 8)])
+    how, args, seconds = rng.choice([("cut", [], None), ("half_close", ["client"], None), ("half_close", ["server"], None),
+                                     ("delay", [rng.randint(20, 800)], 4), ("throttle", [rng.randint(500, 20000)], 4),
+                                     ("refuse", [], 2), ("hold", [], 8)])
     fault = {"target": rng.choice(PROXIES[engine]), "how": how, "args": args}
     return fault if seconds is None else {**fault, "seconds": round(rng.uniform(0.3, seconds), 2)}
 
 
-def server(rng):
-    how = rng.choice(["SIGSTOP", "SIGSTOP", "SIGTERM", "SIGKILL"])
-    longest = 15 if how == "SIGSTOP" else 6
-    return {"target": rng.choice(["kafka", "kafka", "es"]), "signal": how, "seconds": round(rng.uniform(1, longest), 2)}
+def server(name, how, rng):
+    return {"target": name, "signal": how, "seconds": round(rng.uniform(1, 15 if how == "SIGSTOP" else 6), 2)}
 
 
-def one(engine, kind, rng):
+def one(engine, kind, details, rng):
     return {
         "kill": lambda: {"target": rng.choice(EACH)},
         "term": lambda: {"target": rng.choice(EACH)},
         "stop": lambda: {"target": rng.choice(EACH), **pause(rng)},
-        "point": lambda: point(engine, rng),
+        "point": lambda: point(*details, rng),
+        "stall": lambda: stall(engine, *details, rng),
         "io": lambda: disk(rng),
         "malloc": lambda: memory(rng),
         "net": lambda: net(engine, rng),
         "clock": lambda: {"step": rng.choice([-3600, 3600, -60, 60])},
         "sleep": lambda: {"step": rng.randint(1, 20)},
-        "server": lambda: server(rng),
+        "server": lambda: server(*details, rng),
         "full": lambda: {"seconds": round(rng.uniform(0.5, 4), 2)},
     }[kind]()
 
 
-def make(engine, seed, count, seconds, without=()):
-    """count faults over so many seconds, in order; kinds that this machine can't have are left out."""
-    rng = random.Random(f"{seed}:schedule")
+def make(engine, seed, number, rounds, count, seconds, without=()):
+    """count faults over so many seconds, in order, of the round of that number of so many rounds; kinds that
+    this machine can't have are left out."""
+    rng = random.Random(f"{seed}-{engine}-{number}:schedule")
     times = sorted(rng.uniform(FIRST_AT, seconds) for _ in range(count))
-    return [{"i": i, "t": round(t, 2), "kind": kind, **one(engine, kind, rng)}
-            for i, (t, kind) in enumerate(zip(times, deck(engine, count, rng, without)))]
+    must = dealt(engine, seed, number, rounds)
+    others = deck(engine, count - len(must), rng, without)
+    early = must + others[:max(0, int(count * (1 - LAST)) - len(must))]
+    late = others[len(early) - len(must):]
+    rng.shuffle(early)
+    return [{"i": i, "t": round(t, 2), "kind": kind, **one(engine, kind, details, rng)}
+            for i, (t, (kind, *details)) in enumerate(zip(times, early + late))]

@@ -24,6 +24,7 @@ TIMEOUT_MS, GRACE_MS = 3000, 1000
 DAEMONS = [("collect", "collect"), ("pubsub-1", "pubsub"), ("pubsub-2", "pubsub"), ("store-1", "store"),
            ("store-2", "store"), ("alert", "alert")]
 DISK = "48m"
+AFTERMATH_S = 6.0  # of an engine's trouble: so long a daemon tries before it leaves
 
 
 def free_port(neighbours=1):
@@ -81,6 +82,8 @@ class World:
         return env
 
     def tick(self):
+        if self.engine.shares_lock and any(daemon.paused for daemon in self.daemons.values()):
+            self.trouble_for(AFTERMATH_S)
         for daemon in self.daemons.values():
             daemon.tick(trouble=time.monotonic() < self.trouble_until)
 
