@@ -126,8 +126,8 @@ PLAIN := $(call flavour,,)
 ASAN  := $(call flavour,address-undefined,1)
 TSAN  := $(call flavour,thread,1)
 CLI   := $(sort $(wildcard test/cli/[0-9]*.sh))
-# What looks at the sources, and whether the oracle of the fault tests sees what it should.
-LINT  := $(sort $(wildcard test/lint/*.sh)) test/faults/oracle_test.py
+# What looks at the sources, and whether the fault tests' oracle and harness do what they should.
+LINT  := $(sort $(wildcard test/lint/*.sh)) $(sort $(wildcard test/faults/*_test.py))
 WITH  = DISTLOG=$1/distlog GENERATE=$1/man/generate BUILD=$1
 
 unit: $(UNIT_TESTS)
