@@ -55,13 +55,15 @@ class Injector:
 
     def arm(self, daemon, env, stall_s=None, now=False):
         """A life of that one, or of the one that stands by: which then becomes the active one. Unless it must be
-        the next life, it waits until a point has come that is armed already."""
+        the next life, it waits until a point has come that is armed already, here and in its like."""
         others = [d for d in self.world.group_of(daemon) if d is not daemon]
         idle = [d for d in others if d.alive and d.standing_by()]
-        victim = idle[0] if idle else daemon
+        free = [d for d in others if d.alive and not d.on_its_way()] if daemon.on_its_way() else []
+        victim = [*idle, *free, daemon][0]
         victim.order(env, stall_s, first=now)
         if now or not victim.on_its_way():
-            victim.send(signal.SIGKILL)
+            # In a group of Kafka's the partitions of who is killed wait for its session's end.
+            victim.send(signal.SIGKILL if self.world.engine.shares_lock or victim.paused else signal.SIGTERM)
         if idle:
             self.later(HAND_OVER_S, self.hand_over, daemon, daemon.life)
 

@@ -8,6 +8,7 @@ environment:
     FAULTS_SEED=N         repeats a run: the same load and the same schedule
     FAULTS_ROUNDS=N       more or fewer rounds on each engine
     FAULTS_ROUND=N        only that one
+    FAULTS_MUST="a,b"     that round, with these faults: what an earlier one should have brought
     FAULTS_ONLY=3,17,20   only those faults of it (their numbers in its schedule; "none": none)
     FAULTS_SHRINK=N       seconds that looking for the shortest failing schedule may take (a trial on Kafka
                           takes minutes; what is under way is ended); 0: don't
@@ -35,11 +36,13 @@ from world import free_port
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 # Of each engine: rounds, faults a round, seconds of load, seconds to drain, rounds at a time, the faults that
-# a run as long as this has to bring, and the seconds for shrinking.
-SHAPES = {"local": dict(rounds=8, faults=28, seconds=55, drain_s=120, at_a_time=2, enough=180, shrink_s=240),
-          "kafka": dict(rounds=2, faults=68, seconds=170, drain_s=240, at_a_time=1, enough=90, shrink_s=1800)}
+# a run as long as this has to bring, how many short rounds more there may be for what has to happen and did
+# not, and the seconds for shrinking.
+SHAPES = {"local": dict(rounds=8, faults=28, seconds=55, drain_s=120, at_a_time=2, enough=180, more=2, shrink_s=240),
+          "kafka": dict(rounds=2, faults=68, seconds=170, drain_s=240, at_a_time=1, enough=90, more=2, shrink_s=1800)}
 COUNTS = ["accepted", "input", "repeated", "processed", "alerts", "documents", "lost", "doubled"]
 TAIL_S = 6  # of load after the last fault of a shortened schedule
+EACH_S = 15  # of load for each fault of a round of musts
 SHOWN = 12  # problems of a round
 
 
@@ -52,6 +55,7 @@ class Harness:
         self.seed = setting("FAULTS_SEED", str(random.SystemRandom().randint(1, 999_999)))
         self.only = os.environ.get("FAULTS_ONLY")
         self.round = int(setting("FAULTS_ROUND", "0"))
+        self.must = [name for name in setting("FAULTS_MUST", "").split(",") if name]
         self.rounds = int(setting("FAULTS_ROUNDS", "0"))
         self.build = os.path.abspath(setting("BUILD", "build/release"))
         self.distlog = os.path.abspath(setting("DISTLOG", self.build + "/distlog"))
@@ -82,15 +86,18 @@ class Harness:
 
     # --- one round
 
-    def plan(self, engine, number):
+    def plan(self, engine, number, must=()):
         shape = SHAPES[engine]
+        count, seconds = shape["faults"], shape["seconds"]
+        if must:
+            count, seconds = len(must), min(seconds, (1 + len(must)) * EACH_S)
         seed = f"{self.seed}-{engine}-{number}"
         small_disk = self.mounts and engine == "local" and number % 2 == 0
-        faults = schedule.make(engine, self.seed, number, shape["rounds"], shape["faults"], shape["seconds"],
-                               () if small_disk else ("full",))
+        faults = schedule.make(engine, self.seed, number, count, seconds - EACH_S if must else seconds,
+                               () if small_disk else ("full",), must)
         if self.only:
             faults = pick(faults, [] if self.only == "none" else [int(i) for i in self.only.split(",")])
-        return {"engine": engine, "number": number, "seed": seed, "seconds": shape["seconds"],
+        return {"engine": engine, "number": number, "seed": seed, "seconds": seconds, "must": must,
                 "drain_s": shape["drain_s"], "distlog": self.distlog, "faults": faults, "small_disk": small_disk, "servers": self.place,
                 "interposer": f"{self.build}/test/faults/interpose.so"}
 
@@ -121,9 +128,9 @@ class Harness:
                 return {"problems": ["the round broke off: " + line for line in said.read().splitlines()[-6:]]
                         or ["the round did not end"], "faults": {}, "counts": {}}, folder
 
-    def one(self, engine, number):
+    def one(self, engine, number, must=()):
         """A round and its TAP line. Its result."""
-        plan = self.plan(engine, number)
+        plan = self.plan(engine, number, must)
         began = time.monotonic()
         result, folder = self.play(plan)
         kinds = ", ".join(f"{kind} {n}" for kind, n in sorted(result["faults"].items()))
@@ -137,15 +144,17 @@ class Harness:
                 shutil.copy(log, kept)
             notes += result["problems"][:SHOWN]
             notes += [f"… and {len(result['problems']) - SHOWN} more"] if len(result["problems"]) > SHOWN else []
-            notes += [f"what was written down: {kept}", "again: " + self.command(engine, number, plan["faults"])]
+            notes += [f"what was written down: {kept}", "again: " + self.command(plan, plan["faults"])]
         shutil.rmtree(folder, ignore_errors=True)
         self.ok(not result["problems"], f"{engine} round {number}: {sum(result['faults'].values())} faults", notes)
         return plan, result
 
-    def command(self, engine, number, faults):
+    def command(self, plan, faults):
+        must = plan["must"]
         only = ",".join(str(fault["i"]) for fault in faults) or "none"
-        return (f"make check-faults FAULTS_ON={engine} FAULTS_SEED={self.seed} FAULTS_ROUND={number}"
-                + (f" FAULTS_ONLY={only}" if len(faults) < SHAPES[engine]["faults"] else ""))
+        return (f"make check-faults FAULTS_ON={plan['engine']} FAULTS_SEED={self.seed} FAULTS_ROUND={plan['number']}"
+                + (f" FAULTS_MUST='{','.join(must)}'" if must else "")
+                + (f" FAULTS_ONLY={only}" if len(faults) < (len(must) or SHAPES[plan["engine"]]["faults"]) else ""))
 
     # --- all of them
 
@@ -153,24 +162,33 @@ class Harness:
         shape = SHAPES[engine]
         rounds = [self.round] if self.round else range(1, (self.rounds or shape["rounds"]) + 1)
         with concurrent.futures.ThreadPoolExecutor(shape["at_a_time"]) as pool:
-            played = list(pool.map(lambda number: self.one(engine, number), rounds))
+            played = list(pool.map(lambda number: self.one(engine, number, self.must), rounds))
+        whole = len(rounds) >= shape["rounds"] and not self.only and not self.must
+        for more in range(shape["more"] if whole else 0):
+            missing = self.missing(engine, played)
+            if missing:
+                played.append(self.one(engine, len(rounds) + 1 + more, missing))
         kinds, counts = collections.Counter(), collections.Counter()
         for _, result in played:
             kinds.update(result["faults"])
             counts.update(result["counts"])
         notes = [", ".join(f"{kind} {n}" for kind, n in sorted(kinds.items())),
                  ", ".join(f"{name} {counts[name]}" for name in COUNTS if name in counts)]
-        whole = len(rounds) >= shape["rounds"] and not self.only
-        missing = [name for name in schedule.musts(engine) if not kinds[name]] if whole else []
+        missing = self.missing(engine, played) if whole else []
         notes += ["never happened: " + name for name in missing]
         self.ok(sum(kinds.values()) >= (shape["enough"] if whole else 0) and not missing,
-                f"{engine}: {sum(kinds.values())} faults in {len(rounds)} rounds", notes)
+                f"{engine}: {sum(kinds.values())} faults in {len(played)} rounds", notes)
         if engine == "local" and not self.mounts:
             self.skip("local: a full disk", "nothing can be mounted here")
         failing = [plan for plan, result in played if result["problems"]]
         seconds = float(self.shrink_s or shape["shrink_s"])
         if failing and seconds > 0:
             self.shrink(min(failing, key=lambda plan: len(plan["faults"])), seconds)
+
+    @staticmethod
+    def missing(engine, played):
+        """What a run must bring and these rounds did not."""
+        return [name for name in schedule.musts(engine) if not any(result["faults"].get(name) for _, result in played)]
 
     def guarded(self, engine):
         """What happens in a thread is seen by nobody else."""
@@ -201,7 +219,7 @@ class Harness:
                 print("#   " + json.dumps(fault))
             if time.monotonic() >= end:
                 print(f"# {seconds:.0f} s were not enough to try all: FAULTS_SHRINK={4 * seconds:.0f} would go on")
-            print("# again: " + self.command(plan["engine"], plan["number"], faults), flush=True)
+            print("# again: " + self.command(plan, faults), flush=True)
         return faults
 
     def fails(self, plan, faults):

@@ -24,8 +24,8 @@ STALLS = {"local": ["sqlite-lock-before", "sqlite-commit-before"],
 SERVERS = {"local": [], "kafka": ["kafka", "es"]}
 SIGNALS = ["SIGSTOP", "SIGTERM", "SIGKILL"]
 PROXIES = {"local": ["collect"], "kafka": ["collect", "kafka", "kafka", "es"]}
-TIMES_EACH = 2  # is each of musts() dealt in a run
-LAST = 0.15     # of a round has none of them: there may be no time left for the place to be reached
+CYCLE = {"local": 4, "kafka": 2}  # in so many rounds each of musts() is dealt once
+LAST = 0.15  # of a round has none of them: there may be no time left for the place to be reached
 
 
 def musts(engine):
@@ -36,11 +36,11 @@ def musts(engine):
             **{f"{server} {name[3:].lower()}": ("server", server, name) for server in SERVERS[engine] for name in SIGNALS}}
 
 
-def dealt(engine, seed, number, rounds):
-    """Of the musts of a run those that its round of that number has."""
-    cards = list(musts(engine).values()) * TIMES_EACH
-    random.Random(f"{seed}:{engine}:musts").shuffle(cards)
-    return cards[(number - 1) % rounds::rounds]
+def dealt(engine, seed, number):
+    """The names of those of the musts that the round of that number has."""
+    names, (cycle, place) = list(musts(engine)), divmod(number - 1, CYCLE[engine])
+    random.Random(f"{seed}:{engine}:{cycle}").shuffle(names)
+    return names[place::CYCLE[engine]]
 
 
 def deck(engine, count, rng, without):
@@ -112,12 +112,12 @@ def one(engine, kind, details, rng):
     }[kind]()
 
 
-def make(engine, seed, number, rounds, count, seconds, without=()):
-    """count faults over so many seconds, in order, of the round of that number of so many rounds; kinds that
-    this machine can't have are left out."""
+def make(engine, seed, number, count, seconds, without=(), must=()):
+    """count faults over so many seconds, in order, of the round of that number; kinds that this machine can't
+    have are left out. must: the names of those that are in it in place of what is dealt."""
     rng = random.Random(f"{seed}-{engine}-{number}:schedule")
     times = sorted(rng.uniform(FIRST_AT, seconds) for _ in range(count))
-    must = dealt(engine, seed, number, rounds)
+    must = [musts(engine)[name] for name in must or dealt(engine, seed, number)]
     others = deck(engine, count - len(must), rng, without)
     early = must + others[:max(0, int(count * (1 - LAST)) - len(must))]
     late = others[len(early) - len(must):]
