@@ -63,7 +63,6 @@ P
 # What distlog(7) says that a daemon may have, in MB.
 on=embedded
 local_bus || on=Kafka
-sanitized() { grep -q __asan_init "$DISTLOG"; } # whose memory is the sanitizer's too
 bound=$(grep -o "below [0-9]* MB on \(the \)\?$on" "$TOP/man/distlog.7" | grep -o '[0-9]*')
 export DISTLOG_BUS_LOCAL_MAX_SIZE=24MB DISTLOG_PUBSUB_HEARTBEAT_TIMEOUT=1h
 run distlog store --no-follow # the group is known from here on

@@ -119,15 +119,18 @@ await() {
     status=$?
     unset "pids[$1]"
 }
+# sanitized: is this the address sanitizer's build? Its memory is no measure, and the interposer has no place.
+sanitized() { grep -q __asan_init "$DISTLOG"; }
+INTERPOSER=$(dirname "$DISTLOG")/test/faults/interpose.so
 # interposed: from here on every command runs with test/faults/interpose.c before its libraries, which see
 # there; with a sanitizer, whose place that is, the script ends here.
 interposed() {
-    if grep -q __asan_init "$DISTLOG"; then
+    if sanitized; then
         echo "ok 1 - # SKIP the address sanitizer is in the place of the interposer"
         echo 1..1
         exit 0
     fi
-    export LD_PRELOAD=$(dirname "$DISTLOG")/test/faults/interpose.so
+    export LD_PRELOAD=$INTERPOSER
 }
 # done_testing: the plan, and the script's exit code. Last line of every script.
 done_testing() {
