@@ -46,7 +46,7 @@ static const struct opt collect_rows[] = {
     HTTP("max_body", BYTES, max_body, "32MB", .min = 1, .max = INT64_C(1) << 30,
          .help = "largest body of one request"),
     OPT(struct collect_conf, BYTES, max_inflated, "64MB", .min = 1, .max = INT64_C(1) << 30,
-        .help = "largest body of one request after gzip or deflate is undone"),
+        .help = "largest body of one request after gzip or deflate is undone, or MessagePack made JSON"),
     OPT(struct collect_conf, INT, max_records, "500000", .min = 1, .max = 100000000,
         .help = "most records in one request"),
     HTTP("max_buffered", BYTES, max_buffered, "256MB", .min = 1,
@@ -194,7 +194,8 @@ static unsigned read_body(struct collect *c, const struct http_request *r, struc
     }
     enum ingest_format format = ingest_format_of(http_header(r, "Content-Type"), err);
     if (format == INGEST_MSGPACK) {
-        if (msgpack_json(body, lines, err) != 0) return 400;
+        int rc = msgpack_json(body, (size_t)c->conf->max_inflated, lines, err);
+        if (rc != 0) return rc == MSGPACK_JSON_LARGE ? 413 : 400;
         body = buf_view(lines);
     }
     enum ingest_rc rc = ingest_read(format, body, &c->limits, &c->arena, &c->records, err);

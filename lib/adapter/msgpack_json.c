@@ -26,6 +26,7 @@ struct level {
 
 struct writer {
     struct buf *out;
+    size_t limit;                        /* bytes that out may hold */
     const char *why;                     /* what a callback refused, NULL: nothing */
     struct level levels[DEPTH + 2], *in; /* in: the innermost */
 };
@@ -34,6 +35,8 @@ static int refuse(struct writer *w, const char *why) {
     w->why = why;
     return -1;
 }
+
+static const char too_large[] = "larger as JSON than collect.max_inflated allows";
 
 /* Before anything but a map that is a record: the comma or the colon, and is it allowed here? */
 static int begin(struct writer *w, bool text) {
@@ -49,6 +52,7 @@ static int begin(struct writer *w, bool text) {
 
 /* After anything: closes the containers that are complete with it. */
 static int done(struct writer *w) {
+    if (w->out->n > w->limit) return refuse(w, too_large);
     while (--w->in->left == 0) {
         enum container what = w->in->what;
         w->in--;
@@ -72,7 +76,11 @@ static int open_container(struct writer *w, enum container what, uint64_t n) {
 }
 
 static int add_text(struct writer *w, const char *p, size_t n) {
+    size_t most = w->out->n;
+    for (size_t i = 0; i < n; i++)
+        most += (unsigned char)p[i] < ' ' ? 6 : p[i] == '"' || p[i] == '\\' ? 2 : 1;
     if (!utf8_valid(p, n)) return refuse(w, "text that is not UTF-8");
+    if (most > w->limit) return refuse(w, too_large); /* here: it may be all of the body */
     if (begin(w, true) != 0) return -1;
     buf_json(w->out, (struct span){n ? p : "", n}); /* the library has NULL for an empty one */
     return done(w);
@@ -128,17 +136,19 @@ static inline int on_map_item(struct writer *w, int *map, int key, int item) { r
 #define msgpack_unpack_user             struct writer
 #include <msgpack/unpack_template.h>
 
-int msgpack_json(struct span body, struct buf *out, struct err *err) {
+int msgpack_json(struct span body, size_t limit, struct buf *out, struct err *err) {
     if (body.n == 0) return err_set(err, "there is no record: the body is empty");
     for (size_t at = 0; at < body.n;) {
-        struct parse_context context = {.user = {.out = out, .levels = {{RECORDS, true, UINT64_MAX}}}};
+        struct parse_context context = {
+            .user = {.out = out, .limit = limit, .levels = {{RECORDS, true, UINT64_MAX}}}};
         context.user.in = context.user.levels;
         parse_init(&context);
         int rc = parse_execute(&context, body.p, body.n, &at);
         if (rc == 0) return err_set(err, "the MessagePack is truncated: it ends within a value");
         if (rc < 0)
-            return err_set(err, "%s at byte %zu of the MessagePack",
-                           context.user.why ? context.user.why : "a byte that starts no value", at);
+            return err_as(context.user.why == too_large ? MSGPACK_JSON_LARGE : -1, err,
+                          "%s at byte %zu of the MessagePack",
+                          context.user.why ? context.user.why : "a byte that starts no value", at);
     }
     return 0;
 }

@@ -35,7 +35,8 @@ static void take(struct taken *t, enum inflate_coding coding, enum ingest_format
         body = buf_view(&t->plain);
     }
     if (t->rc == 0 && format == INGEST_MSGPACK) {
-        t->rc = msgpack_json(body, &t->lines, &err);
+        t->rc = msgpack_json(body, MOST, &t->lines, &err);
+        check(t->lines.n <= MOST + 200);
         body = buf_view(&t->lines);
     }
     if (t->rc == 0) t->rc = (int)ingest_read(format, body, &limits, &t->arena, &t->records, &err);

@@ -1,5 +1,5 @@
 /* msgpack: any bytes as MessagePack. What is taken becomes lines that ingest takes whole, as many
- * as msgpack-c's own unpacker finds maps, and at most six times as long.
+ * as msgpack-c's own unpacker finds maps, and at most six times as long, or as the limit allows.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <msgpack.h>
 #include <stdint.h>
@@ -38,8 +38,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
     struct arena arena = {0};
     struct buf out = {0};
     struct err err = {""};
-    bool taken = msgpack_json((struct span){(const char *)bytes, n}, &out, &err) == 0;
-    check(out.n <= 6 * n);
+    size_t limit = n % 2 ? SIZE_MAX : n;
+    int rc = msgpack_json((struct span){(const char *)bytes, n}, limit, &out, &err);
+    bool taken = rc == 0;
+    check(out.n <= 6 * n && (limit == SIZE_MAX || out.n <= limit + 200));
+    check(rc == 0 || rc == -1 || (rc == MSGPACK_JSON_LARGE && limit == n));
     if (taken) {
         struct ingest_records records = {0};
         check(ingest_read(INGEST_MSGPACK, buf_view(&out), &limits, &arena, &records, &err) == INGEST_OK);

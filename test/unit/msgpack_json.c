@@ -15,6 +15,7 @@ static msgpack_sbuffer packed;
 static msgpack_packer pk;
 static struct buf out;
 static struct err err;
+static size_t limit = SIZE_MAX;
 
 static void text(const char *s) { msgpack_pack_str_with_body(&pk, s, strlen(s)); }
 
@@ -22,7 +23,7 @@ static int convert(struct span body) {
     buf_clear(&out);
     buf_text(&out, "");
     err.text[0] = '\0';
-    return msgpack_json(body, &out, &err);
+    return msgpack_json(body, limit, &out, &err);
 }
 
 /* Converts what was packed and begins anew. */
@@ -180,6 +181,34 @@ static void test_depth(void **state) {
     assert_non_null(strstr(err.text, "maps and arrays nested too deeply at byte "));
 }
 
+/* What is added to the body is bounded by the limit, and not by the body. */
+static void test_limit(void **state) {
+    (void)state;
+    static const struct {
+        const char *of, *head; /* many of these, behind that */
+        size_t as_json;
+    } cases[] = {{"\x01", "\x81\xa1k\xda", 6}, {"\"", "\x81\xa1k\xda", 2},   {"\\", "\x81\xa1k\xda", 2},
+                 {"m", "\x81\xa1k\xda", 1},    {"\xc2", "\x81\xa1k\xdc", 6}, {"\x7f", "\x81\xa1k\xdc", 4},
+                 {"\x80", "\xdc", 3}};
+    enum { MANY = 10000 };
+    char body[16 + MANY];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t n = strlen(cases[i].head);
+        memcpy(body, cases[i].head, n);
+        body[n] = (char)(MANY >> 8), body[n + 1] = (char)(MANY & 255);
+        memset(body + n + 2, cases[i].of[0], MANY);
+        struct span all = {body, n + 2 + MANY};
+        limit = cases[i].as_json * MANY + 10;
+        assert_int_equal(convert(all), 0);
+        limit = cases[i].as_json * MANY - 20;
+        buf_release(&out);
+        assert_int_equal(convert(all), MSGPACK_JSON_LARGE);
+        assert_non_null(strstr(err.text, "larger as JSON than collect.max_inflated allows at byte "));
+        assert_true(out.n <= limit + 100);
+    }
+    limit = SIZE_MAX;
+}
+
 static int begin(void **state) {
     (void)state;
     msgpack_sbuffer_init(&packed);
@@ -198,6 +227,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values),  cmocka_unit_test(test_integers), cmocka_unit_test(test_doubles),
         cmocka_unit_test(test_records), cmocka_unit_test(test_refuses),  cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_limit),
     };
     return cmocka_run_group_tests_name("msgpack_json", tests, begin, end);
 }
