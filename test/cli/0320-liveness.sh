@@ -91,6 +91,39 @@ wait_for 30 routed $slept 3
 ok $? "it goes on after a long pause"
 is "$(told ps.out)" "$stopped" "and tells nothing false"
 
+# --- paused while half of them die, one after another
+for n in $e $f $g $h; do printf 'nodes\t%s\t{"node_id":"%s","message_type":"REGISTRATION","service_name":"Pay"}\n' "$n" "$n"; done | "$BUS" put
+dying=($e $f $g $h)
+beats "${living[@]}" "${dying[@]}"
+back() { [ "$("$BUS" get processed_logs | grep -c '"alert":"HEARTBEAT_RECOVERED"')" -eq 4 ]; }
+wait_for 30 back
+ok $? "four come back"
+kill -STOP "${pids[ps]}"
+for i in {1..6}; do
+    tick 40
+    [ "$i" -gt 4 ] || dying=("${dying[@]:1}")
+    beats "${living[@]}" "${dying[@]}"
+done
+printf 'nodes\t%s\t{"node_id":"%s","message_type":"LOG","log_level":"WARN","at":%d}\n' $a $a $slept | "$BUS" put
+is "$(told ps.out)" "$stopped" "who is paused tells nothing"
+kill -CONT "${pids[ps]}"
+wait_for 30 routed $slept 4
+ok $? "it goes on after half of them died"
+all_told() { [ "$(told ps.out | wc -w)" -ge 5 ]; }
+wait_for 30 all_told
+is "$(told ps.out)" "$(sorted $stopped $e $f $g $h)" "and tells exactly these"
+fell=$("$BUS" get -t nodes | awk -F '\t' '{ at[$4] = $3 } END { for (n in at) print n, int(at[n] / 1000) }')
+for n in $e $f $g $h; do
+    is "$("$BUS" get alerts | grep '"HEARTBEAT_MISSED"' | grep "\"node_id\":\"$n\"" | tail -n 1 | grep -o '"last_heartbeat":"[^"]*"')" \
+        "\"last_heartbeat\":\"$(date -d "@$(sed -n "s/^$n //p" <<<"$fell")" '+%F %T')\"" "$n: when it was heard last"
+done
+what="before what came after they were due"
+if local_bus; then
+    is "$("$BUS" get alerts | tail -n 5 | sed -E 's/.*"(HEARTBEAT_MISSED|WARN)".*/\1/' | xargs)" "$(printf 'HEARTBEAT_MISSED %.0s' 1 2 3 4)WARN" "$what"
+else
+    skip "order is per key there" "$what"
+fi
+
 # --- another joins, the first is killed, comes again and leaves
 start other distlog pubsub
 tick 40
