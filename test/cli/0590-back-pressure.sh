@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The store is away for the whole of a run at full load: no process grows beyond what distlog(7) says, the
-# embedded bus refuses more when it is full, and all that was accepted arrives once the store is back.
+# Store and alert are away for the whole of a run at full load: no process grows beyond what distlog(7) says, the
+# embedded bus refuses more when it is full, and all that was accepted arrives once they are back.
 # Also on: kafka
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
@@ -21,7 +21,7 @@ def look():
             most[pid] = max([most[pid]] + [int(line.split()[1]) for line in status if line.startswith("RssAnon")])
 
 def record(n):
-    return {"log_id": f"n{n % 50}_{n}", "node_id": f"n{n % 50}", "message_type": "LOG", "log_level": "INFO",
+    return {"log_id": f"n{n % 50}_{n}", "node_id": f"n{n % 50}", "message_type": "LOG", "log_level": "INFO" if n % 3 else "WARN",
             "message": "m" * 160, "service_name": "Pay", "timestamp": "2026-01-01 00:00:00"}
 
 def post(connection, records):
@@ -66,6 +66,7 @@ local_bus || on=Kafka
 bound=$(grep -o "below [0-9]* MB on \(the \)\?$on" "$TOP/man/distlog.7" | grep -o '[0-9]*')
 export DISTLOG_BUS_LOCAL_MAX_SIZE=24MB DISTLOG_PUBSUB_HEARTBEAT_TIMEOUT=1h
 run distlog store --no-follow # the group is known from here on
+run distlog alert --no-follow --group pager
 port=$(free_port)
 start collect distlog collect --listen "127.0.0.1:$port"
 start pubsub distlog pubsub
@@ -84,22 +85,32 @@ for name in collect pubsub; do
     sanitized || ok $((most / 1024 >= bound)) "$name stays below $bound MB"
 done 3<most
 
+# follow NAME COMMAND…: looks at its memory until that succeeds; $peak is the most it had.
+follow() {
+    peak=0
+    for ((i = 0; i < 1200; i++)); do
+        now=$(awk '/RssAnon/ { print $2 }' "/proc/${pids[$1]}/status")
+        [ "$now" -le $peak ] || peak=$now
+        ! "${@:2}" || break
+        sleep 0.2 # the step of this loop
+    done
+    note "$1: at most $((peak / 1024)) MB"
+    sanitized || ok $((peak / 1024 >= bound)) "$1 stays below $bound MB"
+}
+awk -F _ '$2 % 3 == 0' accepted >warned
+start alert distlog alert --group pager
+printed() { sed 's/.*, //' alert.out | sort >printed && [ -z "$(comm -23 warned printed | head -n 1)" ]; }
+follow alert printed
+is "$(comm -23 warned printed | wc -l)" 0 "alert, once it is there, prints each of the $(wc -l <warned) that waited for it"
+is "$(uniq -d printed | wc -l)" 0 "and none twice"
 start store distlog store --quiet
 stored() { sql data/store.db 'SELECT id FROM doc' | grep -v -- - | sort >stored && [ -z "$(comm -23 accepted stored | head -n 1)" ]; }
-peak=0
-for ((i = 0; i < 1200; i++)); do
-    now=$(awk '/RssAnon/ { print $2 }' "/proc/${pids[store]}/status")
-    [ "$now" -le $peak ] || peak=$now
-    ! stored || break
-    sleep 0.2 # the step of this loop
-done
+follow store stored
 is "$(comm -23 accepted stored | wc -l)" 0 "once the store is back, all that was accepted is there"
-note "store: at most $((peak / 1024)) MB"
-sanitized || ok $((peak / 1024 >= bound)) "store stays below $bound MB"
 again() { curl -s -f -d '{"node_id":"n1","message_type":"HEARTBEAT"}' -H 'Content-Type: application/json' "http://127.0.0.1:$port/log.input"; }
 wait_for 60 again
 ok $? "and collect takes records again"
-for name in collect pubsub store; do
+for name in collect pubsub alert store; do
     stop $name
     is "$status" 0 "$name ends"
 done
