@@ -1,0 +1,84 @@
+/* framing: does a request say without doubt where it ends? test/cli/in_http.py asks a real server the same.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "../../lib/adapter/framing.h"
+
+/* Reads fields that stand in text as libmicrohttpd leaves them: "NAME\0VALUE\0", one after the other. */
+static const char *fault_of(const char *text, size_t n, bool newest) {
+    struct framing f = {0};
+    for (size_t at = 0; at < n;) {
+        struct span name = span_of(text + at);
+        struct span value = span_of(text + at + name.n + 1 + strspn(text + at + name.n + 1, " \t"));
+        framing_field(&f, name, value);
+        at = (size_t)(value.p - text) + value.n + 1;
+    }
+    return framing_fault(&f, newest);
+}
+
+#define NEWEST(text) fault_of(text "", sizeof(text) - 1, true)
+#define OLDER(text)  fault_of(text "", sizeof(text) - 1, false)
+#define HOST         "Host\0 x\0"
+
+static void taken(void **state) {
+    (void)state;
+    assert_null(NEWEST(HOST));
+    assert_null(NEWEST(HOST "Content-Length\0 2\0"));
+    assert_null(NEWEST(HOST "content-length\0"
+                            "2\0"));
+    assert_null(NEWEST(HOST "Transfer-Encoding\0 Chunked\0"));
+    assert_null(NEWEST(HOST "X\0 a\tb\0"));
+    assert_null(OLDER(""));
+    assert_null(OLDER("Content-Length\0 2\0"));
+}
+
+static void refused(void **state) {
+    (void)state;
+    static const char host[] = "exactly one Host is needed", name[] = "a header field's name has a character",
+                      folded[] = "a header field is folded over two lines";
+#define REFUSED(text, why) assert_memory_equal(NEWEST(text), why, strlen(why))
+    REFUSED("", host);
+    REFUSED(HOST HOST, host);
+    assert_string_equal(OLDER(HOST HOST), host);
+    REFUSED(HOST "Content-Length\0 2\0Content-Length\0 2\0", "more than one Content-Length");
+    REFUSED(HOST "Transfer-Encoding\0 chunked\0transfer-encoding\0 chunked\0",
+            "more than one Transfer-Encoding");
+    REFUSED(HOST "Content-Length\0 2\0Transfer-Encoding\0 chunked\0",
+            "Content-Length together with Transfer-Encoding");
+    assert_string_equal(OLDER("Transfer-Encoding\0 chunked\0"), "Transfer-Encoding needs HTTP/1.1");
+    REFUSED(HOST "Content-Length\0 +2\0", "Content-Length is not a number");
+    REFUSED(HOST "Content-Length\0\0", "Content-Length is not a number");
+    REFUSED(HOST "Content-Length\0 2 \0", "Content-Length is not a number");
+    REFUSED(HOST "Transfer-Encoding\0 xchunked\0", "the only Transfer-Encoding taken is chunked");
+    REFUSED(HOST "Transfer-Encoding\0 gzip, chunked\0", "the only Transfer-Encoding taken is chunked");
+    REFUSED(HOST "Content Length\0 2\0", name);
+    REFUSED(HOST "\0 2\0", name);
+    REFUSED(HOST "X:Y\0 2\0", name);
+    REFUSED(HOST "X\0 a\rb\0", "a header field has a control character");
+    REFUSED(HOST "X\0 a\x7f\0", "a header field has a control character");
+    REFUSED(HOST "Content-Lengthy\0 2\0", folded); /* what a fold behind the name makes of it */
+}
+
+/* libmicrohttpd's copy of a folded name lies apart from the value. */
+static void apart(void **state) {
+    (void)state;
+    static const char text[] = "Content-Length\0x\0"
+                               "2\0Content-Length";
+    struct framing f = {.hosts = 1};
+    framing_field(&f, (struct span){text, 14}, (struct span){text + 17, 1});
+    assert_string_equal(framing_fault(&f, true), "a header field is folded over two lines");
+    f = (struct framing){.hosts = 1};
+    framing_field(&f, (struct span){text + 19, 14}, (struct span){text + 17, 1});
+    assert_string_equal(framing_fault(&f, true), "a header field is folded over two lines");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(taken), cmocka_unit_test(refused),
+                                       cmocka_unit_test(apart)};
+    return cmocka_run_group_tests_name("framing", tests, NULL, NULL);
+}
