@@ -1,5 +1,5 @@
 #!/bin/bash
-# A full disk: everything waits or says so, nothing is lost, and it goes on when there is room again.
+# A full disk: store, collect and pubsub wait or say so, nothing is lost, and they go on when there is room again.
 # On a small file system of its own, which needs a mount namespace.
 # SPDX-License-Identifier: Apache-2.0
 if [ "${1:-}" != inside ]; then
@@ -39,5 +39,45 @@ await store
 is "$status" 0 "until there is room"
 like "$(cat store.err)" "it works again" "says so"
 like "$(distlog delete --dry-run 2>/dev/null)" '"count":200' "and has lost nothing"
+
+# collect and pubsub on a bus whose disk is full
+nodes() { printf 'nodes\tn%d\t{"node_id":"n%d","message_type":"%s","log_id":"n%d_%d"}\n' $(for i in $(seq "$1" "$2"); do echo "$i" "$i" "$3" "$i" "$i"; done) | "$BUS" put; }
+routed() { "$BUS" get processed_logs | grep -c '"node_id":"n[0-9]'; }
+post() { curl -s -m 20 -D head -o body -w '%{http_code}' -H 'Content-Type: application/json' -d "$1" "$url/log.input"; }
+nodes 1 100 REGISTRATION
+start pubsub distlog pubsub -o pubsub.heartbeat_timeout=1h
+all() { [ "$(routed)" -eq "$1" ]; }
+wait_for 20 all 100
+ok $? "pubsub: there is room"
+start collect distlog collect --listen 127.0.0.1:0
+wait_for 10 has collect.err 'http://127.0.0.1:[0-9]+'
+url=$(grep -Eo -m 1 'http://127.0.0.1:[0-9]+' collect.err)
+is "$(post '{"node_id":"n1","message_type":"LOG","n":1}')" 200 "collect: there is room"
+wait_for 20 all 101
+kill -STOP "${pids[pubsub]}" # so that it has something to route when there is no room
+nodes 101 200 REGISTRATION
+fill
+is "$(post '{"node_id":"n1","message_type":"LOG","n":2}')" 503 "collect: a full disk is 503"
+like "$(cat head)" '^Retry-After: [0-9]+' "with Retry-After"
+like "$(cat body)" 'no space left on the disk' "and the reason"
+like "$(cat collect.err)" 'bus.db: no space left on the disk.*; answering 503 until it works' "which is said"
+is "$(curl -s -o /dev/null -w '%{http_code}' "$url/healthz")" 503 "and who asks is told"
+kill -CONT "${pids[pubsub]}"
+wait_for 20 has pubsub.err 'bus.db: no space left on the disk.*; trying again'
+ok $? "pubsub: a full disk is said, and waited for"
+is "$(post '{"node_id":"n1","message_type":"LOG","n":2}')" 503 "collect goes on to answer"
+rm disk/fill
+again() { [ "$(post '{"node_id":"n1","message_type":"LOG","n":3}')" = 200 ]; }
+wait_for 20 again
+ok $? "collect: 200 when there is room"
+wait_for 20 all 202
+ok $? "pubsub routes what waited"
+for name in pubsub collect; do
+    like "$(cat $name.err)" 'it works again' "$name says that it works again"
+    stop $name
+    is "$status" 0 "$name ends"
+done
+is "$("$BUS" get processed_logs | cut -f 2 | grep '"REGISTRATION"' | grep -o '"node_id":"n[0-9]*"' | sort | uniq -c | awk '$1 != 1' | wc -l)" 0 "each once"
+is "$("$BUS" get nodes | grep -o '"n":[0-9]' | tr -d '"' | xargs)" 'n:1 n:3' "what got a 503 is not there, what got a 200 is"
 umount disk
 done_testing
