@@ -23,22 +23,59 @@ poor() {
     run env FAULTS_CONTROL="$TMP/on" FAULTS_MALLOC="1/$((50 + $1 % 5 * 150)):$1" "${@:2}"
 }
 year='--heartbeat-timeout 365d' odd='' starved=0
-for seed in $(seq 1 "${FAULTS_SEEDS:-20}"); do
-    for command in "pubsub --no-follow $year" 'store --no-follow --quiet' 'search info' 'nodes'; do
-        poor "$seed" distlog $command
-        if grep -q 'out of memory' <<<"$err"; then starved=$((starved + 1)); fi
-        case $status:$(tail -n 1 "$TMP/err") in
-        0:* | '1:distlog: out of memory') ;;
-        *) odd+="$seed $command: exit $status $err"$'\n' ;;
-        esac
+# judge WHAT FILE: it ended with $status and this on standard error.
+judge() {
+    local said
+    said=$(lines "$2" 'out of memory')
+    starved=$((starved + said))
+    case $status:$said:$(tail -n 1 "$2") in
+    0:0:* | '1:1:distlog: out of memory') ;;
+    *) odd+="$1: exit $status $(cat "$2")"$'\n' ;;
+    esac
+}
+# letters FROM TO, warnings FROM TO: something for deadletter and for alert.
+letters() { printf 'many.dlq\tk\t{"reason":"r","topic":"again","partition":0,"offset":%d,"timestamp":1,"key":"k","value":"letter %d"}\n' $(for i in $(seq "$1" "$2"); do echo "$i" "$i"; done) | "$BUS" put; }
+warnings() { printf 'alerts\tn\t{"log_id":"warning-%d","node_id":"n","log_level":"WARN","message_type":"LOG"}\n' $(seq "$1" "$2") | "$BUS" put; }
+# collect gets ten requests, and is poor after the first; acknowledged has those that were taken.
+poor_collect() {
+    printf %d $((slept += 10)) >slept
+    printf 0 >on
+    FAULTS_CONTROL=$TMP/on FAULTS_MALLOC=1/$((50 + $1 % 5 * 150)):$1 start collect distlog collect --listen 127.0.0.1:0 -o topics.input=posts -o collect.routes=log.input=posts
+    wait_for 20 has collect.err 'http://127.0.0.1:[0-9]+'
+    local url i
+    url=$(grep -Eo -m 1 'http://127.0.0.1:[0-9]+' collect.err)
+    for i in {0..9}; do
+        [ "$(LD_PRELOAD='' curl -s -m 20 -o body -w '%{http_code}' -H 'Content-Type: application/json' -d "[{\"post\":\"$1-$i\"}]" "$url/log.input")" != 200 ] || echo "\"post\":\"$1-$i\"" >>acknowledged
+        printf 1 >on
     done
+    stop collect
+}
+seeds=${FAULTS_SEEDS:-20}
+for seed in $(seq 1 "$seeds"); do
+    warnings $((seed * 5)) $((seed * 5 + 4))
+    letters $((seed * 5)) $((seed * 5 + 4))
+    for command in "pubsub --no-follow $year" 'store --no-follow --quiet' 'search info' 'nodes' 'alert --no-follow --group pager' \
+        'deadletter list many' 'deadletter retry many'; do
+        poor "$seed" distlog $command
+        judge "$seed $command" err
+        [ "${command%% *}" != alert ] || cat out >>printed
+    done
+    poor_collect "$seed"
+    judge "$seed collect" collect.err
 done
-is "$odd" "" "whatever there is no memory for: exit 0, or one line and exit 1"
+is "$odd" "" "whatever there is no memory for: exit 0, or exactly one line of it and exit 1"
 ok $((starved < 10)) "and there was often none ($starved times)"
 printf %d $((slept += 10)) >slept
 run distlog pubsub --no-follow $year
 run distlog store --no-follow --quiet
 is "$status" 0 "what is left is routed and stored"
+run distlog alert --no-follow --group pager
+is "$(cat printed out | sort -u | wc -l)" "$((5 * seeds))" "each alert is printed"
+run distlog deadletter retry many
+is "$status" 0 "what is left of the dead letters is sent"
+is "$("$BUS" get again | wc -l)-$("$BUS" get again | sort -u | wc -l)" "$((5 * seeds))-$((5 * seeds))" "each of them once"
+"$BUS" get posts | grep -o '"post":"[0-9-]*"' | sort -u >posted
+is "$(sort acknowledged | comm -23 - posted | wc -l)" 0 "all that collect took is there ($(wc -l <acknowledged) of $((10 * seeds)) requests)"
 is "$("$BUS" get processed_logs | grep -c .)-$("$BUS" get processed_logs | sort -u | grep -c .)" "$records-$records" "each record is in processed once"
 is "$(sql data/store.db 'SELECT count(*) FROM doc')" "$records" "and each has its document"
 done_testing
