@@ -1,6 +1,6 @@
 #!/bin/bash
-# A flood: 1,000 connections that send a byte now and then, in the head or in the body, or large bodies that
-# never end; and bodies that grow when they are read. Others are served meanwhile, memory and open files stay bounded, and it is over in time.
+# A flood: 1,000 connections that send a byte now and then, in the head or in the body, or in a TLS handshake,
+# or nothing at all there, or large bodies that never end; and bodies that grow when they are read. Others are served meanwhile, memory and open files stay bounded, and it is over in time.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 
@@ -10,13 +10,13 @@ flood() {
     local kind=$1
     shift
     start collect distlog collect --listen 127.0.0.1:0 "$@"
-    wait_for 10 has "$TMP/collect.err" 'http://127.0.0.1:[0-9]+' || ok 1 "collect starts"
-    url=$(grep -Eo -m 1 'http://127.0.0.1:[0-9]+' "$TMP/collect.err")
+    wait_for 10 has "$TMP/collect.err" 'https?://127.0.0.1:[0-9]+' || ok 1 "collect starts"
+    url=$(grep -Eo -m 1 'https?://127.0.0.1:[0-9]+' "$TMP/collect.err")
     start flood python3 "$HERE/clients.py" "flood-$kind" "${url##*:}" $CROWD
     wait_for 60 has "$TMP/flood.out" '^there'
     ok $? "$kind: $CROWD clients are there"
 }
-post() { curl -s -m 20 -o "$TMP/body" -w '%{http_code}' -H 'Content-Type: application/json' -d '{"node_id":"n"}' "$url/log.input"; }
+post() { curl -s -k -m 20 -o "$TMP/body" -w '%{http_code}' -H 'Content-Type: application/json' -d '{"node_id":"n"}' "$url/log.input"; }
 files() { ls "/proc/${pids[collect]}/fd" | wc -l; }
 peak_kb() { awk '/^VmHWM/ { print $2 }' "/proc/${pids[collect]}/status"; }
 bounded() { # MB DESCRIPTION
@@ -28,8 +28,15 @@ bounded() { # MB DESCRIPTION
     fi
 }
 
-for kind in head body; do
-    flood $kind -o collect.max_connections=$CROWD -o collect.request_timeout=5s
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost \
+    -keyout "$TMP/key.pem" -out "$TMP/cert.pem" 2>/dev/null
+# silent, hello: of a TLS handshake nothing, or a first message that never ends.
+for kind in head body silent hello; do
+    case $kind in
+    head | body) tls=() ;;
+    *) tls=(-o collect.tls.cert="$TMP/cert.pem" -o collect.tls.key="$TMP/key.pem") ;;
+    esac
+    flood $kind "${tls[@]}" -o collect.max_connections=$CROWD -o collect.request_timeout=5s
     codes=$(for _ in 1 2 3 4 5; do post; echo; done | xargs)
     is "$codes" "200 200 200 200 200" "$kind: others are served"
     [ "$(files)" -le $((CROWD + 128)) ]

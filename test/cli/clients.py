@@ -56,9 +56,12 @@ def crowd(port, words=""):
 
 
 def flood(port, kind, count):
-    """Many clients, each with a request under way that gets a byte a second, until all of them were cut."""
+    """Many clients, each with a request or a TLS handshake under way that gets a byte a second, or nothing at
+    all, until all of them were cut."""
     start = {"head": b"POST /log.inp", "body": HEAD + b"Content-Length: 100000\r\n\r\n",
-             "large": HEAD + b"Content-Length: 1000000\r\n\r\n{" + b" " * 900000}[kind]
+             "large": HEAD + b"Content-Length: 1000000\r\n\r\n{" + b" " * 900000,
+             "silent": b"", "hello": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"}[kind]
+    drip = b"" if kind == "silent" else b"a"
     many = []
     for _ in range(count):
         many.append(connect(port))
@@ -66,7 +69,7 @@ def flood(port, kind, count):
         send(many[-1], start)
     print("there", flush=True)
     while many:
-        many = [s for s in many if send(s, b"a")]
+        many = [s for s in many if (send(s, drip) if drip else not over(s))]
         time.sleep(1)
     return "cut"
 
@@ -80,6 +83,16 @@ def send(s, words):
         return True  # it is not read: that is the server's right
     except OSError:
         return False
+
+
+def over(s):
+    """True: the other side has closed it."""
+    try:
+        return not s.recv(4096, socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def gone(port):
