@@ -67,12 +67,31 @@ static void test_backoff(void **state) {
     assert_in_range(backoff_next(&b, &r), 500, 1000);
 }
 
+/* Clients that failed together must not come back together: waits of one step are spread over all of its
+ * range, and two clients draw differently. */
+static void test_jitter(void **state) {
+    (void)state;
+    struct rng r, other;
+    unsigned seen[501] = {0}, distinct = 0, fifths[5] = {0}, same = 0;
+    rng_seed(&r, 1);
+    rng_seed(&other, 2);
+    for (int i = 0; i < 5000; i++) {
+        struct backoff a = {.base_ms = 1000, .max_ms = 1000}, b = a;
+        int64_t wait = backoff_next(&a, &r);
+        assert_in_range(wait, 500, 1000);
+        distinct += seen[wait - 500]++ == 0;
+        fifths[wait == 1000 ? 4 : (wait - 500) / 100]++;
+        same += wait == backoff_next(&b, &other);
+    }
+    assert_in_range(distinct, 490, 501); /* repeatable: the seeds are fixed */
+    for (int i = 0; i < 5; i++) assert_in_range(fifths[i], 850, 1150);
+    assert_in_range(same, 0, 50);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vectors),
-        cmocka_unit_test(test_range),
-        cmocka_unit_test(test_uuid4),
-        cmocka_unit_test(test_backoff),
+        cmocka_unit_test(test_vectors), cmocka_unit_test(test_range),  cmocka_unit_test(test_uuid4),
+        cmocka_unit_test(test_backoff), cmocka_unit_test(test_jitter),
     };
     return cmocka_run_group_tests_name("rng", tests, NULL, NULL);
 }
