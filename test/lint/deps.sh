@@ -17,6 +17,23 @@ printf '#!/bin/sh\necho "as root: $*"\n' >"$TMP/fake/sudo" && chmod +x "$TMP/fak
 run env PATH="$TMP/fake:$PATH" CC=no-such-compiler SUDO=sudo sh "$TOP/.ci/deps.sh" build
 is "$status" 0 "with SUDO=sudo it is installed"
 like "$out$err" '^as root: apt-get install -y --no-install-recommends build-essential$' "by that very line"
+
+# The real servers, on a machine that lacks one program: PATH has what deps.sh asks for, but for that one.
+servers_without() {
+    rm -rf "$TMP/path" && mkdir "$TMP/path"
+    for name in javac mvn openssl unzip curl python3 kcat apt-get; do ln -s /bin/true "$TMP/path/$name"; done
+    ln -s "$TMP/fake/id" "$TMP/path/id"
+    rm -f "$TMP/path/$1"
+    run env PATH="$TMP/path" SUDO= /bin/sh "$TOP/.ci/deps.sh" servers
+}
+servers_without nothing
+is "$status:$out$err" "0:" "where the servers have all that they need it says nothing"
+for case in javac:default-jdk-headless mvn:maven kcat:kcat; do
+    servers_without "${case%:*}"
+    is "$status:$(head -n 1 <<<"$err")" "1:distlog: running the real servers needs packages that are not here: ${case#*:}" \
+        "without ${case%:*} the servers need ${case#*:}"
+    like "$err" "^ +sudo apt-get install -y --no-install-recommends ${case#*:}$" "and are told how to get it"
+done
 run sh "$TOP/.ci/deps.sh"
 is "$status" 2 "no argument is wrong usage"
 done_testing
