@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Several pubsub and store processes share the work: some die, come and go while nodes run, and no node is
-# forgotten, falsely alarmed or routed twice.
+# forgotten, falsely alarmed or routed twice, and no record is left out of the index or stored twice.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 on_kafka
@@ -19,14 +19,24 @@ all_known() { [ "$(so_far "$up")" -eq $nodes ]; }
 # goes_on: what comes out of pubsub grows from now on.
 goes_on() { wait_for 40 moving $(($(so_far .) + 300)); }
 
+# The broker says how the stores' group comes out of each change; `share N` is true when N of them are in.
+share() { grep -Eo 'Stabilized group distlog-store .* with [0-9]+ members' "$TEST_SERVERS_RUN/kafka/broker.log" | tail -n 1 | grep -q "with $1 members"; }
+
 start p1 distlog pubsub
-start s1 distlog store --quiet
+start s1 distlog store
 wait_for 20 all_known
 ok $? "one pubsub knows all nodes"
 start p2 distlog pubsub
 goes_on
 ok $? "a second joins"
-start s2 distlog store --quiet
+start s2 distlog store
+wait_for 30 share 2
+ok $? "two stores share the partitions"
+# Each prints what it stores: both go on from here.
+both_store() { [ "$(lines s1.out .)" -gt "$s1" ] && [ "$(lines s2.out .)" -gt "$s2" ]; }
+s1=$(lines s1.out .) s2=$(lines s2.out .)
+wait_for 30 both_store
+ok $? "and both store"
 start p3 distlog pubsub
 goes_on
 ok $? "a third"
@@ -37,6 +47,8 @@ start p4 distlog pubsub
 stop s1 KILL
 goes_on
 ok $? "another comes"
+wait_for 60 share 1
+ok $? "a store is killed, and the other has all partitions"
 stop p2
 is "$status" 0 "one leaves"
 goes_on
@@ -48,7 +60,7 @@ stop collect
 for p in p3 p4; do stop $p; done
 run timeout 60 distlog pubsub --no-follow
 stop s2
-run timeout 60 distlog store --no-follow --quiet
+run timeout 60 distlog store --no-follow
 in=$(count nodes .) beats=$(count nodes HEARTBEAT) logs=$(count nodes '"LOG"') warns=$(count nodes '"WARN"')
 is "$in" "$(sed -n 's/.*accepted \([0-9]*\).*/\1/p' collect.err)" "what collect accepted, from the first record of a topic just made on, is in the topic"
 note "in $in: beats $beats, logs $logs of which warnings $warns"
@@ -59,6 +71,12 @@ is "$(count alerts '"WARN"')" "$warns" "each warning is in alerts"
 is "$(count alerts 'HEARTBEAT_MISSED')" 0 "no false alarm"
 is "$(count processed_logs "$up")" $nodes "each registration once"
 is "$(count processed_logs '"message_type":"REGISTRATION".*"status":"DOWN"')" "$nodes" "each node's goodbye"
-is "$(count nodes.dlq .)" 0 "no dead letters"
+is "$(count nodes.dlq .):$(count processed_logs.dlq .)" 0:0 "no dead letters"
+# The index, held against the topic: a document a record, under its log_id or its place.
+values processed_logs | cut -f 2 | sort >records
+sql data/store.db 'SELECT json FROM doc' | sort >documents
+is "$(wc -l <documents)" "$(wc -l <records)" "as many documents as records"
+cmp -s records documents
+ok $? "each record is one document, whoever stored it"
 is "$(distlog nodes | grep -c UP)" 0 "nobody is left"
 done_testing
