@@ -1,5 +1,5 @@
 // Admin: what tests ask of a Kafka beyond what distlog and kcat do. `java -cp 'lib/*' Admin.java BROKERS COMMAND…`
-//   delete TOPIC · partitions TOPIC N
+//   make N TOPIC…: topics of N partitions · delete TOPIC · partitions TOPIC N
 //   config (TOPIC NAME)…: prints the values, on one line
 //   user NAME PASSWORD: makes it, for SCRAM-SHA-512, or changes its password
 //   deny|permit|lift USER OPERATION TOPIC|GROUP|TRANSACTIONAL_ID|CLUSTER NAME…; lift takes a deny back;
@@ -16,6 +16,8 @@ public class Admin {
     public static void main(String[] a) throws Exception {
         try (var admin = org.apache.kafka.clients.admin.Admin.create(Map.of("bootstrap.servers", (Object) a[0]))) {
             switch (a[1]) {
+            case "make" ->
+                admin.createTopics(Arrays.stream(a).skip(3).map(t -> new NewTopic(t, Integer.parseInt(a[2]), (short) 1)).toList()).all().get();
             case "delete" -> admin.deleteTopics(List.of(a[2])).all().get();
             case "partitions" ->
                 admin.createPartitions(Map.of(a[2], NewPartitions.increaseTo(Integer.parseInt(a[3])))).all().get();
