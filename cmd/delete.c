@@ -44,7 +44,7 @@ static int erase(const struct run *run, const struct filter *f, bool dry_run) {
     line_json(&line, buf_view(&answer));
     buf_char(&line, '\n');
     if (!ok) log_say(&run->log, "%s", err.text);
-    else ok = line_write(run, &line);
+    if (answer.n) ok = line_write(run, &line) && ok;
     if (ok && stop_asked()) log_say(&run->log, "stopped before the end: what is left is still there");
     return ok && !stop_asked() ? EXIT_DONE : EXIT_FAILED;
 }

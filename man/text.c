@@ -105,7 +105,11 @@ static const struct man_text texts[] = {
      "person is at the terminal, unless --yes. Names the store that it opened on standard "
      "error.\n\n"
      "Documents that are stored while it runs stay. Stopped midway, it leaves what it has "
-     "not come to.",
+     "not come to. What the store could not delete is a failure, told with the first reason.\n\n"
+     "In Elasticsearch and OpenSearch a deletion is a task of the engine: to follow it, "
+     "delete needs the cluster privilege monitor, to stop it cancel_task. The engine keeps "
+     "a small record of each task that is done in its index .tasks, which distlog has no "
+     "right to clear.",
      (const struct man_example[]){
          {"distlog delete --older-than 30d", "keep a month"},
          {"distlog delete --type HEARTBEAT --older-than 1d --dry-run", "how many would it be?"},

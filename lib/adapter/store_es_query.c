@@ -16,6 +16,11 @@ enum {
     TASK_MS = 250 /* between two looks at a deletion */
 };
 
+/* Where a deletion is refused, its task's answer says so; but who may not look at it is told only that. */
+#define ES_TASK_RIGHTS                                                                                    \
+    ", unless it was refused there too (to follow and stop it, grant the cluster privileges monitor and " \
+    "cancel_task)"
+
 /* F is V, or F.keyword is where the field is text. */
 static void add_term(const struct store_es *s, enum es_field field, const char *value, struct buf *out) {
     const char *name = es_field_names[field];
@@ -273,13 +278,22 @@ enum store_rc es_refresh(struct store *store, struct err *err) {
     return es_ask(s, "POST", path, "refresh the index", err);
 }
 
-/* A delete goes on as a task of the engine: looks how far it is until it is done. Told to stop, it
- * cancels the task and waits for the answer just so. */
+/* Asks about a deletion, which is a task of the engine and goes on without us. */
+static enum store_rc ask_task(struct store_es *s, const char *method, const char *path, struct err *err) {
+    enum store_rc rc = es_ask(s, method, path, "follow the deletion", err);
+    if (rc == STORE_RETRY)
+        err_prefix(err, "the deletion goes on in the engine%s",
+                   s->call.http.status != 403 ? "" : ES_TASK_RIGHTS);
+    return rc;
+}
+
+/* Looks how far a deletion is until it is done. Told to stop, it cancels it and waits for the answer just
+ * so. */
 static enum store_rc follow_task(struct store_es *s, struct span task, store_progress *progress,
                                  struct err *err) {
     char *path = arena_printf(&s->arena, "/_tasks/%.*s", SPAN_ARG(task)), *cancel = NULL;
     for (int64_t wait_ms = 10;; wait_ms = wait_ms < TASK_MS ? 2 * wait_ms : TASK_MS) {
-        enum store_rc rc = es_ask(s, "GET", path, "follow the deletion", err);
+        enum store_rc rc = ask_task(s, "GET", path, err);
         struct span reply = buf_view(&s->call.http.reply);
         if (rc != STORE_OK || span_is(json_get(reply, "completed", &s->arena), "true")) return rc;
         int64_t done = number_at(reply, "task.status.deleted", &s->arena);
@@ -287,10 +301,20 @@ static enum store_rc follow_task(struct store_es *s, struct span task, store_pro
         if (progress && done < all) progress((uint64_t)done, (uint64_t)all);
         if (stop_asked() && !cancel) {
             cancel = arena_printf(&s->arena, "%s/_cancel", path);
-            es_ask(s, "POST", cancel, "cancel", err);
+            if (ask_task(s, "POST", cancel, err) == STORE_RETRY) return STORE_RETRY;
         }
         clock_sleep_ms(wait_ms);
     }
+}
+
+/* Why a deletion that is done failed, all of it or a first document or shard; .p NULL: it did not. */
+static struct span find_failure(struct span reply, struct arena *arena) {
+    size_t at = 0;
+    struct span one = json_item(json_get(reply, "response.failures", arena), &at, arena);
+    struct span why = es_text(reply, "error.reason", arena);
+    if (!why.p) why = es_text(one, "cause.reason", arena);
+    if (!why.p) why = es_text(one, "reason.reason", arena);
+    return why.p ? why : one;
 }
 
 enum store_rc es_erase(struct store *store, const struct store_query *query, bool dry_run,
@@ -312,12 +336,15 @@ enum store_rc es_erase(struct store *store, const struct store_query *query, boo
         reply = json_get(buf_view(&s->call.http.reply), "response", &s->arena);
     }
     if (rc != STORE_OK) return rc;
+    struct span failure = find_failure(buf_view(&s->call.http.reply), &s->arena);
     struct span number = json_get(reply, dry_run ? "count" : "deleted", &s->arena);
-    if (!number.p)
-        return err_as(STORE_FATAL, err, "%s: can't %s: its answer is not understood", s->call.host, doing);
-    *count = strtoull(number.p, NULL, 10);
-    if (progress && !dry_run) progress(*count, *count);
-    if (dry_run) buf_printf(answer, "{\"count\":%" PRIu64 "}", *count);
-    else buf_span(answer, reply);
-    return STORE_OK;
+    if (number.p) {
+        *count = strtoull(number.p, NULL, 10);
+        if (progress && !dry_run) progress(*count, *count);
+        if (dry_run) buf_printf(answer, "{\"count\":%" PRIu64 "}", *count);
+        else buf_span(answer, reply);
+        if (!failure.p) return STORE_OK;
+    }
+    if (!failure.p) failure = SPAN_LIT("its answer is not understood");
+    return err_as(STORE_FATAL, err, "%s: can't %s: %.*s", s->call.host, doing, SPAN_ARG(failure));
 }

@@ -78,8 +78,9 @@ struct store_engine {
     enum store_rc (*search)(struct store *store, const struct store_query *query, store_each *each, void *ctx,
                             struct err *err);
     /* Deletes what query finds (limit, order and cursor ignored), or only counts it (dry_run).
-     * *count and the engine's answer as one line of JSON in answer. progress, if not NULL, is
-     * called now and then with what is done and what there is. */
+     * *count and the engine's answer as one line of JSON in answer, of which there may be one too when some
+     * could not be deleted. progress, if not NULL, is called now and then with what is done and what there
+     * is. */
     enum store_rc (*erase)(struct store *store, const struct store_query *query, bool dry_run,
                            store_progress *progress, uint64_t *count, struct buf *answer, struct err *err);
     /* Makes what was stored visible to search. */

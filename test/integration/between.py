@@ -2,18 +2,19 @@
 """between.py PORT TARGET LOG RULE: an HTTP relay that stands between distlog and a real Elasticsearch.
 
 Every request is passed on and its answer is passed back as it came, but for bulk requests as long as there
-is a file RULE: its first word says what happens to them, the second when, `before` the server has seen the
+is a file RULE (TARGET may speak TLS; its certificate is not looked at): its first word says what happens to them, the second when, `before` the server has seen the
 request or `after` it has done it.
     503 before      a number: that status in place of the server's answer
     cut after       the connection ends without an answer
     cut midway      or with half of one
     hang after      no answer for 3 s
     hold before     passed on, half a second late
+    slow 100        nothing to them, but deletions are asked to take no more than so many documents a second
 LOG gets a line a request: connection, requests under way, method, path, Content-Encoding, Accept-Encoding,
 bytes of the body as sent and unpacked, rule, status, bytes of the answer.
 """
 # SPDX-License-Identifier: Apache-2.0
-import gzip, http.client, http.server, itertools, os, socket, sys, threading, time
+import gzip, http.client, http.server, itertools, os, socket, ssl, sys, threading, time
 from urllib.parse import urlsplit
 
 port, target, log, rule_file = int(sys.argv[1]), urlsplit(sys.argv[2]), open(sys.argv[3], "a", 1), sys.argv[4]
@@ -21,12 +22,12 @@ lock, under_way, connections = threading.Lock(), 0, itertools.count()
 
 
 def rule_of(path):
-    if path.startswith("/_bulk"):
-        try:
-            return open(rule_file).read().split()
-        except FileNotFoundError:
-            pass
-    return ["pass", "before"]
+    try:
+        rule = open(rule_file).read().split()
+    except FileNotFoundError:
+        rule = []
+    applies = "_delete_by_query" in path if rule[:1] == ["slow"] else path.startswith("/_bulk")
+    return rule if rule and applies else ["pass", "before"]
 
 
 class Relay(http.server.BaseHTTPRequestHandler):
@@ -39,9 +40,12 @@ class Relay(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
-    def ask(self, body):
-        there = http.client.HTTPConnection(target.hostname, target.port, timeout=60)
-        there.request(self.command, self.path, body, {k: v for k, v in self.headers.items() if k.lower() != "host"})
+    def ask(self, body, more=""):
+        if target.scheme == "https":
+            there = http.client.HTTPSConnection(target.hostname, target.port, context=ssl._create_unverified_context())
+        else:
+            there = http.client.HTTPConnection(target.hostname, target.port, timeout=60)
+        there.request(self.command, self.path + more, body, {k: v for k, v in self.headers.items() if k.lower() != "host"})
         answer = there.getresponse()
         text = answer.read()
         there.close()
@@ -58,13 +62,17 @@ class Relay(http.server.BaseHTTPRequestHandler):
 
     def act(self, what, when, body):
         """Does what the rule says; returns status and size of the answer."""
+        more = ""
         if what == "hold":
             time.sleep(0.5)
+            what = "pass"
+        elif what == "slow":
+            more = "&requests_per_second=" + when
             what = "pass"
         if what != "pass" and when == "before":
             answer = 0, [], b""
         else:
-            answer = self.ask(body)
+            answer = self.ask(body, more)
         if what == "pass":
             self.reply(*answer)
             return answer[0], len(answer[2])

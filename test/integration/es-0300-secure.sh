@@ -46,7 +46,44 @@ is "$(documents)" 2 "two documents"
 run with_key "$reader" distlog search
 is "$status:$(wc -l <<<"$out")" "0:3" "an API key that may only read searches"
 run with_key "$reader" distlog delete
-like "$status:$err" "can't delete: HTTP 403" "and can't delete"
+like "$status:${err##*$'\n'}" "^1:distlog delete: $TEST_ES_SECURE: can't delete: action \[indices:data/write/delete/byquery\] is unauthorized for API key" "and can't delete"
+is "$(documents)" 2 "nothing was deleted"
+
+# Who deletes needs rights in the cluster too: to follow the deletion, and to stop it.
+fill() { # N: so many documents to be deleted
+    awk -v n="$1" 'BEGIN { for (; i < n; i++) printf "processed_logs\tk\t{\"log_id\":\"gone %d\",\"node_id\":\"n\",\"log_level\":\"GONE\"}\n", i }' | "$BUS" put
+    distlog store --no-follow --quiet 2>/dev/null
+}
+are() { [ "$(documents)" = "$1" ]; }
+of_index='"read","view_index_metadata","delete","maintenance"'
+deleter=$(key deleter '"monitor","cancel_task"' "$of_index")
+watcher=$(key watcher '"monitor"' "$of_index")
+blind=$(key blind '' "$of_index")
+fill 2
+run with_key "$deleter" distlog delete --level gone
+like "$status:$out" '^0:Deleted documents: .*"deleted":2,.*"failures":\[\]' "an API key with the rights to delete deletes"
+fill 3
+run with_key "$blind" distlog delete --level gone
+like "$status:${err##*$'\n'}" "^1:distlog delete: the deletion goes on in the engine, .* grant the cluster privileges monitor and cancel_task\): $TEST_ES_SECURE: .*HTTP 403.*cluster:monitor/task/get" "one that may not look on is told so"
+wait_for 30 are 2
+ok $? "and the deletion goes on"
+port=$(free_port)
+start between python3 "$TOP/test/integration/between.py" "$port" "$TEST_ES_SECURE" wire rule
+wait_for 10 curl -s "http://127.0.0.1:$port"
+fill 3000
+echo slow 40 >rule # 25 s from a thousand to the next
+start delete env -u DISTLOG_STORE_ELASTICSEARCH_PASSWORD_FILE DISTLOG_STORE_ELASTICSEARCH_API_KEY="$watcher" \
+    DISTLOG_STORE_ELASTICSEARCH_URLS="http://127.0.0.1:$port" distlog delete --level gone
+of_it() { es GET '/_tasks?detailed&actions=*byquery' | grep -q '"deleted":1000,'; }
+wait_for 60 of_it
+stop delete
+like "$status:$(tail -n 1 delete.err)" "^1:distlog delete: the deletion goes on in the engine, .* cancel_task\): .*HTTP 403.*cluster:admin/tasks/cancel" "one that may not stop it is told so too"
+of_it
+ok $? "and the deletion goes on"
+es POST '/_tasks/_cancel?actions=*byquery&wait_for_completion=true' >/dev/null
+stop between
+run with_key "$deleter" distlog delete --level gone
+is "$status:$(documents)" 0:2 "what it left is deleted"
 
 # A password that changes: refused until the file has the new one.
 start store distlog store
