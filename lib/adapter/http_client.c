@@ -146,13 +146,16 @@ static void end(struct http_call *call, const char *why) {
 struct http_call *http_client_done(struct http_client *c) {
     int left;
     struct http_call *call = NULL;
+    long sent = 0;
     CURLMsg *m = curl_multi_info_read(c->multi, &left);
     if (!m) return NULL;
     CURLcode code = m->data.result;
     curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&call);
     call->status = call->wait_s = 0;
+    curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &sent);
     call->unsent = code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ||
-                   code == CURLE_SSL_CONNECT_ERROR || code == CURLE_PEER_FAILED_VERIFICATION;
+                   code == CURLE_SSL_CONNECT_ERROR || code == CURLE_PEER_FAILED_VERIFICATION ||
+                   (code == CURLE_OPERATION_TIMEDOUT && !sent); /* it takes connections and never speaks */
     if (code == CURLE_OK) {
         curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &call->status);
         curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &call->wait_s);

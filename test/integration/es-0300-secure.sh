@@ -122,7 +122,7 @@ stop store
 is "$status:$(said)" 0:2 "one line when trouble starts, one when it ends"
 es() { curl -sS --max-time 30 --cacert "$TMP/ca.crt" -u "elastic:$TEST_ES_PASSWORD" -X "$1" -H 'Content-Type: application/json' "$TEST_ES_SECURE$2" ${3+-d "$3"}; }
 
-# Several hosts: one that is not there, and one that goes away under load.
+# Several hosts: one that is not there, one that goes away under load, and one that is mute.
 port=$(free_port)
 cat >relay.py <<'P'
 import socket, sys, threading
@@ -154,6 +154,14 @@ ok $? "hosts that are not there or go away: the next one takes the documents"
 stop store
 is "$status:$(documents)" 0:10004 "nothing lost, nothing twice"
 export DISTLOG_STORE_ELASTICSEARCH_URLS=$TEST_ES_SECURE
+port=$(free_port)
+start mute python3 -c 'import signal, socket, sys
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+signal.pause()' "$port"
+wait_for 10 bash -c ": </dev/tcp/127.0.0.1/$port"
+run distlog search a -o store.elasticsearch.urls="https://127.0.0.1:$port,$TEST_ES_SECURE"
+is "$status:$out" "0:Search results for a:" "a host that takes connections and never speaks: the next one is asked"
+stop mute
 
 # Daily indices, by the document's time.
 printf 'days\tk\t%s\n' '{"log_id":"x","node_id":"n","log_level":"DAY","timestamp":"2026-11-20T23:59:59.999Z"}' \
