@@ -151,9 +151,10 @@ check: deps-check
 		$(call WITH,build/fuzz) TEST_TIMEOUT=900 test/fuzz/run.sh
 
 # On the real Kafka, Elasticsearch and OpenSearch: contract, cli (scripts that a line `# Also on: kafka`
-# marks; each on a broker of its own) and what only these servers can show.
+# marks; each on a broker of its own) and what only these servers can show, on OpenSearch too where such a line says so.
 SERVERS    := test/integration/servers
 ON_SERVERS := $(sort $(wildcard test/integration/[a-z]*-*.sh))
+ON_OS      := $(sort $(shell grep -ls '^# Also on: .*opensearch' $(ON_SERVERS)))
 ON_ES      := $(sort $(shell grep -ls '^# Also on: .*elasticsearch' $(CLI)))
 ON_KAFKA   := $(sort $(shell grep -ls '^# Also on: .*kafka' $(CLI)))
 check-servers: deps-check
@@ -169,7 +170,7 @@ check-servers: deps-check
 			$$es=$$TEST_ES $(PLAIN)/test/contract/store $(ASAN)/test/contract/store $(TSAN)/test/contract/store \
 			$$es=$$TEST_OPENSEARCH $(PLAIN)/test/contract/store \
 			$$es=$$TEST_ES_SECURE $$secure $(PLAIN)/test/contract/store \
-			$(call WITH,$(PLAIN)) $(ON_SERVERS) TEST_STORE=elasticsearch $(ON_ES) TEST_STORE=opensearch $(ON_ES) \
+			$(call WITH,$(PLAIN)) $(ON_SERVERS) TEST_STORE=elasticsearch $(ON_ES) TEST_STORE=opensearch $(ON_ES) $(ON_OS) \
 			TEST_STORE= TEST_BUS=kafka $(ON_KAFKA); code=$$?; $(SERVERS) wipe >/dev/null; exit $$code; }
 
 # Rounds of load and seeded faults on every engine, each judged by an oracle: see test/faults/run.py for

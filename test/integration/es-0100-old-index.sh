@@ -2,6 +2,7 @@
 # What the Python tools that distlog replaces wrote to the index: dynamic mapping (text with .keyword),
 # local times without a zone, no @timestamp, ids of the engine's own. Search and delete read it, and store
 # goes on writing to it.
+# Also on: opensearch
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 on_es
@@ -46,5 +47,5 @@ es DELETE "/$INDEX" >/dev/null
 es PUT "/$INDEX" '{"mappings":{"properties":{"node_id":{"type":"long"}}}}' >/dev/null
 run distlog store --no-follow
 is "$status" 1 "an index whose mapping can't serve is refused"
-like "$err" "^distlog store: $TEST_ES: index $INDEX has an incompatible mapping: node_id must be a keyword, or text with a .keyword \(reindex it, or choose another store.index\)$" "and named"
+like "$err" "^distlog store: $DISTLOG_STORE_ELASTICSEARCH_URLS: index $INDEX has an incompatible mapping: node_id must be a keyword, or text with a .keyword \(reindex it, or choose another store.index\)$" "and named"
 done_testing

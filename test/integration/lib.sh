@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 [ "$(type -t ok)" = function ] || . "$(dirname "$0")/../cli/lib.sh"
 export TEST_SERVERS_RUN=$TMP/servers
-mkdir -m 755 "$TEST_SERVERS_RUN" && chmod 755 "$TMP"
+mkdir -m 755 -p "$TEST_SERVERS_RUN" && chmod 755 "$TMP"
 
 # broker start|stop|kill|restart: waits until it answers, or is gone.
 broker() {
