@@ -236,6 +236,7 @@ static enum store_rc run_bulks(struct store_es *s, struct store_doc **docs, size
 static enum store_rc halve(struct store_es *s, struct store_doc **docs, const struct es_call *call,
                            struct err *err) {
     if (call->docs > 1) return run_bulks(s, docs, call->docs, (call->docs + 1) / 2, err);
+    s->alone++;
     es_call_error(call, "store it", err);
     poison(docs[0], err);
     return STORE_OK;
@@ -244,17 +245,21 @@ static enum store_rc halve(struct store_es *s, struct store_doc **docs, const st
 /* Reads one answer into the verdicts. */
 static enum store_rc judge_all(struct store_es *s, struct store_doc **docs, const struct es_call *call,
                                struct err *err) {
-    if (call->http.status == 413 || call->http.status == 429) {
+    long status = call->http.status;
+    size_t alone = s->alone;
+    enum store_rc rc = status == 200 ? STORE_OK : es_call_error(call, "store", err);
+    if (status == 400 && !es_text(buf_view(&call->http.reply), "error.type", &s->arena).p)
+        rc = STORE_RETRY; /* a proxy's */
+    else if (status == 400 || status == 413) rc = halve(s, docs, call, err);
+    if (status == 429 || (status == 413 && alone == s->alone)) { /* not for one that is too large alone */
         s->fits = 0;
         if (call->docs / 2 < s->fit) s->fit = call->docs > 1 ? call->docs / 2 : 1;
     }
-    if (call->http.status == 400 || call->http.status == 413) return halve(s, docs, call, err);
-    if (call->http.status != 200) return es_call_error(call, "store", err);
+    if (status != 200) return rc;
     if (++s->fits % GROW_AFTER == 0 && (s->fit *= 2) > (size_t)s->conf->batch)
         s->fit = (size_t)s->conf->batch;
     struct span items = json_get(buf_view(&call->http.reply), "items", &s->arena), item;
     size_t at = 0, n = 0;
-    enum store_rc rc = STORE_OK;
     for (; n < call->docs && (item = json_item(items, &at, &s->arena)).p; n++) {
         struct err why;
         if (judge(docs[n], item, &s->arena, &why)) continue;

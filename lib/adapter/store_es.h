@@ -18,8 +18,9 @@ struct store_es {
     const char *index;   /* store.index, perhaps with a date: logs-%Y.%m.%d */
     char *wildcard;      /* the same for searching: logs-*.*.* */
     bool opensearch;
-    size_t fit;  /* documents that a bulk request may have: less after one was too large */
-    size_t fits; /* requests since then that were not */
+    size_t fit;   /* documents that a bulk request may have: less after one was too large */
+    size_t fits;  /* requests since then that were not */
+    size_t alone; /* records that were refused with a request of their own */
     /* Where the mapping has a field as keyword, and where as text with a .keyword below, as in an
      * index that distlog did not make; there old_times says that "timestamp" is such a text. */
     bool as_keyword[ES_FIELDS], below_text[ES_FIELDS], old_times;

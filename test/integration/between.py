@@ -9,6 +9,7 @@ request or `after` it has done it.
     cut midway      or with half of one
     hang after      no answer for 3 s
     hold before     passed on, half a second late
+    limit 100000    413 for those that are longer than so many bytes, unpacked
     slow 100        nothing to them, but deletions are asked to take no more than so many documents a second
 LOG gets a line a request: connection, requests under way, method, path, Content-Encoding, Accept-Encoding,
 bytes of the body as sent and unpacked, rule, status, bytes of the answer.
@@ -95,7 +96,10 @@ class Relay(http.server.BaseHTTPRequestHandler):
             now = under_way
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         coding = self.headers.get("Content-Encoding", "-")
+        plain = len(gzip.decompress(body)) if coding == "gzip" else len(body)
         what, when = rule_of(self.path)
+        if what == "limit":
+            what, when = ("413" if plain > int(when) else "pass"), "before"
         status = size = 0
         try:
             status, size = self.act(what, when, body)
@@ -104,7 +108,6 @@ class Relay(http.server.BaseHTTPRequestHandler):
         finally:
             with lock:
                 under_way -= 1
-            plain = len(gzip.decompress(body)) if coding == "gzip" else len(body)
             print(self.number, now, self.command, self.path, coding, self.headers.get("Accept-Encoding", "-").replace(" ", ""),
                   len(body), plain, what + "-" + when, status, size, file=log)
 

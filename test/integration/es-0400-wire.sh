@@ -43,16 +43,15 @@ is "$status:$(most 2)" 0:4 "store.elasticsearch.in_flight asks for another numbe
 rm rule
 
 # How it fails. Records without a log_id are stored under their place, so a request that was done is seen to be.
-start store distlog store --quiet -o store.elasticsearch.timeout=1s
-wait_for 20 has store.err '→ store'
+begin() { start store distlog store --quiet "$@" && wait_for 20 has store.err '→ store'; }
 documents_are() { [ "$(documents)" = "$1" ]; }
 tried() { [ "$(bulks | grep -c "$1")" -ge 3 ]; }
 said() { lines store.err "trying again until it works|it works again"; }
 over() { [ "$(said)" = $((2 * troubles)) ]; }
 troubles=0
-fails() { # fails RULE WHEN PATTERN: what store says
+fails() { # fails RULE WHEN PATTERN [RECORDS]: what store says
     echo "$1 $2" >rule
-    records 1200
+    records "${4:-1200}"
     wait_for 60 tried "$1-$2"
     ok $? "$1 $2: tried again and again"
     rm rule
@@ -63,11 +62,34 @@ fails() { # fails RULE WHEN PATTERN: what store says
     is "$(said)" $((2 * troubles)) "$1 $2: one line when trouble starts, one when it ends"
     like "$(tail -n 2 store.err)" "^distlog store: $DISTLOG_STORE_ELASTICSEARCH_URLS: $3.*; trying again until it works$" "$1 $2: says so"
 }
+begin
 for status in 429 500 502 503 504; do fails $status before "can't store: HTTP $status"; done
+fails 400 before "can't store: HTTP 400" 2 # not the engine's: nothing is wrong with the records
 fails 502 after "can't store: HTTP 502"
 for when in before after midway; do fails cut $when '.*(reply|recv|Recv|transfer|connection|Connection)'; done
+stop store
+troubles=0
+begin -o store.elasticsearch.timeout=1s
 fails hang after '.*timed out .* \(it is slow, or store.elasticsearch.timeout is too short\)'
 stop store
 is "$status:$(documents)" 0:$total "at the end each record is one document"
 is "$("$BUS" get processed_logs.dlq 2>/dev/null | wc -l)" 0 "and none is a dead letter"
+
+# One record that is too large alone says nothing about the others.
+: >wire
+echo limit 400000 >rule
+records 1000
+awk 'BEGIN { printf "processed_logs\tk\t{\"log_id\":\"large\",\"pad\":\"%0500000d\"}\n", 0 }' | "$BUS" put
+records 3000
+run distlog store --no-follow -o store.elasticsearch.batch=1000
+is "$status:$(documents)" 0:$total "a record larger than a request may be: the others are stored"
+like "$out" '^Error storing log: .*HTTP 413' "it is told"
+is "$("$BUS" get processed_logs.dlq | wc -l)" 1 "and a dead letter"
+[ "$(bulks | wc -l)" -le 50 ]
+ok $? "others are not sent in small change for its sake ($(bulks | wc -l) requests)"
+echo limit 100000 >rule
+records 1000
+run distlog store --no-follow --quiet
+is "$status:$(documents)" 0:$total "requests that are too large together are sent in parts"
+rm rule
 done_testing
