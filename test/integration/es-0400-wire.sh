@@ -92,4 +92,29 @@ records 1000
 run distlog store --no-follow --quiet
 is "$status:$(documents)" 0:$total "requests that are too large together are sent in parts"
 rm rule
+
+# One day's index is blocked: its records are tried again, and no others.
+export DISTLOG_STORE_INDEX=$INDEX-%Y.%m.%d
+days() { # N: so many records for each of two days, all of one size
+    awk -v n="$1" 'BEGIN { for (; i < n; i++) for (day = 20; day <= 21; day++)
+        printf "days\tk\t{\"log_id\":\"%03d %d %03d\",\"node_id\":\"k\",\"timestamp\":\"2026-11-%dT10:00:00Z\"}\n", n, day, i, day }' | "$BUS" put
+}
+days 1
+run distlog store --no-follow --quiet days
+is "$(es GET "/_cat/indices/$INDEX-*?h=index&s=index" | xargs)" "$INDEX-2026.11.20 $INDEX-2026.11.21" "an index a day"
+es PUT "/$INDEX-2026.11.21/_settings" '{"index.blocks.read_only_allow_delete":true}' >/dev/null
+days 100
+: >wire
+start store distlog store --quiet days
+thrice() { [ "$(bulks | wc -l)" -ge 4 ]; }
+wait_for 60 thrice
+ok $? "what one index refuses is tried again and again"
+whole=$(bulks | head -n 1 | cut -d' ' -f8)
+is "$(bulks | sed 1d | cut -d' ' -f8 | sort -u)" $((whole / 2)) "the half that is refused, and not the rest ($whole bytes for all)"
+es PUT "/$INDEX-2026.11.21/_settings" '{"index.blocks.read_only_allow_delete":null}' >/dev/null
+all() { [ "$(es POST "/$INDEX-*/_refresh" >/dev/null && es GET "/$INDEX-*/_count" | sed 's/.*"count":\([0-9]*\).*/\1/')" = 202 ]; }
+wait_for 60 all
+ok $? "and stored when the index takes it"
+stop store
+is "$status" 0 "without more ado"
 done_testing
