@@ -9,7 +9,7 @@
 
 /* --drain works on for 4 s, so that the last commit fits into the 5 s after which every daemon has
  * left, whatever its engines do. */
-enum { FIRST_WAIT_MS = 100, LAST_WAIT_MS = 5000, DRAIN_MS = 4000, LEAVE_MS = 5000, NAP_MS = 100 };
+enum { FIRST_WAIT_MS = 100, LAST_WAIT_MS = 5000, DRAIN_MS = 4000, LEAVE_MS = 5000, NAP_MS = 100, LAST_S = 6 };
 
 static const struct opt rows[] = {
     OPT(struct daemon_conf, BOOL, no_follow, "false", .flag = "no-follow", .bits = OPT_FLAG_ONLY,
@@ -23,6 +23,7 @@ const struct opt_section daemon_section =
 void daemon_init(struct daemon *d, const struct run *run) {
     *d = (struct daemon){.run = run, .backoff = {.base_ms = FIRST_WAIT_MS, .max_ms = LAST_WAIT_MS}};
     rng_seed(&d->rng, rng_os());
+    stop_within(LAST_S);
 }
 
 void daemon_introduce(struct daemon *d, const struct bus *bus, const char *flow) {

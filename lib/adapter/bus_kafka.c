@@ -10,6 +10,7 @@
 
 #include "../base/mem.h"
 #include "../base/rng.h"
+#include "../base/stop.h"
 #include "clock.h"
 
 enum {
@@ -60,7 +61,7 @@ static enum bus_rc open_producer(struct kafka_bus *b, struct err *err) {
 static enum bus_rc open_copier(struct kafka_bus *b, struct err *err) {
     enum bus_rc rc = open_producer(b, err);
     if (rc != BUS_OK) return rc;
-    rd_kafka_error_t *e = rd_kafka_init_transactions(b->producer.rk, BEGIN_MS);
+    rd_kafka_error_t *e = rd_kafka_init_transactions(b->producer.rk, kafka_limit(BEGIN_MS));
     if (!e) return BUS_OK;
     rd_kafka_poll(b->producer.rk, 0); /* brings the reason */
     rc = kafka_client_error(&b->producer, rd_kafka_error_code(e), "begin transactions", err);
@@ -112,11 +113,13 @@ static enum bus_rc open_all(struct kafka_bus *b, struct err *err) {
 
 static void bus_kafka_close(struct bus *bus) {
     struct kafka_bus *b = (struct kafka_bus *)bus;
-    if (!b) return;
+    /* Time was up before the answer to a commit, for which the library would wait: the process ends it. */
+    if (!b || b->commit) return;
     if (b->in_transaction && !b->producer.fatal && !b->committing)
-        rd_kafka_error_destroy(rd_kafka_abort_transaction(b->producer.rk, CLOSE_MS));
+        rd_kafka_error_destroy(rd_kafka_abort_transaction(b->producer.rk, kafka_limit(CLOSE_MS)));
     kafka_read_forget(b);
-    kafka_client_close(&b->consumer, b->consumer.fatal);
+    /* To take leave of brokers that don't answer takes 5 s. */
+    kafka_client_close(&b->consumer, b->consumer.fatal || (b->failed && stop_asked()));
     kafka_client_close(&b->producer, false);
     kafka_client_close(&b->probe, true);
     close(b->wake[0]);

@@ -38,7 +38,9 @@ struct kafka_bus {
     size_t n, cap;
 
     bool in_transaction, offsets_sent, committing;
-    uint64_t queued; /* writers: put and not delivered yet */
+    rd_kafka_queue_t *commit; /* brings the answer to a commit of offsets alone; NULL: none is due */
+    bool failed;              /* the last poll or commit brought no success */
+    uint64_t queued;          /* writers: put and not delivered yet */
 };
 
 /* bus_kafka.c: from now on the pipe is written to when queue, which is taken, has something; empties the

@@ -61,7 +61,8 @@ static void new_turn(struct kafka_bus *b) {
 /* Nothing that was read and not committed counts any more. */
 static void drop_turn(struct kafka_bus *b) {
     kafka_read_forget(b);
-    rd_kafka_error_t *e = b->in_transaction ? rd_kafka_abort_transaction(b->producer.rk, ASK_MS) : NULL;
+    rd_kafka_error_t *e =
+        b->in_transaction ? rd_kafka_abort_transaction(b->producer.rk, kafka_limit(ASK_MS)) : NULL;
     if (e) { /* no answer: with another producer, then; the brokers end this transaction */
         snprintf(b->producer.said, sizeof b->producer.said, "%s", rd_kafka_error_string(e));
         b->producer.fatal = true;
@@ -73,13 +74,14 @@ static void drop_turn(struct kafka_bus *b) {
 rd_kafka_resp_err_t kafka_positions(struct kafka_bus *b, rd_kafka_t *member, kafka_list *list, uint64_t *lost,
                                     int64_t *left) {
     for (int i = 0; i < list->cnt; i++) list->elems[i].offset = RD_KAFKA_OFFSET_INVALID;
-    rd_kafka_resp_err_t code = member ? rd_kafka_committed(member, list, ASK_MS) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    int ms = kafka_limit(ASK_MS);
+    rd_kafka_resp_err_t code = member ? rd_kafka_committed(member, list, ms) : RD_KAFKA_RESP_ERR_NO_ERROR;
     for (int i = 0; code == RD_KAFKA_RESP_ERR_NO_ERROR && i < list->cnt; i++) {
         rd_kafka_topic_partition_t *p = &list->elems[i];
         int64_t low = 0, high = 0;
         code = p->err;
         if (!code)
-            code = rd_kafka_query_watermark_offsets(b->ask->rk, p->topic, p->partition, &low, &high, ASK_MS);
+            code = rd_kafka_query_watermark_offsets(b->ask->rk, p->topic, p->partition, &low, &high, ms);
         if (code) break;
         if (p->offset >= 0 && p->offset < low) *lost += (uint64_t)(low - p->offset);
         if (!member && !b->how.from_start) p->offset = high;
@@ -96,7 +98,7 @@ static rd_kafka_resp_err_t seek(struct kafka_bus *b, const kafka_list *list) {
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
     for (int i = 0; code == RD_KAFKA_RESP_ERR_NO_ERROR && i < list->cnt; i++) {
         rd_kafka_topic_t *topic = rd_kafka_topic_new(b->consumer.rk, list->elems[i].topic, NULL);
-        code = rd_kafka_seek(topic, list->elems[i].partition, list->elems[i].offset, ASK_MS);
+        code = rd_kafka_seek(topic, list->elems[i].partition, list->elems[i].offset, kafka_limit(ASK_MS));
         rd_kafka_topic_destroy(topic);
     }
     return code;
@@ -258,6 +260,7 @@ static enum bus_rc ask_ends(struct kafka_bus *b, struct err *err) {
 }
 
 enum bus_rc kafka_read_poll(struct kafka_bus *b, int wait_ms, struct bus_batch *batch, struct err *err) {
+    b->failed = true;
     kafka_read_forget(b);
     if (b->why && b->parts->cnt) position(b);
     /* Records of the wrong place may be in the queue as long as the right one is not known. */
@@ -283,6 +286,7 @@ enum bus_rc kafka_read_poll(struct kafka_bus *b, int wait_ms, struct bus_batch *
                                 .now_ms = wall_ms(b),
                                 .lost = b->lost};
     b->lost = 0;
+    b->failed = rc != BUS_OK;
     return rc;
 }
 
@@ -312,18 +316,27 @@ static enum bus_rc commit_transaction(struct kafka_bus *b, struct err *err) {
     b->committing = true;
     if (!b->offsets_sent && b->turn) {
         rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata(b->consumer.rk);
-        e = rd_kafka_send_offsets_to_transaction(b->producer.rk, b->parts, group, COMMIT_SLICE_MS);
+        e = rd_kafka_send_offsets_to_transaction(b->producer.rk, b->parts, group,
+                                                 kafka_limit(COMMIT_SLICE_MS));
         rd_kafka_consumer_group_metadata_destroy(group);
         if (e) return commit_failed(b, e, err);
         b->offsets_sent = true;
     }
-    e = rd_kafka_commit_transaction(b->producer.rk, COMMIT_SLICE_MS);
+    e = rd_kafka_commit_transaction(b->producer.rk, kafka_limit(COMMIT_SLICE_MS));
     return e ? commit_failed(b, e, err) : BUS_OK;
 }
 
-/* Nothing was put: the offsets alone. To repeat this is harmless. */
+/* Nothing was put: the offsets alone. To repeat this is harmless, but as long as an answer is due it is
+ * waited for. */
 static enum bus_rc commit_offsets(struct kafka_bus *b, struct err *err) {
-    rd_kafka_resp_err_t code = rd_kafka_commit(b->consumer.rk, b->parts, 0);
+    if (!b->commit) {
+        b->commit = rd_kafka_queue_new(b->consumer.rk);
+        rd_kafka_commit_queue(b->consumer.rk, b->parts, b->commit, NULL, NULL);
+    }
+    rd_kafka_event_t *event = rd_kafka_queue_poll(b->commit, kafka_limit(COMMIT_SLICE_MS));
+    rd_kafka_resp_err_t code = event ? rd_kafka_event_error(event) : RD_KAFKA_RESP_ERR__TIMED_OUT;
+    if (event) rd_kafka_queue_destroy(b->commit), b->commit = NULL;
+    rd_kafka_event_destroy(event);
     switch (code) {
     case RD_KAFKA_RESP_ERR_NO_ERROR: return BUS_OK;
     case RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION:
@@ -344,6 +357,7 @@ enum bus_rc kafka_read_commit(struct bus *bus, struct err *err) {
     enum bus_rc rc = BUS_OK;
     if (b->in_transaction) rc = commit_transaction(b, err);
     else if (b->turn) rc = commit_offsets(b, err);
+    b->failed = rc != BUS_OK;
     if (rc == BUS_OK) new_turn(b);
     return rc;
 }

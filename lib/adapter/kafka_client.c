@@ -4,9 +4,12 @@
 
 #include <stdio.h>
 
+#include "../base/stop.h"
 #include "clock.h"
 
-enum { ASK_MS = 5000 }; /* how long one question to the cluster may take */
+/* How long one question to the cluster may take; all that are asked after a stop was, and the last of those.
+ */
+enum { ASK_MS = 5000, LEAVE_MS = 4000, LEAST_MS = 100 };
 
 #define S struct kafka_conf
 static const struct opt rows[] = {
@@ -119,6 +122,11 @@ enum bus_rc kafka_client_open(struct kafka_client *c, struct err *err) {
     return BUS_FATAL;
 }
 
+int kafka_limit(int ms) {
+    int64_t left = stop_asked() ? stop_asked_ms() + LEAVE_MS - clock_mono_ms() : ms;
+    return left > ms ? ms : left < LEAST_MS ? LEAST_MS : (int)left;
+}
+
 void kafka_client_close(struct kafka_client *c, bool quick) {
     if (c->rk) rd_kafka_destroy_flags(c->rk, quick ? RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE : 0);
     c->rk = NULL;
@@ -182,7 +190,7 @@ enum bus_rc kafka_client_error(const struct kafka_client *c, rd_kafka_resp_err_t
 
 enum bus_rc kafka_client_reach(struct kafka_client *c, struct err *err) {
     const struct rd_kafka_metadata *md; /* rd_kafka_controllerid() would take a second longer */
-    if (rd_kafka_metadata(c->rk, 0, NULL, &md, ASK_MS) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    if (rd_kafka_metadata(c->rk, 0, NULL, &md, kafka_limit(ASK_MS)) == RD_KAFKA_RESP_ERR_NO_ERROR) {
         rd_kafka_metadata_destroy(md);
         return BUS_OK;
     }
@@ -196,7 +204,7 @@ static rd_kafka_resp_err_t look(struct kafka_client *c, const char *topic, int *
     rd_kafka_topic_t *t = rd_kafka_topic_new(c->rk, topic, NULL);
     if (!t) return rd_kafka_last_error();
     const struct rd_kafka_metadata *md = NULL;
-    rd_kafka_resp_err_t code = rd_kafka_metadata(c->rk, 0, t, &md, ASK_MS);
+    rd_kafka_resp_err_t code = rd_kafka_metadata(c->rk, 0, t, &md, kafka_limit(ASK_MS));
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
         const struct rd_kafka_metadata_topic *found = md->topics;
         code = md->topic_cnt == 1 ? found->err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
@@ -224,7 +232,7 @@ enum bus_rc kafka_client_partitions(struct kafka_client *c, const char *topic, i
 
 /* What the cluster answers to a wish that concerns one topic; why stays empty where it does not. */
 static rd_kafka_resp_err_t answer(rd_kafka_queue_t *queue, char *why, size_t size) {
-    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 2 * ASK_MS);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, kafka_limit(ASK_MS));
     rd_kafka_resp_err_t code = event ? rd_kafka_event_error(event) : RD_KAFKA_RESP_ERR__TIMED_OUT;
     *why = '\0';
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -311,7 +319,7 @@ enum bus_rc kafka_client_ends(struct kafka_client *c, kafka_list *parts, int64_t
     if (!parts->cnt) return BUS_OK;
     do {
         for (int i = 0; i < parts->cnt; i++) parts->elems[i].offset = at >= 0 ? at : RD_KAFKA_OFFSET_END;
-        code = rd_kafka_offsets_for_times(c->rk, parts, ASK_MS);
+        code = rd_kafka_offsets_for_times(c->rk, parts, kafka_limit(ASK_MS));
         for (int i = 0; code == RD_KAFKA_RESP_ERR_NO_ERROR && i < parts->cnt; i++) code = parts->elems[i].err;
         for (int i = 0; i < parts->cnt; i++) parts->elems[i].err = code;
         /* What is known of a topic's leader is old, or the topic was made a moment ago. */

@@ -52,6 +52,10 @@ enum bus_rc kafka_client_open(struct kafka_client *c, struct err *err);
 /* Fine on a zeroed struct. quick: don't wait for the cluster. */
 void kafka_client_close(struct kafka_client *c, bool quick);
 
+/* How long the library may wait where it could wait for ms: less once a stop was asked, for the brokers may
+ * hang, and a daemon leaves within 5 s. */
+int kafka_limit(int ms);
+
 /* Fills err with what code means for the user: the brokers, the reason, the setting to change.
  * BUS_FATAL for what waiting won't mend (no right, unsupported), else BUS_RETRY. doing: "read
  * nodes". */

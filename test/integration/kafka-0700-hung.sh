@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# A broker that hangs, neither gone nor answering: who is told to leave does so all the same, whatever it waits
+# for, and the next start goes on from there: nothing is lost, routed twice or stored twice.
+# SPDX-License-Identifier: Apache-2.0
+. "$(dirname "$0")/lib.sh"
+on_kafka
+feed() { # feed TOPIC ID COUNT: registers n0 to n4, then records of theirs, with the ids ID0 and on
+    python3 - "$@" <<'P' | kcat -P -b "$TEST_KAFKA" -X partitioner=murmur2_random -t "$1" -K '\t' # not ours
+import sys
+for n in range(5):
+    print('n%d\t{"node_id":"n%d","message_type":"REGISTRATION"}' % (n, n))
+for i in range(int(sys.argv[3])):
+    n = i % 5
+    print('n%d\t{"log_id":"%s%d","node_id":"n%d","message_type":"LOG","log_level":"INFO","service_name":"%s"}' % (n, sys.argv[2], i, n, "s" * 99))
+P
+}
+for topic in nodes to_store to_print; do printf '%s\tn0\t{}\n' $topic | "$BUS" put; done # makes it
+feed nodes r 200000
+feed to_store s 30000
+feed to_print a 20000
+cat >post.py <<'P'
+import http.client, os, sys, time
+n, end = 0, time.monotonic() + 200 # until the script has seen enough, or for good
+while time.monotonic() < end and not os.path.exists("enough"):
+    try:
+        c = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]), timeout=20)
+        c.request("POST", "/log.input", '{"node_id":"c","message_type":"LOG","log_id":"c%d"}' % n, {"Content-Type": "application/json"})
+        if c.getresponse().status == 200:
+            print("c%d" % n, flush=True)
+    except OSError:
+        time.sleep(0.05) # the server is away
+    n += 1
+P
+port=$(free_port)
+start post python3 post.py "$port"
+mkfifo store.pipe alert.pipe
+so_far() { for p in 0 1 2; do kcat -Q -b "$TEST_KAFKA" -t routed:$p:-1; done 2>/dev/null | awk '{n += $NF} END {print n + 0}'; }
+goes_on() { [ "$(so_far)" -gt "$1" ]; }
+posted() { [ "$(grep -c . post.out)" -gt "$1" ]; }
+ms() { echo $(($(date +%s%N) / 1000000)); }
+
+# each_leaves WHEN WAIT…: all four are at work when the broker hangs; WAIT… is how long they are left with it.
+# store and alert have more to print than their pipe holds, and what they commit next at hand.
+each_leaves() {
+    local when=$1 name begin took= routed
+    routed=$(so_far)
+    start collect distlog collect --listen "127.0.0.1:$port"
+    start pubsub distlog pubsub nodes routed alarms
+    exec 7<>store.pipe 8<>alert.pipe
+    start store sh -c 'exec distlog store to_store >store.pipe'
+    start alert sh -c 'exec distlog alert to_print --group printer >alert.pipe'
+    read -r -t 30 _ <&7
+    read -r -t 30 _ <&8
+    wait_for 40 goes_on "$routed"
+    wait_for 30 posted $(($(grep -c . post.out) + 20))
+    kill -STOP "${pids[broker]}"
+    cat store.pipe >>stored.out 7<&- 8<&- &
+    pids[cat_store]=$!
+    cat alert.pipe >>printed.out 7<&- 8<&- &
+    pids[cat_alert]=$!
+    "${@:2}"
+    begin=$(ms)
+    for name in collect pubsub store alert; do kill -TERM "${pids[$name]}"; done
+    for name in collect pubsub store alert; do
+        wait_for 10 gone "${pids[$name]}"
+        ok $? "$name leaves a broker that hangs, $when"
+        took+=" $name $(($(ms) - begin)) ms"
+        stop $name KILL
+        took+=" (exit $status)"
+    done
+    note "gone after:$took"
+    exec 7<&- 8<&-
+    kill -CONT "${pids[broker]}"
+    await cat_store
+    await cat_alert
+    note "$(cat collect.err pubsub.err store.err alert.err)"
+}
+each_leaves "at once" true
+each_leaves "after a while" wait_for 20 has pubsub.err 'trying again'
+touch enough
+await post
+
+# --- and the next start resolves what was under way
+run timeout 90 distlog pubsub nodes routed alarms --no-follow
+is "$status" 0 "pubsub goes on"
+run timeout 90 distlog store to_store --no-follow
+is "$status" 0 "store goes on"
+run timeout 90 distlog alert to_print --group printer --no-follow
+is "$status" 0 "alert goes on"
+cat out >>printed.out
+ids() { grep -o '"log_id": *"[^"]*"' | grep -o '"[rsac][0-9]*"' | tr -d '"'; }
+values nodes | ids | sort >in
+sort post.out >accepted
+is "$(comm -23 accepted in | wc -l)" 0 "every 200 is in the topic"
+values routed | ids | grep r | sort >routed
+is "$(grep r in | comm -3 - routed | wc -l)" 0 "each record was routed once"
+is "$(timeout 60 distlog search INFO --limit 1000000 | ids | sort -u | wc -l) $(sql "$DISTLOG_DATA/store.db" 'SELECT count(*) FROM doc')" '30000 30006' "and stored once"
+is "$(grep -o 'a[0-9]*$' printed.out | sort -u | wc -l)" 20000 "and no alert is lost"
+done_testing
