@@ -24,6 +24,7 @@ static void on_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *clie
     (void)rk;
     struct kafka_bus *b = ((struct kafka_client *)client)->owner;
     b->queued--;
+    if (!m->err) *b->producer.said = '\0';
     if (b->how.delivered) /* not for a reader */
         b->how.delivered(b->how.ctx, (uint64_t)(uintptr_t)m->_private, m->err == 0,
                          m->err ? rd_kafka_err2str(m->err) : NULL);

@@ -192,6 +192,7 @@ static enum bus_rc keep(struct kafka_bus *b, rd_kafka_message_t *m, struct err *
     enum bus_rc rc = BUS_OK;
     switch (m->err) {
     case RD_KAFKA_RESP_ERR_NO_ERROR:
+        *b->consumer.said = '\0';
         if (!part) break;
         b->parts->elems[i].offset = m->offset + 1;
         b->ends[i] = -1;
@@ -237,12 +238,13 @@ static int64_t wall_ms(struct kafka_bus *b) {
     return boot_ms + b->ahead_ms;
 }
 
-/* Some part stands at an end: asks the brokers whether that is the end still, records behind an open
- * transaction included. The time of asking is before the question. While other parts bring records it is
- * asked now and then, and to get no answer is no trouble yet. */
+/* Some part stands at an end, or nothing came, of which the library tells no cause: asks the brokers whether
+ * that is the end still, records behind an open transaction included. The time of asking is before the
+ * question. While other parts bring records it is asked now and then, and to get no answer is no trouble yet.
+ */
 static enum bus_rc ask_ends(struct kafka_bus *b, struct err *err) {
     int64_t asked_ms = clock_mono_ms();
-    bool any = false;
+    bool any = !b->n;
     for (int i = 0; i < b->parts->cnt; i++) any = any || b->ends[i] >= 0;
     if (!any || (b->n && asked_ms - b->asked_ms < ASK_AGAIN_MS)) return BUS_OK;
     b->asked_ms = asked_ms;

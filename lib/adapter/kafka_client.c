@@ -157,7 +157,8 @@ static const struct {
 static const struct {
     const char *said, *cure;
 } cures[] = {
-    {"isconnected", "check security.protocol in bus.kafka.properties: does the listener want TLS or SASL?"},
+    {"security.protocol",
+     "check security.protocol in bus.kafka.properties: does the listener want TLS or SASL?"},
     {"SCRAM", LOGIN "; SCRAM on Kafka 4 needs librdkafka 2.6.1 or later"},
     {"uthentication", LOGIN},
     {"certificate verify failed",
@@ -326,7 +327,7 @@ enum bus_rc kafka_client_ends(struct kafka_client *c, kafka_list *parts, int64_t
     } while ((code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
               code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE) &&
              clock_mono_ms() < until && (clock_sleep_ms(50), true));
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return BUS_OK;
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return *c->said = '\0', BUS_OK;
     rd_kafka_poll(c->rk, 0);
     return kafka_client_error(c, code, "ask where its partitions end", err);
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Bad days on Kafka: the broker goes away under load, records that are none, a topic made anew, partitions
-# added. Nothing is lost or doubled, and each trouble is said once and once when it is over.
+# added, records taken by retention. Nothing is lost or doubled, and each trouble is said once and once when it
+# is over.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 on_kafka
@@ -33,12 +34,31 @@ start post python3 post.py "$port"
 posted() { [ "$(grep -c . post.out)" -gt "$1" ]; }
 further() { wait_for 40 posted $(($(grep -c . post.out) + 100)); }
 further
+# in_trouble NAME, calm NAME: it has said that something began, and is not over; that all is over.
+in_trouble() { [ "$(lines "$1.err" 'trying again until it works')" -gt "$(lines "$1.err" 'it works again')" ]; }
+calm() { ! in_trouble "$1"; }
+for d in pubsub store; do
+    wait_for 20 calm $d # what was new may have taken a moment
+    before+=("$(lines $d.err .)")
+done
 broker stop
 wait_for 20 has collect.err 'answering 503 until it works'
 ok $? "collect says that the bus is away"
+for d in pubsub store; do
+    wait_for 40 in_trouble $d
+    ok $? "$d says so"
+    like "$(tail -n 1 $d.err)" 'check bus.kafka.brokers' "and what to look at"
+    unlike "$(cat $d.err)" 'security.protocol' "which is not what has worked so far"
+done
 broker start
 further
 ok $? "and takes records once it is back"
+for d in pubsub store; do
+    wait_for 40 calm $d
+    is "$(lines $d.err .)" $((before[0] + 2)) "$d said it once, and once that it was over"
+    note "$(tail -n 2 $d.err)"
+    before=("${before[@]:1}")
+done
 broker kill
 broker start
 further
