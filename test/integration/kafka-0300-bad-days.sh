@@ -127,6 +127,39 @@ wait_for 40 counts p3 '"r"' 1
 ok $? "and made anew is read from its beginning, with as many records as were read of the old one"
 stop pubsub
 
+# --- more partitions, under a running pubsub
+twenty() { for n in $(seq 20); do printf 'wider\tw%s\t{"node_id":"w%s","message_type":"%s","log_level":"INFO"}\n' "$n" "$n" "$1"; done | "$BUS" put; }
+twenty REGISTRATION
+properties "$TEST_KAFKA" topic.metadata.refresh.interval.ms=1000
+start pubsub distlog pubsub wider p5 a5 --group g5
+properties
+wait_for 20 counts p5 UP 20
+admin partitions wider 6
+twenty LOG
+all_routed() { counts p5 '"LOG"' 20; }
+wait_for 60 all_routed
+ok $? "records on partitions that a topic got while it was read are routed, each once"
+wait_for 20 has pubsub.err 'of wider: its alarms go .*after partitions were added, have the nodes register again'
+ok $? "and what happens to the nodes that moved is told, with the cure"
+is "$(kcat -L -b "$TEST_KAFKA" -t g5.state | grep -c '^    partition')" 6 "the changelog has as many as its input"
+twenty REGISTRATION
+wait_for 30 counts p5 '"REGISTRATION"' 40
+ok $? "they register again"
+stop pubsub
+note "$(cat pubsub.err)"
+for n in 7 8; do
+    admin partitions wider $n
+    for d in one two three four; do start $d distlog pubsub wider p5 a5 --group g5; done
+    codes=
+    for d in one two three four; do
+        wait_for 30 has $d.err .
+        stop $d
+        codes+=$status
+    done
+    is $codes 0000 "of several that find more partitions at the same moment, each starts and stops as ever"
+    note "$(cat one.err two.err three.err four.err)"
+done
+
 # --- a node on two partitions
 start pubsub distlog pubsub poison p2 a2 --group g2
 for p in 0 1 2; do printf 'q\t{"node_id":"q","message_type":"HEARTBEAT"}\n' | put -t poison -p $p -K '\t'; done
