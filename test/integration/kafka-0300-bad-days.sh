@@ -160,6 +160,17 @@ for n in 7 8; do
     note "$(cat one.err two.err three.err four.err)"
 done
 
+# --- retention takes records before they are read
+single() { for n in $(seq "$@"); do printf 'short\tm\t{"node_id":"m","message_type":"LOG","log_level":"INFO","log_id":"m%s"}\n' "$n"; done | DISTLOG_BUS_KAFKA_PARTITIONS=1 "$BUS" put; }
+single 5
+run timeout 60 distlog store short --no-follow -o store.group=s3
+like "$err" 'stored 5, already there 0' "the first records of a topic are stored"
+single 6 15
+admin trim short 0 8
+run timeout 60 distlog store short --no-follow -o store.group=s3
+like "$err" 'retention removed 3 records of short before they were read' "what retention took is counted"
+like "$err" 'stored 7, already there 0' "and the rest is stored"
+
 # --- a node on two partitions
 start pubsub distlog pubsub poison p2 a2 --group g2
 for p in 0 1 2; do printf 'q\t{"node_id":"q","message_type":"HEARTBEAT"}\n' | put -t poison -p $p -K '\t'; done
