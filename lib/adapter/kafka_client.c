@@ -163,6 +163,9 @@ static const struct {
     {"uthentication", LOGIN},
     {"certificate verify failed",
      "check ssl.ca.location in bus.kafka.properties, and that the certificate names the broker"},
+    {" alert ",
+     "check ssl.certificate.location and the other ssl.* settings in bus.kafka.properties: the broker "
+     "refuses this client"},
     {"SSL", "check security.protocol and the ssl.* settings in bus.kafka.properties"},
     {"certificate", "check security.protocol and the ssl.* settings in bus.kafka.properties"},
     {"", "check bus.kafka.brokers"},

@@ -46,6 +46,11 @@ told "\(see bus.kafka.properties: sasl.mechanism is not set\)" "SASL without a m
 told '^distlog alert: bus.kafka.properties: no.such: No such configuration property: "no.such"$' \
     "no such property" "$TEST_KAFKA" no.such=1
 told '^distlog alert: bus.kafka.properties: acks: Invalid value' "a property's bad value" "$TEST_KAFKA" acks=many
+properties "$TEST_KAFKA" acks=1
+run timeout 30 distlog collect --listen "127.0.0.1:$port"
+is "$status $err" "1 distlog collect: kafka $TEST_KAFKA: \`acks\` must be set to \`all\` when \`enable.idempotence\` is true (see bus.kafka.properties)" \
+    "a property that would lose what had its 200"
+properties
 DISTLOG_BUS_KAFKA_CREATE_TOPICS=false told "topic alerts is not there \(make it, or set bus.kafka.create_topics: true\)$" \
     "a missing topic that may not be made" "$TEST_KAFKA"
 
@@ -122,4 +127,12 @@ admin deny alice CREATE CLUSTER kafka-cluster
 admin permit alice DESCRIBE TOPIC new
 says "topic new is not there, and this user may not make it: .* \(make it, or give the user the right to create\)" \
     "no right to make a topic" denied alert new
+
+# --- a listener that takes nobody without a certificate
+KAFKA_EXTRA=listener.name.sasl_ssl.ssl.client.auth=required broker restart
+told "$places .*SSL.* alert .* \(check ssl.certificate.location and the other ssl.\* settings in bus.kafka.properties" \
+    "no client certificate" "${allowed[@]}"
+properties "${allowed[@]}" "ssl.certificate.location=$TEST_TLS/client.crt" "ssl.key.location=$TEST_TLS/client.key"
+printf 'seen\tk\twith a certificate\n' | "$BUS" put
+is "$(values seen | tail -n 1)" "$(printf 'k\twith a certificate')" "with one, records get in"
 done_testing
