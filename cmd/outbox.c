@@ -47,14 +47,14 @@ static void trouble(struct outbox *o, const struct err *err) {
     o->trouble_ms = clock_mono_ms();
 }
 
-static void on_delivered(void *ctx, uint64_t tag, bool ok, const char *why) {
+static void on_delivered(void *ctx, uint64_t tag, enum bus_rc rc, const char *why) {
     struct outbox *o = ctx;
     struct outbox_entry *e = (struct outbox_entry *)(uintptr_t)tag;
-    if (!ok) {
+    if (rc != BUS_OK) {
         struct err err;
         err_set(&err, "the bus did not take a record: %s", why);
-        trouble(o, &err);
-        entry_settle(o, e, 503, err.text);
+        if (rc != BUS_POISON) trouble(o, &err);
+        entry_settle(o, e, rc == BUS_POISON ? 413 : 503, err.text);
     }
     entry_one_less(o, e);
 }

@@ -75,6 +75,7 @@ rd_kafka_resp_err_t kafka_positions(struct kafka_bus *b, rd_kafka_t *member, kaf
                                     int64_t *left) {
     for (int i = 0; i < list->cnt; i++) list->elems[i].offset = RD_KAFKA_OFFSET_INVALID;
     int ms = kafka_limit(ASK_MS);
+    uint64_t gone = 0; /* counted once all is known, for else it is asked again */
     rd_kafka_resp_err_t code = member ? rd_kafka_committed(member, list, ms) : RD_KAFKA_RESP_ERR_NO_ERROR;
     for (int i = 0; code == RD_KAFKA_RESP_ERR_NO_ERROR && i < list->cnt; i++) {
         rd_kafka_topic_partition_t *p = &list->elems[i];
@@ -83,12 +84,13 @@ rd_kafka_resp_err_t kafka_positions(struct kafka_bus *b, rd_kafka_t *member, kaf
         if (!code)
             code = rd_kafka_query_watermark_offsets(b->ask->rk, p->topic, p->partition, &low, &high, ms);
         if (code) break;
-        if (p->offset >= 0 && p->offset < low) *lost += (uint64_t)(low - p->offset);
+        if (p->offset >= 0 && p->offset < low) gone += (uint64_t)(low - p->offset);
         if (!member && !b->how.from_start) p->offset = high;
         else if (p->offset < low || p->offset > high) /* none, taken by retention, or a topic made anew */
             p->offset = low;
         *left += high - p->offset;
     }
+    if (!code) *lost += gone;
     return code;
 }
 
@@ -331,13 +333,14 @@ static enum bus_rc commit_transaction(struct kafka_bus *b, struct err *err) {
 /* Nothing was put: the offsets alone. To repeat this is harmless, but as long as an answer is due it is
  * waited for. */
 static enum bus_rc commit_offsets(struct kafka_bus *b, struct err *err) {
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
     if (!b->commit) {
         b->commit = rd_kafka_queue_new(b->consumer.rk);
-        rd_kafka_commit_queue(b->consumer.rk, b->parts, b->commit, NULL, NULL);
+        code = rd_kafka_commit_queue(b->consumer.rk, b->parts, b->commit, NULL, NULL);
     }
-    rd_kafka_event_t *event = rd_kafka_queue_poll(b->commit, kafka_limit(COMMIT_SLICE_MS));
-    rd_kafka_resp_err_t code = event ? rd_kafka_event_error(event) : RD_KAFKA_RESP_ERR__TIMED_OUT;
-    if (event) rd_kafka_queue_destroy(b->commit), b->commit = NULL;
+    rd_kafka_event_t *event = code ? NULL : rd_kafka_queue_poll(b->commit, kafka_limit(COMMIT_SLICE_MS));
+    if (code || event) rd_kafka_queue_destroy(b->commit), b->commit = NULL;
+    if (!code) code = event ? rd_kafka_event_error(event) : RD_KAFKA_RESP_ERR__TIMED_OUT;
     rd_kafka_event_destroy(event);
     switch (code) {
     case RD_KAFKA_RESP_ERR_NO_ERROR: return BUS_OK;

@@ -141,7 +141,8 @@ static enum bus_rc write_queue(struct local *l, struct err *err) {
             bytes += l->staged[to].key.n + l->staged[to].value.n;
         local_write(l, from, to);
         const char *why = l->file.rc == SQLITE_FILE_OK ? NULL : l->file.err.text;
-        for (size_t i = from; i < to; i++) l->how.delivered(l->how.ctx, l->staged[i].tag, !why, why);
+        for (size_t i = from; i < to; i++)
+            l->how.delivered(l->how.ctx, l->staged[i].tag, why ? BUS_RETRY : BUS_OK, why);
     }
     drop_staged(l);
     if (l->how.bounded) local_measure(l);

@@ -168,6 +168,7 @@ static const struct {
      "refuses this client"},
     {"SSL", "check security.protocol and the ssl.* settings in bus.kafka.properties"},
     {"certificate", "check security.protocol and the ssl.* settings in bus.kafka.properties"},
+    {"essage size too large", "raise the topic's max.message.bytes, or lower bus.max_record"},
     {"", "check bus.kafka.brokers"},
 };
 
@@ -180,9 +181,10 @@ enum bus_rc kafka_client_error(const struct kafka_client *c, rd_kafka_resp_err_t
     char fatal[sizeof c->said];
     bool gave_up = code == RD_KAFKA_RESP_ERR__FATAL;
     rd_kafka_resp_err_t cause = gave_up ? rd_kafka_fatal_error(c->rk, fatal, sizeof fatal) : code;
-    const char *why = gave_up && cause                ? fatal
-                      : (away || gave_up) && *c->said ? c->said
-                                                      : rd_kafka_err2str(code);
+    const char *why = gave_up && cause ? fatal
+                      : (away || gave_up || code == RD_KAFKA_RESP_ERR__INCONSISTENT) && *c->said
+                          ? c->said
+                          : rd_kafka_err2str(code);
     const char *cure = NULL;
     enum bus_rc rc = gave_up ? BUS_FATAL : BUS_RETRY;
     for (size_t i = 0; !cure && i < sizeof lasting / sizeof *lasting; i++)

@@ -60,8 +60,9 @@ struct bus_open {
     bool bounded;       /* collect: put() answers BUS_BUSY at max_size or the free-space floor */
     bool from_start;    /* with group "": from the earliest record instead of from now on */
     /* Writers only: each accepted put() ends in exactly one call, from within poll() or flush().
-     * ok: it is durable. Otherwise why says what happened; it may be there or not. */
-    void (*delivered)(void *ctx, uint64_t tag, bool ok, const char *why);
+     * BUS_OK: it is durable. BUS_POISON: larger than the topic takes. Else why says what happened; it may be
+     * there or not. */
+    void (*delivered)(void *ctx, uint64_t tag, enum bus_rc rc, const char *why);
     void *ctx;
 };
 
@@ -112,8 +113,8 @@ struct bus_engine {
      */
     enum bus_rc (*restore)(struct bus *bus, const char *topic, int32_t partition, bus_each_state *each,
                            void *ctx, struct err *err);
-    /* Calls each with the records of a topic's partition (-1: all) whose timestamp is at least
-     * from_ms and whose offset is below to (-1: up to the end as it is now), in order, owning and
+    /* Calls each with the records of a topic's partition (-1: all) from the first whose timestamp is at least
+     * from_ms to those whose offset is below to (-1: up to the end as it is now), in order, owning and
      * committing nothing. */
     enum bus_rc (*replay)(struct bus *bus, const char *topic, int32_t partition, int64_t from_ms, int64_t to,
                           bus_each_record *each, void *ctx, struct err *err);

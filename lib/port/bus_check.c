@@ -174,13 +174,12 @@ struct replaying {
     bus_each_record *each;
     void *ctx;
     int32_t partition;
-    int64_t from_ms, to, last; /* last: meaningful with one partition only */
+    int64_t to, last; /* last: meaningful with one partition only */
 };
 
 static bool replayed(void *ctx, const struct bus_record *record) {
     struct replaying *r = ctx;
     must(r->partition < 0 || r->partition == record->partition, r->c, "replay() of another partition");
-    must(record->ts_ms >= r->from_ms, r->c, "replay() of an older record");
     must(r->to < 0 || record->offset < r->to, r->c, "replay() beyond the end");
     must(r->partition < 0 || record->offset > r->last, r->c, "replay() out of order");
     r->last = record->offset;
@@ -190,8 +189,7 @@ static bool replayed(void *ctx, const struct bus_record *record) {
 static enum bus_rc replay(struct bus *bus, const char *topic, int32_t partition, int64_t from_ms, int64_t to,
                           bus_each_record *each, void *ctx, struct err *err) {
     struct check *c = enter(bus, err);
-    struct replaying r = {
-        .c = c, .each = each, .ctx = ctx, .partition = partition, .from_ms = from_ms, .to = to, .last = -1};
+    struct replaying r = {.c = c, .each = each, .ctx = ctx, .partition = partition, .to = to, .last = -1};
     return answer(c, c->inner->engine->replay(c->inner, topic, partition, from_ms, to, replayed, &r, err),
                   err);
 }

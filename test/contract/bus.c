@@ -508,9 +508,9 @@ static void a_killed_copier_loses_and_doubles_nothing(void **state) {
 
 enum { REPORT_FD = 100 }; /* a number that nothing else has */
 
-static void report(void *ctx, uint64_t tag, bool ok, const char *why) {
+static void report(void *ctx, uint64_t tag, enum bus_rc rc, const char *why) {
     (void)ctx, (void)why;
-    if (!ok || write(REPORT_FD, &tag, sizeof tag) != sizeof tag) _exit(1);
+    if (rc != BUS_OK || write(REPORT_FD, &tag, sizeof tag) != sizeof tag) _exit(1);
 }
 
 static void write_and_report(struct world *w) {

@@ -59,9 +59,9 @@ int world_end(void **state) {
     return rc;
 }
 
-static void on_delivered(void *ctx, uint64_t tag, bool ok, const char *why) {
+static void on_delivered(void *ctx, uint64_t tag, enum bus_rc rc, const char *why) {
     struct told *t = ctx;
-    if (ok) {
+    if (rc == BUS_OK) {
         t->ok++;
         t->sum += tag;
     } else {

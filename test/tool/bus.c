@@ -17,9 +17,9 @@ static int fail(const struct err *err) {
     return 1;
 }
 
-static void delivered(void *ctx, uint64_t tag, bool ok, const char *why) {
+static void delivered(void *ctx, uint64_t tag, enum bus_rc rc, const char *why) {
     bool *failed = ctx;
-    if (!ok) {
+    if (rc != BUS_OK) {
         fprintf(stderr, "bus: line %llu: %s\n", (unsigned long long)tag, why);
         *failed = true;
     }

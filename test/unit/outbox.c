@@ -40,7 +40,8 @@ static enum bus_rc puppet_poll(struct bus *bus, int wait_ms, struct bus_batch *b
     (void)bus, (void)wait_ms, (void)batch;
     err_set(err, "the puppet does not write");
     for (size_t i = 0; puppet.poll == BUS_OK && i < puppet.n; i++)
-        puppet.how->delivered(puppet.how->ctx, puppet.tags[i], !puppet.fails, "the disk is full");
+        puppet.how->delivered(puppet.how->ctx, puppet.tags[i], puppet.fails ? BUS_RETRY : BUS_OK,
+                              "the disk is full");
     puppet.n = puppet.poll == BUS_OK ? 0 : puppet.n;
     return puppet.poll;
 }
