@@ -75,7 +75,7 @@ static int follow(struct reader *r, struct bus *bus) {
         if (rc == BUS_OK && (b.n || (r->idle && !b.standby))) {
             rc = r->turn(r->ctx, bus, &b, &err);
             stuck = rc == BUS_UNDONE && r->daemon.in_doubt; /* as the one before it */
-            if (b.n || rc != BUS_OK) r->daemon.in_doubt = rc != BUS_OK;
+            if ((b.n && !r->again) || rc != BUS_OK) r->daemon.in_doubt = rc != BUS_OK;
         }
         r->fresh = r->fresh || b.standby || rc == BUS_UNDONE;
         if (r->failed) return EXIT_FAILED;

@@ -24,13 +24,16 @@ static void on_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *clie
     (void)rk;
     struct kafka_bus *b = ((struct kafka_client *)client)->owner;
     b->queued--;
+    bool large = m->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
     if (!m->err) *b->producer.said = '\0';
-    else if (m->err != RD_KAFKA_RESP_ERR__PURGE_QUEUE && m->err != RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
+    if (large)
         snprintf(b->producer.said, sizeof b->producer.said, "topic %s: %s", rd_kafka_topic_name(m->rkt),
                  rd_kafka_err2str(m->err));
-    enum bus_rc rc = m->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE ? BUS_POISON : BUS_RETRY;
     if (b->how.delivered) /* not for a reader */
-        b->how.delivered(b->how.ctx, (uint64_t)(uintptr_t)m->_private, m->err ? rc : BUS_OK,
+        b->how.delivered(b->how.ctx, (uint64_t)(uintptr_t)m->_private,
+                         large    ? BUS_POISON
+                         : m->err ? BUS_RETRY
+                                  : BUS_OK,
                          rd_kafka_err2str(m->err));
 }
 

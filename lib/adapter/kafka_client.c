@@ -182,7 +182,7 @@ enum bus_rc kafka_client_error(const struct kafka_client *c, rd_kafka_resp_err_t
     bool gave_up = code == RD_KAFKA_RESP_ERR__FATAL;
     rd_kafka_resp_err_t cause = gave_up ? rd_kafka_fatal_error(c->rk, fatal, sizeof fatal) : code;
     const char *why = gave_up && cause ? fatal
-                      : (away || gave_up || code == RD_KAFKA_RESP_ERR__INCONSISTENT) && *c->said
+                      : (away || gave_up || code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) && *c->said
                           ? c->said
                           : rd_kafka_err2str(code);
     const char *cure = NULL;

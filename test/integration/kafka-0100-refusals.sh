@@ -71,6 +71,30 @@ ok $? "two processes under one bus.kafka.instance are told"
 stop one
 stop two
 
+# --- topics that others made, which take less than bus.max_record
+admin make 1 in out al
+admin largest in 3000
+admin largest out 3000
+start collect distlog collect --listen "127.0.0.1:$port" -o collect.routes=log.input=in
+wait_for 20 has collect.err '→'
+large='{"node_id":"n","message_type":"LOG","pad":"'$(printf '%04000d' 0)'"}'
+is "$(curl -s -o reply -w '%{http_code}' -H 'Content-Type: application/json' "http://127.0.0.1:$port/log.input" -d "$large")" 413 \
+    "collect refuses what its topic does not take"
+like "$(cat reply)" 'the bus did not take a record: .*essage size too large' "with the reason"
+stop collect
+admin largest in 1000000
+printf 'in\tn\t%s\n' '{"node_id":"n","message_type":"REGISTRATION","service_name":"s"}' "$large" | "$BUS" put
+start pubsub distlog pubsub in out al --group small
+wait_for 30 has pubsub.err "can't commit: topic out: .*essage size too large \(raise the topic's max.message.bytes, or lower bus.max_record\); trying"
+ok $? "pubsub says which topic does not take what it has routed"
+is "$(lines pubsub.err 'trying again')" 1 "once"
+admin largest out 1000000
+wait_for 30 counts out '"LOG"' 1
+ok $? "and when it takes it, it has it"
+wait_for 30 has pubsub.err 'it works again'
+ok $? "which is said"
+stop pubsub
+
 # --- ways in
 allowed=("$TEST_KAFKA_TLS" "${plain[@]}" sasl.password=alice-secret)
 for way in PLAIN SCRAM-SHA-256 SCRAM-SHA-512; do

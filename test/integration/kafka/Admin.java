@@ -1,6 +1,7 @@
 // Admin: what tests ask of a Kafka beyond what distlog and kcat do. `java -cp 'lib/*' Admin.java BROKERS COMMAND…`
 //   make N TOPIC…: topics of N partitions · delete TOPIC · partitions TOPIC N
 //   config (TOPIC NAME)…: prints the values, on one line
+//   largest TOPIC BYTES: the largest record that it takes, max.message.bytes
 //   user NAME PASSWORD: makes it, for SCRAM-SHA-512, or changes its password
 //   deny|permit|lift USER OPERATION TOPIC|GROUP|TRANSACTIONAL_ID|CLUSTER NAME…; lift takes a deny back;
 //     a NAME that ends with * is of all that begin like that
@@ -32,6 +33,12 @@ public class Admin {
                     values.add(admin.describeConfigs(List.of(topic)).all().get().get(topic).get(a[i + 1]).value());
                 }
                 System.out.println(values);
+            }
+            case "largest" -> {
+                var topic = new org.apache.kafka.common.config.ConfigResource(
+                    org.apache.kafka.common.config.ConfigResource.Type.TOPIC, a[2]);
+                admin.incrementalAlterConfigs(Map.of(topic, List.of(new AlterConfigOp(
+                    new ConfigEntry("max.message.bytes", a[3]), AlterConfigOp.OpType.SET)))).all().get();
             }
             case "user" ->
                 admin.alterUserScramCredentials(List.of(new UserScramCredentialUpsertion(a[2],
