@@ -61,7 +61,7 @@ for command in pubsub store alert; do
 done
 start collect distlog collect --listen 127.0.0.1:0 "${away[@]}" "${overrides[@]}"
 for command in pubsub store alert collect; do
-    wait_for 20 has "$TMP/$command.err" 'trying again until it works'
+    wait_for 20 has "$TMP/$command.err" 'until it works'
     ok $? "$command waits for an engine that is away"
 done
 # What ps shows, by then

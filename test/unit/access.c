@@ -70,8 +70,9 @@ static void pages(void **state) {
     a.origins = &star;
     assert_int_equal(access_page(&a, span_of("null"), &allow), ACCESS_PAGE);
     assert_string_equal(allow, "*");
-    a.origins = &none;
-    assert_int_equal(access_page(&a, span_of("https://a.example"), &allow), ACCESS_NO_PAGE);
+    a.origins = &none; /* no page may, not even in what a browser sends without asking */
+    assert_int_equal(access_page(&a, span_of("https://a.example"), &allow), ACCESS_FOREIGN);
+    assert_int_equal(access_page(&a, span_of(NULL), &allow), ACCESS_NO_PAGE);
     access_release(&a);
 }
 
