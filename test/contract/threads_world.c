@@ -14,9 +14,12 @@ _Static_assert(sizeof(mtx_t) == sizeof(pthread_mutex_t), "one mutex");
 _Static_assert(sizeof(cnd_t) == sizeof(pthread_cond_t), "one condition");
 
 /* The library's own code is not instrumented, so its reference counts are not seen: what it does with memory
- * by itself is not judged. What our code does is, in its callbacks too. */
+ * by itself is not judged, that its locks are made before they are used neither. What our code does is, in
+ * its callbacks too. */
 const char *__tsan_default_suppressions(void);
-const char *__tsan_default_suppressions(void) { return "called_from_lib:librdkafka.so.1\n"; }
+const char *__tsan_default_suppressions(void) {
+    return "called_from_lib:librdkafka.so.1\nrace:mtx_lock\nrace:mtx_unlock\nrace:mtx_destroy\n";
+}
 
 static int result(int code) {
     return code == 0 ? thrd_success : code == ETIMEDOUT ? thrd_timedout : thrd_error;
