@@ -20,13 +20,6 @@ static const struct opt_section nodes_section =
 
 enum { SERVICE_WIDTH = 16 }; /* of its column; a longer one pushes the node aside */
 
-static int by_id(const void *a, const void *b) {
-    const struct registry_node *x = a, *y = b;
-    size_t n = x->id.n < y->id.n ? x->id.n : y->id.n;
-    int order = memcmp(x->id.p, y->id.p, n);
-    return order ? order : x->id.n < y->id.n ? -1 : x->id.n > y->id.n;
-}
-
 /* All nodes by id; the caller frees them. */
 static struct registry_node *sorted(const struct registry *r, size_t *n) {
     struct registry_node *nodes = NULL, node;
@@ -34,7 +27,7 @@ static struct registry_node *sorted(const struct registry *r, size_t *n) {
     *n = 0;
     for (size_t place = 0; registry_each(r, &place, &node); nodes[(*n)++] = node)
         nodes = mem_room(nodes, *n, &cap, sizeof *nodes);
-    if (nodes) qsort(nodes, *n, sizeof *nodes, by_id);
+    if (nodes) qsort(nodes, *n, sizeof *nodes, span_order);
     return nodes;
 }
 

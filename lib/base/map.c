@@ -13,14 +13,8 @@ struct map_entry {
     char bytes[];
 };
 
-static int by_key(const void *left, const void *right) {
-    const struct span *a = left, *b = right;
-    if (a->n != b->n) return a->n < b->n ? -1 : 1;
-    return a->n ? memcmp(a->p, b->p, a->n) : 0;
-}
-
 static struct map_entry *find(const struct map *m, struct span key) {
-    struct map_entry **leaf = tfind(&key, &m->root, by_key);
+    struct map_entry **leaf = tfind(&key, &m->root, span_order);
     return leaf ? *leaf : NULL;
 }
 
@@ -38,7 +32,7 @@ void *map_put(struct map *m, struct span key, void *value) {
         if (key.n) memcpy(e->bytes, key.p, key.n);
         m->entries = mem_room(m->entries, m->count, &m->cap, sizeof *m->entries);
         m->entries[m->count++] = e;
-        if (!tsearch(e, &m->root, by_key)) mem_die();
+        if (!tsearch(e, &m->root, span_order)) mem_die();
     }
     e->value = value;
     return had;
@@ -51,7 +45,7 @@ void *map_cut(struct map *m, struct span key) {
     struct map_entry *last = m->entries[--m->count];
     m->entries[e->place] = last;
     last->place = e->place;
-    tdelete(e, &m->root, by_key);
+    tdelete(e, &m->root, span_order);
     free(e);
     return had;
 }

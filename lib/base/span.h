@@ -30,6 +30,14 @@ static inline bool span_eq(struct span a, struct span b) {
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
+/* For qsort() and tsearch(): the order of their bytes. */
+static inline int span_order(const void *left, const void *right) {
+    const struct span *a = left, *b = right;
+    size_t n = a->n < b->n ? a->n : b->n;
+    int order = n ? memcmp(a->p, b->p, n) : 0;
+    return order ? order : (a->n > b->n) - (a->n < b->n);
+}
+
 static inline bool span_is(struct span a, const char *text) { return a.p && span_eq(a, span_of(text)); }
 
 /* The same but for the case of ASCII letters. */

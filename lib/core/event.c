@@ -47,12 +47,6 @@ static bool on_member(void *ctx, const struct json_member *m, struct err *err) {
     return true;
 }
 
-static int by_bytes(const void *left, const void *right) {
-    const struct span *a = left, *b = right;
-    if (a->n != b->n) return a->n < b->n ? -1 : 1;
-    return memcmp(a->p, b->p, a->n);
-}
-
 /* A key that is there twice, or NULL. */
 static const struct span *twice(struct reading *r) {
     if (r->n <= FEW) {
@@ -61,7 +55,7 @@ static const struct span *twice(struct reading *r) {
                 if (same_key(r->keys[i], r->keys[j])) return &r->keys[i];
         return NULL;
     }
-    qsort(r->keys, r->n, sizeof *r->keys, by_bytes);
+    qsort(r->keys, r->n, sizeof *r->keys, span_order);
     for (size_t i = 1; i < r->n; i++)
         if (span_eq(r->keys[i - 1], r->keys[i])) return &r->keys[i];
     return NULL;

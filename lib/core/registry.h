@@ -106,7 +106,7 @@ bool registry_part(const struct registry *r, size_t i, struct registry_part *out
 
 /* For people. Spans until the registry changes. */
 struct registry_node {
-    struct span id, service; /* service.p NULL: none */
+    struct span id, service; /* id first, so that nodes can be sorted by it; service.p NULL: none */
     bool silent;             /* an open gap was reported, or its last proof is older than the timeout */
     int64_t since_ms, last_proof_ms;
 };
