@@ -40,7 +40,7 @@ static enum bus_rc turn(void *ctx, struct bus *bus, const struct bus_batch *b, s
     for (size_t i = 0; i < b->n; i++) {
         const struct bus_record *r = &b->records[i];
         struct event e;
-        if (event_parse(r->value, &a->arena, &e, err) == EVENT_OK) add_alert(&a->lines, &e);
+        if (event_parse(r->value, &a->arena, &e, err) == INPUT_OK) add_alert(&a->lines, &e);
         else
             log_say(&a->run->log, "%s-%" PRId32 " offset %" PRId64 " is not an alert: %s",
                     a->reader.how.input, r->partition, r->offset, err->text);

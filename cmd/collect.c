@@ -186,20 +186,20 @@ static void on_head(void *ctx, struct http_request *r) {
 static unsigned read_body(struct collect *c, const struct http_request *r, struct buf *plain,
                           struct buf *lines, struct err *err) {
     struct span body = r->body;
+    size_t limit = (size_t)c->conf->max_inflated;
     enum inflate_coding coding = inflate_coding_of(http_header(r, "Content-Encoding"));
+    enum ingest_format format = ingest_format_of(http_header(r, "Content-Type"), err);
+    enum input_rc rc = INPUT_OK;
     if (coding != INFLATE_NONE) {
-        enum inflate_rc rc = inflate_body(coding, body, (size_t)c->conf->max_inflated, plain, err);
-        if (rc != INFLATE_OK) return rc == INFLATE_LARGE ? 413 : 400;
+        rc = inflate_body(coding, body, limit, plain, err);
         body = buf_view(plain);
     }
-    enum ingest_format format = ingest_format_of(http_header(r, "Content-Type"), err);
-    if (format == INGEST_MSGPACK) {
-        int rc = msgpack_json(body, (size_t)c->conf->max_inflated, lines, err);
-        if (rc != 0) return rc == MSGPACK_JSON_LARGE ? 413 : 400;
+    if (rc == INPUT_OK && format == INGEST_MSGPACK) {
+        rc = msgpack_json(body, limit, lines, err);
         body = buf_view(lines);
     }
-    enum ingest_rc rc = ingest_read(format, body, &c->limits, &c->arena, &c->records, err);
-    return rc == INGEST_OK ? 0 : rc == INGEST_LARGE ? 413 : 400;
+    if (rc == INPUT_OK) rc = ingest_read(format, body, &c->limits, &c->arena, &c->records, err);
+    return rc == INPUT_OK ? 0 : rc == INPUT_LARGE ? 413 : 400;
 }
 
 static void on_body(void *ctx, struct http_request *r) {

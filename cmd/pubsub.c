@@ -102,7 +102,7 @@ static enum bus_rc unregistered(struct pubsub *p, const struct bus_record *recor
 static int judge(const struct pubsub *p, struct span value, struct arena *arena, struct event *e,
                  struct err *err) {
     enum { FIXED = 512 }; /* the rest of an alert */
-    if (event_parse(value, arena, e, err) != EVENT_OK || event_of_node(e, err) != EVENT_OK) return -1;
+    if (event_parse(value, arena, e, err) != INPUT_OK || event_of_node(e, err) != INPUT_OK) return -1;
     /* An alert has the id three times, and once more as its key. */
     if (e->kind == EVENT_REGISTRATION && 24 * e->node.text.n + 6 * e->service.text.n + FIXED > p->max_record)
         return err_set(err, "node_id and service_name are so long that alerts would exceed bus.max_record");

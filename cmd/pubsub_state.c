@@ -58,7 +58,7 @@ static bool on_input(void *ctx, const struct bus_record *record) {
     struct event e;
     struct err err;
     struct registry_at at = {l->partition, record->offset, record->ts_ms, record->ts_ms};
-    if (event_parse(record->value, &l->arena, &e, &err) == EVENT_OK && event_of_node(&e, &err) == EVENT_OK)
+    if (event_parse(record->value, &l->arena, &e, &err) == INPUT_OK && event_of_node(&e, &err) == INPUT_OK)
         registry_replay(l->registry, &e, &at);
     arena_clear(&l->arena);
     return true;

@@ -31,7 +31,7 @@ static int parse(struct storing *s, const struct bus_record *r, struct event *e,
     if (!r->value.p) return err_set(err, "the record is null");
     if (r->value.n > s->max_record)
         return err_set(err, "the record has %zu bytes, more than bus.max_record", r->value.n);
-    return event_parse(r->value, &s->arena, e, err) == EVENT_OK ? 0 : -1;
+    return event_parse(r->value, &s->arena, e, err) == INPUT_OK ? 0 : -1;
 }
 
 /* The record as a document; one that is none has its verdict already. */

@@ -136,7 +136,7 @@ static inline int on_map_item(struct writer *w, int *map, int key, int item) { r
 #define msgpack_unpack_user             struct writer
 #include <msgpack/unpack_template.h>
 
-int msgpack_json(struct span body, size_t limit, struct buf *out, struct err *err) {
+enum input_rc msgpack_json(struct span body, size_t limit, struct buf *out, struct err *err) {
     if (body.n == 0) return err_set(err, "there is no record: the body is empty");
     for (size_t at = 0; at < body.n;) {
         struct parse_context context = {
@@ -146,7 +146,7 @@ int msgpack_json(struct span body, size_t limit, struct buf *out, struct err *er
         int rc = parse_execute(&context, body.p, body.n, &at);
         if (rc == 0) return err_set(err, "the MessagePack is truncated: it ends within a value");
         if (rc < 0)
-            return err_as(context.user.why == too_large ? MSGPACK_JSON_LARGE : -1, err,
+            return err_as(context.user.why == too_large ? INPUT_LARGE : INPUT_BAD, err,
                           "%s at byte %zu of the MessagePack",
                           context.user.why ? context.user.why : "a byte that starts no value", at);
     }

@@ -19,7 +19,7 @@ enum inflate_coding inflate_coding_of(struct span name) {
 }
 
 /* Inflates until the end of one member or stream. */
-static enum inflate_rc one(z_stream *z, size_t from, size_t limit, struct buf *out, struct err *err) {
+static enum input_rc one(z_stream *z, size_t from, size_t limit, struct buf *out, struct err *err) {
     for (;;) {
         /* One byte more than the limit allows tells "at the limit" from "above it". */
         size_t left = limit - (out->n - from), want = left < STEP ? left + 1 : STEP;
@@ -29,8 +29,8 @@ static enum inflate_rc one(z_stream *z, size_t from, size_t limit, struct buf *o
         out->n += want - z->avail_out;
         out->p[out->n] = '\0';
         if (out->n - from > limit)
-            return err_as(INFLATE_LARGE, err, "the body is larger than %zu bytes when decompressed", limit);
-        if (rc == Z_STREAM_END) return INFLATE_OK;
+            return err_as(INPUT_LARGE, err, "the body is larger than %zu bytes when decompressed", limit);
+        if (rc == Z_STREAM_END) return INPUT_OK;
         if (rc == Z_MEM_ERROR) mem_die();
         if (rc == Z_NEED_DICT) return err_set(err, "the compressed body is damaged: it needs a dictionary");
         if (rc == Z_DATA_ERROR) return err_set(err, "the compressed body is damaged: %s", z->msg);
@@ -38,8 +38,8 @@ static enum inflate_rc one(z_stream *z, size_t from, size_t limit, struct buf *o
     }
 }
 
-enum inflate_rc inflate_body(enum inflate_coding coding, struct span body, size_t limit, struct buf *out,
-                             struct err *err) {
+enum input_rc inflate_body(enum inflate_coding coding, struct span body, size_t limit, struct buf *out,
+                           struct err *err) {
     enum { GZIP_ONLY = 16 };
     size_t from = out->n;
     z_stream z = {0};
@@ -47,10 +47,10 @@ enum inflate_rc inflate_body(enum inflate_coding coding, struct span body, size_
         mem_die(); /* the only way it fails with these arguments */
     z.next_in = (const Bytef *)(body.p ? body.p : "");
     z.avail_in = (uInt)body.n;
-    enum inflate_rc rc;
-    while ((rc = one(&z, from, limit, out, err)) == INFLATE_OK && z.avail_in && coding == INFLATE_GZIP)
+    enum input_rc rc;
+    while ((rc = one(&z, from, limit, out, err)) == INPUT_OK && z.avail_in && coding == INFLATE_GZIP)
         inflateReset(&z);
-    if (rc == INFLATE_OK && z.avail_in)
+    if (rc == INPUT_OK && z.avail_in)
         rc = err_set(err, "the compressed body has %u bytes behind its end", z.avail_in);
     inflateEnd(&z);
     return rc;

@@ -71,13 +71,13 @@ static enum event_kind kind_of(const struct event *e) {
     return kind;
 }
 
-enum event_rc event_parse(struct span bytes, struct arena *arena, struct event *e, struct err *err) {
+enum input_rc event_parse(struct span bytes, struct arena *arena, struct event *e, struct err *err) {
     *e = (struct event){.kind = EVENT_OTHER};
     struct reading r = {.e = e, .arena = arena};
     r.keys = arena_take(arena, (bytes.n / SHORTEST + 1) * sizeof *r.keys);
     struct json_value value;
     size_t at = 0;
-    if (json_scan(bytes, &at, arena, &value, on_member, &r, err) != 0) return EVENT_BAD;
+    if (json_scan(bytes, &at, arena, &value, on_member, &r, err) != 0) return INPUT_BAD;
     if (value.type != JSON_TYPE_OBJECT) return err_set(err, "not a JSON object");
     at = json_space(bytes, at);
     if (at < bytes.n) return err_set(err, "expected the end of the record at byte %zu", at);
@@ -85,11 +85,11 @@ enum event_rc event_parse(struct span bytes, struct arena *arena, struct event *
     if (key) return err_set(err, "key \"%.*s\" is there twice", key->n < 64 ? (int)key->n : 64, key->p);
     e->json = value.raw;
     e->kind = kind_of(e);
-    return EVENT_OK;
+    return INPUT_OK;
 }
 
-enum event_rc event_of_node(const struct event *e, struct err *err) {
+enum input_rc event_of_node(const struct event *e, struct err *err) {
     if (!e->node.text.p) return err_set(err, "node_id is missing or not a string");
     if (!e->node.text.n) return err_set(err, "node_id is empty");
-    return e->type.text.p ? EVENT_OK : err_set(err, "message_type is missing or not a string");
+    return e->type.text.p ? INPUT_OK : err_set(err, "message_type is missing or not a string");
 }

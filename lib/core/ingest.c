@@ -18,50 +18,50 @@ static bool on_member(void *ctx, const struct json_member *m, struct err *err) {
     return true;
 }
 
-static enum ingest_rc add(struct reading *r, struct ingest_record record) {
+static enum input_rc add(struct reading *r, struct ingest_record record) {
     struct ingest_records *to = r->records;
     size_t size = record.json.n + record.key.n;
     if (size > r->limits->max_record)
-        return err_as(INGEST_LARGE, r->err,
+        return err_as(INPUT_LARGE, r->err,
                       "a record of %zu bytes, its key counted twice, is larger than %zu (bus.max_record)",
                       size, r->limits->max_record);
     if (to->n == r->limits->max_records)
-        return err_as(INGEST_LARGE, r->err, "more than %zu records in one request", r->limits->max_records);
+        return err_as(INPUT_LARGE, r->err, "more than %zu records in one request", r->limits->max_records);
     to->items = mem_room(to->items, to->n, &to->cap, sizeof *to->items);
     to->items[to->n++] = record;
-    return INGEST_OK;
+    return INPUT_OK;
 }
 
 /* Reads one object that starts at in.p[*at], white space before it allowed. */
-static enum ingest_rc read_object(struct reading *r, struct span in, size_t *at) {
+static enum input_rc read_object(struct reading *r, struct span in, size_t *at) {
     struct json_value value, node = {.type = JSON_TYPE_NULL};
-    if (json_scan(in, at, r->arena, &value, on_member, &node, r->err) != 0) return INGEST_BAD;
+    if (json_scan(in, at, r->arena, &value, on_member, &node, r->err) != 0) return INPUT_BAD;
     if (value.type != JSON_TYPE_OBJECT) return err_set(r->err, "not an object");
     struct ingest_record record = {.json = value.raw, .key = json_text(&node, r->arena)};
     if (record.key.n == 0) record.key.p = NULL;
     return add(r, record);
 }
 
-static enum ingest_rc check_end(struct reading *r, struct span in, size_t at) {
+static enum input_rc check_end(struct reading *r, struct span in, size_t at) {
     at = json_space(in, at);
-    return at == in.n ? INGEST_OK : err_set(r->err, "expected the end at byte %zu", at);
+    return at == in.n ? INPUT_OK : err_set(r->err, "expected the end at byte %zu", at);
 }
 
 /* Reads one object, and nothing behind it. */
-static enum ingest_rc read_whole(struct reading *r, struct span in) {
+static enum input_rc read_whole(struct reading *r, struct span in) {
     size_t at = 0;
-    enum ingest_rc rc = read_object(r, in, &at);
-    return rc == INGEST_OK ? check_end(r, in, at) : rc;
+    enum input_rc rc = read_object(r, in, &at);
+    return rc == INPUT_OK ? check_end(r, in, at) : rc;
 }
 
 /* The items of an array whose '[' is at in.p[at], and nothing behind it. */
-static enum ingest_rc read_array(struct reading *r, struct span in, size_t at) {
+static enum input_rc read_array(struct reading *r, struct span in, size_t at) {
     at = json_space(in, at + 1);
     bool more = at == in.n || in.p[at] != ']';
     if (!more) at++;
     for (size_t i = 1; more; i++) {
-        enum ingest_rc rc = read_object(r, in, &at);
-        if (rc != INGEST_OK) {
+        enum input_rc rc = read_object(r, in, &at);
+        if (rc != INPUT_OK) {
             err_prefix(r->err, "record %zu of the array", i);
             return rc;
         }
@@ -77,33 +77,33 @@ static enum ingest_rc read_array(struct reading *r, struct span in, size_t at) {
 
 static const char nothing[] = "there is no record: the body is empty";
 
-static enum ingest_rc read_json(struct reading *r, struct span in) {
+static enum input_rc read_json(struct reading *r, struct span in) {
     size_t at = json_space(in, 0);
     if (at == in.n) return err_set(r->err, nothing);
     return in.p[at] == '[' ? read_array(r, in, at) : read_whole(r, in);
 }
 
 /* what: how an error calls a line. */
-static enum ingest_rc read_lines(struct reading *r, struct span in, const char *what) {
+static enum input_rc read_lines(struct reading *r, struct span in, const char *what) {
     struct span line;
     for (size_t number = 1; span_next(&in, '\n', &line); number++) {
         if (json_space(line, 0) == line.n) continue;
-        enum ingest_rc rc = read_whole(r, line);
-        if (rc != INGEST_OK) {
+        enum input_rc rc = read_whole(r, line);
+        if (rc != INPUT_OK) {
             err_prefix(r->err, "%s %zu", what, number);
             return rc;
         }
     }
-    return INGEST_OK;
+    return INPUT_OK;
 }
 
-static enum ingest_rc read_ndjson(struct reading *r, struct span in) {
-    enum ingest_rc rc = read_lines(r, in, "line");
-    return rc == INGEST_OK && r->records->n == 0 ? err_set(r->err, nothing) : rc;
+static enum input_rc read_ndjson(struct reading *r, struct span in) {
+    enum input_rc rc = read_lines(r, in, "line");
+    return rc == INPUT_OK && r->records->n == 0 ? err_set(r->err, nothing) : rc;
 }
 
 /* Decodes a name or a value of the form into text, at its place there: decoding never makes it longer. */
-static enum ingest_rc form_decode(struct reading *r, struct span form, char *text, struct span *part) {
+static enum input_rc form_decode(struct reading *r, struct span form, char *text, struct span *part) {
     size_t from = part->n ? (size_t)(part->p - form.p) : 0;
     struct span in = *part, *out = part;
     *out = (struct span){text + from, 0};
@@ -119,30 +119,30 @@ static enum ingest_rc form_decode(struct reading *r, struct span form, char *tex
         }
         text[from + out->n++] = (char)c;
     }
-    return INGEST_OK;
+    return INPUT_OK;
 }
 
 /* As Fluentd: the last of several wins, and json before ndjson. */
-static enum ingest_rc read_form(struct reading *r, struct span in) {
+static enum input_rc read_form(struct reading *r, struct span in) {
     struct span json = {0}, ndjson = {0}, rest = in, name, value;
     char *text = arena_take(r->arena, in.n);
     while (span_next(&rest, '&', &value)) {
         span_next(&value, '=', &name);
-        if (form_decode(r, in, text, &name) != INGEST_OK || form_decode(r, in, text, &value) != INGEST_OK)
-            return INGEST_BAD;
+        if (form_decode(r, in, text, &name) != INPUT_OK || form_decode(r, in, text, &value) != INPUT_OK)
+            return INPUT_BAD;
         if (span_is(name, "json")) json = value;
         else if (span_is(name, "ndjson")) ndjson = value;
     }
     if (!json.p && !ndjson.p) return err_set(r->err, "the form needs a parameter 'json' or 'ndjson'");
-    enum ingest_rc rc = json.p ? read_json(r, json) : read_ndjson(r, ndjson);
-    if (rc != INGEST_OK) err_prefix(r->err, "parameter %s", json.p ? "json" : "ndjson");
+    enum input_rc rc = json.p ? read_json(r, json) : read_ndjson(r, ndjson);
+    if (rc != INPUT_OK) err_prefix(r->err, "parameter %s", json.p ? "json" : "ndjson");
     return rc;
 }
 
-enum ingest_rc ingest_read(enum ingest_format format, struct span body, const struct ingest_limits *limits,
-                           struct arena *arena, struct ingest_records *records, struct err *err) {
+enum input_rc ingest_read(enum ingest_format format, struct span body, const struct ingest_limits *limits,
+                          struct arena *arena, struct ingest_records *records, struct err *err) {
     struct reading r = {limits, arena, records, err};
-    enum ingest_rc rc;
+    enum input_rc rc;
     records->n = 0;
     switch (format) {
     case INGEST_JSON: rc = read_json(&r, body); break;
@@ -151,7 +151,7 @@ enum ingest_rc ingest_read(enum ingest_format format, struct span body, const st
     case INGEST_MSGPACK: rc = read_lines(&r, body, "map"); break;
     default: rc = err_set(err, "unknown format");
     }
-    if (rc != INGEST_OK) records->n = 0;
+    if (rc != INPUT_OK) records->n = 0;
     return rc;
 }
 

@@ -15,12 +15,6 @@ enum ingest_format {
     INGEST_MSGPACK /* msgpack_json (adapter) first makes lines of JSON out of the body */
 };
 
-enum ingest_rc {
-    INGEST_OK = 0,
-    INGEST_BAD = -1,  /* 400: err is the reason, naming the line, the place in the array, the byte */
-    INGEST_LARGE = -2 /* 413: a record above max_record, or more than max_records of them */
-};
-
 struct ingest_record {
     struct span json; /* the object without white space between tokens, on one line */
     struct span key;  /* the decoded node_id; .p NULL if it is missing, empty or not a string */
@@ -42,11 +36,12 @@ struct ingest_limits {
 enum ingest_format ingest_format_of(struct span content_type, struct err *err);
 
 /* Reads a whole body, already decompressed. INGEST_MSGPACK: body is what msgpack_json made of it,
- * and may be empty. On INGEST_OK records holds what was read, in order; else nothing. body is
- * borrowed for as long as the records are used. Duplicate keys inside a record are taken: what a
- * node's record must have is not judged here. */
-enum ingest_rc ingest_read(enum ingest_format format, struct span body, const struct ingest_limits *limits,
-                           struct arena *arena, struct ingest_records *records, struct err *err);
+ * and may be empty. INPUT_BAD: err names the line, the place in the array, the byte; INPUT_LARGE: a record
+ * above max_record, or more than max_records of them. On INPUT_OK records holds what was read, in order; else
+ * nothing. body is borrowed for as long as the records are used. Duplicate keys inside a record are taken:
+ * what a node's record must have is not judged here. */
+enum input_rc ingest_read(enum ingest_format format, struct span body, const struct ingest_limits *limits,
+                          struct arena *arena, struct ingest_records *records, struct err *err);
 void ingest_release(struct ingest_records *records);
 
 /* The tag that a path stands for: "/a/b/" → "a.b", "/" → "". In the arena. */

@@ -31,7 +31,7 @@ static void take(struct taken *t, enum inflate_coding coding, enum ingest_format
     *t = (struct taken){.rc = 0};
     if (coding != INFLATE_NONE) {
         t->rc = (int)inflate_body(coding, body, MOST, &t->plain, &err);
-        check(t->plain.n <= (t->rc == INFLATE_LARGE ? MOST + 1 : MOST));
+        check(t->plain.n <= (t->rc == INPUT_LARGE ? MOST + 1 : MOST));
         body = buf_view(&t->plain);
     }
     if (t->rc == 0 && format == INGEST_MSGPACK) {

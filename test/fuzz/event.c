@@ -23,7 +23,7 @@ static void same_text(struct text ours, const json_t *record, const char *key) {
 static void same_again(const struct event *e, struct arena *arena) {
     struct event again;
     struct err err;
-    check(event_parse(e->json, arena, &again, &err) == EVENT_OK);
+    check(event_parse(e->json, arena, &again, &err) == INPUT_OK);
     check(again.kind == e->kind && span_eq(again.json, e->json) && again.json.p == e->json.p);
     check(span_eq(again.node.text, e->node.text) && span_eq(again.type.text, e->type.text));
     check(event_of_node(e, &err) == event_of_node(&again, &err));
@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
     struct event e;
     struct err err = {""};
     struct span in = {(const char *)bytes, n};
-    bool taken = event_parse(in, &arena, &e, &err) == EVENT_OK;
+    bool taken = event_parse(in, &arena, &e, &err) == INPUT_OK;
     json_t *record = json_loadb(in.p, in.n, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, NULL);
     if (taken) same_again(&e, &arena);
     if (taken && record) {

@@ -39,9 +39,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
     struct err err = {""};
     struct span body = {(const char *)bytes + 1, n - 1};
     enum ingest_format format = INGEST_JSON + bytes[0] % 4;
-    enum ingest_rc rc = ingest_read(format, body, &limits, &arena, &records, &err);
-    if (rc == INGEST_OK && format == INGEST_JSON) check_count(body, records.n);
-    check(rc == INGEST_OK ? records.n <= limits.max_records : records.n == 0 && *err.text);
+    enum input_rc rc = ingest_read(format, body, &limits, &arena, &records, &err);
+    if (rc == INPUT_OK && format == INGEST_JSON) check_count(body, records.n);
+    check(rc == INPUT_OK ? records.n <= limits.max_records : records.n == 0 && *err.text);
     for (size_t i = 0; i < records.n; i++) check_record(&records.items[i], &arena);
     check(ingest_tag(body, &arena).n <= body.n);
     ingest_format_of(body, &err);

@@ -42,10 +42,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
     int rc = msgpack_json((struct span){(const char *)bytes, n}, limit, &out, &err);
     bool taken = rc == 0;
     check(out.n <= 6 * n && (limit == SIZE_MAX || out.n <= limit + 200));
-    check(rc == 0 || rc == -1 || (rc == MSGPACK_JSON_LARGE && limit == n));
+    check(rc == 0 || rc == -1 || (rc == INPUT_LARGE && limit == n));
     if (taken) {
         struct ingest_records records = {0};
-        check(ingest_read(INGEST_MSGPACK, buf_view(&out), &limits, &arena, &records, &err) == INGEST_OK);
+        check(ingest_read(INGEST_MSGPACK, buf_view(&out), &limits, &arena, &records, &err) == INPUT_OK);
         size_t count = count_maps((const char *)bytes, n), size = 0;
         check(count == SIZE_MAX || count == records.n);
         for (size_t i = 0; i < records.n; i++) size += records.items[i].json.n + 1;

@@ -19,7 +19,7 @@ static void test_log(void **state) {
         "\"service_name\":\"Payment\",\"extra\":{\"node_id\": \"inner\"},\"timestamp\":\"t\"}\n";
     struct event e;
     struct err err;
-    assert_int_equal(event_parse(SPAN_LIT(text), &arena, &e, &err), EVENT_OK);
+    assert_int_equal(event_parse(SPAN_LIT(text), &arena, &e, &err), INPUT_OK);
     assert_int_equal(e.kind, EVENT_LOG);
     assert_true(span_is(e.node.text, "node_01"));
     assert_true(span_is(e.node.raw, "\"node_01\""));
@@ -36,7 +36,7 @@ static void test_log(void **state) {
                                 "\"message\":\"caf\\u00e9 \\\"x\\\"\",\"message_type\":\"LOG\","
                                 "\"response_time_ms\":1.50,\"service_name\":\"Payment\","
                                 "\"extra\":{\"node_id\":\"inner\"},\"timestamp\":\"t\"}"));
-    assert_int_equal(event_of_node(&e, &err), EVENT_OK);
+    assert_int_equal(event_of_node(&e, &err), INPUT_OK);
 }
 
 static void test_kinds(void **state) {
@@ -62,9 +62,9 @@ static void test_kinds(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct event e;
         struct err err = {""};
-        assert_int_equal(event_parse(span_of(cases[i].text), &arena, &e, &err), EVENT_OK);
+        assert_int_equal(event_parse(span_of(cases[i].text), &arena, &e, &err), INPUT_OK);
         assert_int_equal(e.kind, cases[i].kind);
-        assert_int_equal(event_of_node(&e, &err), cases[i].lacks ? EVENT_BAD : EVENT_OK);
+        assert_int_equal(event_of_node(&e, &err), cases[i].lacks ? INPUT_BAD : INPUT_OK);
         assert_string_equal(err.text, cases[i].lacks ? cases[i].lacks : "");
     }
 }
@@ -86,23 +86,23 @@ static void test_bad(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct event e;
         struct err err = {""};
-        assert_int_equal(event_parse(span_of(cases[i].text), &arena, &e, &err), EVENT_BAD);
+        assert_int_equal(event_parse(span_of(cases[i].text), &arena, &e, &err), INPUT_BAD);
         assert_string_equal(err.text, cases[i].error);
     }
     /* Inside the record they are its own affair. */
     struct event e;
     struct err err;
-    assert_int_equal(event_parse(SPAN_LIT("{\"a\":{\"b\":1,\"b\":2,\"\":3}}"), &arena, &e, &err), EVENT_OK);
+    assert_int_equal(event_parse(SPAN_LIT("{\"a\":{\"b\":1,\"b\":2,\"\":3}}"), &arena, &e, &err), INPUT_OK);
 }
 
 /* count keys, of which the last may repeat one of the others. */
-static enum event_rc many(size_t count, size_t twin, struct err *err) {
+static enum input_rc many(size_t count, size_t twin, struct err *err) {
     struct buf text = {0};
     struct event e;
     for (size_t i = 0; i < count; i++)
         buf_printf(&text, "%c\"key %zu\":%zu", i ? ',' : '{', i + 1 == count ? twin : i, i);
     buf_char(&text, '}');
-    enum event_rc rc = event_parse(buf_view(&text), &arena, &e, err);
+    enum input_rc rc = event_parse(buf_view(&text), &arena, &e, err);
     buf_release(&text);
     arena_clear(&arena);
     return rc;
@@ -112,16 +112,16 @@ static void test_many_keys(void **state) {
     (void)state;
     for (size_t count = 2; count < 70; count++) {
         struct err err = {""};
-        assert_int_equal(many(count, count, &err), EVENT_OK);
+        assert_int_equal(many(count, count, &err), INPUT_OK);
         for (size_t twin = 0; twin + 1 < count; twin++) {
-            assert_int_equal(many(count, twin, &err), EVENT_BAD);
+            assert_int_equal(many(count, twin, &err), INPUT_BAD);
             assert_non_null(strstr(err.text, "is there twice"));
         }
     }
     /* A megabyte of keys: no test of time, but one would notice a quadratic check. */
     struct err err = {""};
-    assert_int_equal(many(70000, 70000, &err), EVENT_OK);
-    assert_int_equal(many(70000, 69998, &err), EVENT_BAD);
+    assert_int_equal(many(70000, 70000, &err), INPUT_OK);
+    assert_int_equal(many(70000, 69998, &err), INPUT_BAD);
     assert_string_equal(err.text, "key \"key 69998\" is there twice");
 }
 

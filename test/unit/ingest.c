@@ -15,11 +15,11 @@ static struct ingest_records records;
 static const struct ingest_limits limits = {100, 5};
 
 /* All records as "json|key\n", or the error. */
-static enum ingest_rc take(enum ingest_format format, struct span body, struct buf *said) {
+static enum input_rc take(enum ingest_format format, struct span body, struct buf *said) {
     struct err err = {""};
-    enum ingest_rc rc = ingest_read(format, body, &limits, &arena, &records, &err);
+    enum input_rc rc = ingest_read(format, body, &limits, &arena, &records, &err);
     buf_clear(said);
-    if (rc != INGEST_OK) {
+    if (rc != INPUT_OK) {
         buf_text(said, err.text);
         assert_int_equal(records.n, 0); /* all or none */
     } else {
@@ -38,14 +38,14 @@ static enum ingest_rc take(enum ingest_format format, struct span body, struct b
 struct try {
     enum ingest_format format;
     const char *body;
-    enum ingest_rc rc;
+    enum input_rc rc;
     const char *said;
 };
 
 static void try_all(const struct try *tries, size_t n) {
     struct buf said = {0};
     for (size_t i = 0; i < n; i++) {
-        enum ingest_rc rc = take(tries[i].format, span_of(tries[i].body), &said);
+        enum input_rc rc = take(tries[i].format, span_of(tries[i].body), &said);
         assert_string_equal(said.p, tries[i].said);
         assert_int_equal(rc, tries[i].rc);
     }
@@ -56,42 +56,42 @@ static void try_all(const struct try *tries, size_t n) {
 static void test_json(void **state) {
     (void)state;
     static const struct try tries[] = {
-        {INGEST_JSON, "{}", INGEST_OK, "{}-\n"},
-        {INGEST_JSON, " {\"node_id\": \"n\\u0031\"}\r\n", INGEST_OK, "{\"node_id\":\"n\\u0031\"}|n1\n"},
-        {INGEST_JSON, "{\"node_id\":\"\"}", INGEST_OK, "{\"node_id\":\"\"}-\n"},
-        {INGEST_JSON, "{\"node_id\":1}", INGEST_OK, "{\"node_id\":1}-\n"},
-        {INGEST_JSON, "{\"a\":{\"node_id\":\"x\"}}", INGEST_OK, "{\"a\":{\"node_id\":\"x\"}}-\n"},
-        {INGEST_JSON, "{\"node_id\":\"a\",\"node_id\":\"b\"}", INGEST_OK,
+        {INGEST_JSON, "{}", INPUT_OK, "{}-\n"},
+        {INGEST_JSON, " {\"node_id\": \"n\\u0031\"}\r\n", INPUT_OK, "{\"node_id\":\"n\\u0031\"}|n1\n"},
+        {INGEST_JSON, "{\"node_id\":\"\"}", INPUT_OK, "{\"node_id\":\"\"}-\n"},
+        {INGEST_JSON, "{\"node_id\":1}", INPUT_OK, "{\"node_id\":1}-\n"},
+        {INGEST_JSON, "{\"a\":{\"node_id\":\"x\"}}", INPUT_OK, "{\"a\":{\"node_id\":\"x\"}}-\n"},
+        {INGEST_JSON, "{\"node_id\":\"a\",\"node_id\":\"b\"}", INPUT_OK,
          "{\"node_id\":\"a\",\"node_id\":\"b\"}|b\n"},
-        {INGEST_JSON, "[]", INGEST_OK, ""},
-        {INGEST_JSON, " [ ] ", INGEST_OK, ""},
-        {INGEST_JSON, "[{\"node_id\":\"a\"} , {\"b\" : [1, 2]}]", INGEST_OK,
+        {INGEST_JSON, "[]", INPUT_OK, ""},
+        {INGEST_JSON, " [ ] ", INPUT_OK, ""},
+        {INGEST_JSON, "[{\"node_id\":\"a\"} , {\"b\" : [1, 2]}]", INPUT_OK,
          "{\"node_id\":\"a\"}|a\n{\"b\":[1,2]}-\n"},
-        {INGEST_JSON, "", INGEST_BAD, "there is no record: the body is empty"},
-        {INGEST_JSON, " \n", INGEST_BAD, "there is no record: the body is empty"},
-        {INGEST_JSON, "5", INGEST_BAD, "not an object"},
-        {INGEST_JSON, "null", INGEST_BAD, "not an object"},
-        {INGEST_JSON, "\"x\"", INGEST_BAD, "not an object"},
-        {INGEST_JSON, "[{},5]", INGEST_BAD, "record 2 of the array: not an object"},
-        {INGEST_JSON, "[{},[]]", INGEST_BAD, "record 2 of the array: not an object"},
-        {INGEST_JSON, "[{},null]", INGEST_BAD, "record 2 of the array: not an object"},
-        {INGEST_JSON, "[{\"a\":1},{\"a\":x}]", INGEST_BAD,
+        {INGEST_JSON, "", INPUT_BAD, "there is no record: the body is empty"},
+        {INGEST_JSON, " \n", INPUT_BAD, "there is no record: the body is empty"},
+        {INGEST_JSON, "5", INPUT_BAD, "not an object"},
+        {INGEST_JSON, "null", INPUT_BAD, "not an object"},
+        {INGEST_JSON, "\"x\"", INPUT_BAD, "not an object"},
+        {INGEST_JSON, "[{},5]", INPUT_BAD, "record 2 of the array: not an object"},
+        {INGEST_JSON, "[{},[]]", INPUT_BAD, "record 2 of the array: not an object"},
+        {INGEST_JSON, "[{},null]", INPUT_BAD, "record 2 of the array: not an object"},
+        {INGEST_JSON, "[{\"a\":1},{\"a\":x}]", INPUT_BAD,
          "record 2 of the array: expected a value (object, array, string, number, true, false, "
          "null) at byte 14"},
-        {INGEST_JSON, "[{},]", INGEST_BAD,
+        {INGEST_JSON, "[{},]", INPUT_BAD,
          "record 2 of the array: expected a value (object, array, string, number, true, false, "
          "null) at byte 4"},
-        {INGEST_JSON, "[{} {}]", INGEST_BAD, "expected ',' or ']' behind record 1 of the array, at byte 4"},
-        {INGEST_JSON, "[{}", INGEST_BAD, "expected ',' or ']' behind record 1 of the array, at byte 3"},
-        {INGEST_JSON, "[", INGEST_BAD,
+        {INGEST_JSON, "[{} {}]", INPUT_BAD, "expected ',' or ']' behind record 1 of the array, at byte 4"},
+        {INGEST_JSON, "[{}", INPUT_BAD, "expected ',' or ']' behind record 1 of the array, at byte 3"},
+        {INGEST_JSON, "[", INPUT_BAD,
          "record 1 of the array: expected a value (object, array, string, number, true, false, "
          "null) at byte 1, where the text ends"},
-        {INGEST_JSON, "{}{}", INGEST_BAD, "expected the end at byte 2"},
-        {INGEST_JSON, "[{}] x", INGEST_BAD, "expected the end at byte 5"},
-        {INGEST_JSON, "\xef\xbb\xbf{}", INGEST_BAD,
+        {INGEST_JSON, "{}{}", INPUT_BAD, "expected the end at byte 2"},
+        {INGEST_JSON, "[{}] x", INPUT_BAD, "expected the end at byte 5"},
+        {INGEST_JSON, "\xef\xbb\xbf{}", INPUT_BAD,
          "expected a value (object, array, string, number, true, false, null) at byte 0"},
-        {INGEST_JSON, "{\"a\":\"\xff\"}", INGEST_BAD, "invalid UTF-8 at byte 6"},
-        {INGEST_UNKNOWN, "{}", INGEST_BAD, "unknown format"},
+        {INGEST_JSON, "{\"a\":\"\xff\"}", INPUT_BAD, "invalid UTF-8 at byte 6"},
+        {INGEST_UNKNOWN, "{}", INPUT_BAD, "unknown format"},
     };
     TRY_ALL(tries);
 }
@@ -99,18 +99,18 @@ static void test_json(void **state) {
 static void test_ndjson(void **state) {
     (void)state;
     static const struct try tries[] = {
-        {INGEST_NDJSON, "{\"node_id\":\"a\"}\n{}\n", INGEST_OK, "{\"node_id\":\"a\"}|a\n{}-\n"},
-        {INGEST_NDJSON, "\r\n{\"a\": 1}\r\n\r\n \n{}", INGEST_OK, "{\"a\":1}-\n{}-\n"},
-        {INGEST_NDJSON, "{}\n\n{\"a\"}\n", INGEST_BAD, "line 3: expected ':' at byte 4"},
-        {INGEST_NDJSON, "{\"a\":\n1}\n", INGEST_BAD,
+        {INGEST_NDJSON, "{\"node_id\":\"a\"}\n{}\n", INPUT_OK, "{\"node_id\":\"a\"}|a\n{}-\n"},
+        {INGEST_NDJSON, "\r\n{\"a\": 1}\r\n\r\n \n{}", INPUT_OK, "{\"a\":1}-\n{}-\n"},
+        {INGEST_NDJSON, "{}\n\n{\"a\"}\n", INPUT_BAD, "line 3: expected ':' at byte 4"},
+        {INGEST_NDJSON, "{\"a\":\n1}\n", INPUT_BAD,
          "line 1: expected a value (object, array, string, number, true, false, null) at byte 5, "
          "where the text ends"},
-        {INGEST_NDJSON, "{} {}\n", INGEST_BAD, "line 1: expected the end at byte 3"},
-        {INGEST_NDJSON, "{}\n[]\n", INGEST_BAD, "line 2: not an object"},
-        {INGEST_NDJSON, "\n\r\n", INGEST_BAD, "there is no record: the body is empty"},
-        {INGEST_NDJSON, "", INGEST_BAD, "there is no record: the body is empty"},
-        {INGEST_MSGPACK, "{}\n{\"a\":1}\n", INGEST_OK, "{}-\n{\"a\":1}-\n"},
-        {INGEST_MSGPACK, "", INGEST_OK, ""},
+        {INGEST_NDJSON, "{} {}\n", INPUT_BAD, "line 1: expected the end at byte 3"},
+        {INGEST_NDJSON, "{}\n[]\n", INPUT_BAD, "line 2: not an object"},
+        {INGEST_NDJSON, "\n\r\n", INPUT_BAD, "there is no record: the body is empty"},
+        {INGEST_NDJSON, "", INPUT_BAD, "there is no record: the body is empty"},
+        {INGEST_MSGPACK, "{}\n{\"a\":1}\n", INPUT_OK, "{}-\n{\"a\":1}-\n"},
+        {INGEST_MSGPACK, "", INPUT_OK, ""},
     };
     TRY_ALL(tries);
 }
@@ -118,26 +118,25 @@ static void test_ndjson(void **state) {
 static void test_form(void **state) {
     (void)state;
     static const struct try tries[] = {
-        {INGEST_FORM, "json=%7B%22a%22%3A%221+2%2b3%22%7d", INGEST_OK, "{\"a\":\"1 2+3\"}-\n"},
-        {INGEST_FORM, "x=1&json={\"node_id\":\"caf%C3%A9\"}&y", INGEST_OK,
+        {INGEST_FORM, "json=%7B%22a%22%3A%221+2%2b3%22%7d", INPUT_OK, "{\"a\":\"1 2+3\"}-\n"},
+        {INGEST_FORM, "x=1&json={\"node_id\":\"caf%C3%A9\"}&y", INPUT_OK,
          "{\"node_id\":\"caf\xc3\xa9\"}|caf\xc3\xa9\n"},
-        {INGEST_FORM, "json={\"a\":1}&json={\"b\":1}", INGEST_OK, "{\"b\":1}-\n"},
-        {INGEST_FORM, "js%6fn=[{},{}]", INGEST_OK, "{}-\n{}-\n"},
-        {INGEST_FORM, "ndjson={}%0A{\"a\":1}%0D%0A", INGEST_OK, "{}-\n{\"a\":1}-\n"},
-        {INGEST_FORM, "ndjson={}&json={\"a\":1}", INGEST_OK, "{\"a\":1}-\n"},
-        {INGEST_FORM, "json={\"a\":\"x=y\"}", INGEST_OK, "{\"a\":\"x=y\"}-\n"},
-        {INGEST_FORM, "", INGEST_BAD, "the form needs a parameter 'json' or 'ndjson'"},
-        {INGEST_FORM, "a=1&jso=2", INGEST_BAD, "the form needs a parameter 'json' or 'ndjson'"},
-        {INGEST_FORM, "msgpack=%80", INGEST_BAD, "the form needs a parameter 'json' or 'ndjson'"},
-        {INGEST_FORM, "json=", INGEST_BAD, "parameter json: there is no record: the body is empty"},
-        {INGEST_FORM, "json", INGEST_BAD, "parameter json: there is no record: the body is empty"},
-        {INGEST_FORM, "json={\"a\":\"\xc3\xa9\"}", INGEST_BAD, "byte 11 of the form must be percent-encoded"},
-        {INGEST_FORM, "json=%zz", INGEST_BAD, "expected % and two hexadecimal digits at byte 5 of the form"},
-        {INGEST_FORM, "json={}%4", INGEST_BAD, "expected % and two hexadecimal digits at byte 7 of the form"},
-        {INGEST_FORM, "a=%4&json={}", INGEST_BAD,
+        {INGEST_FORM, "json={\"a\":1}&json={\"b\":1}", INPUT_OK, "{\"b\":1}-\n"},
+        {INGEST_FORM, "js%6fn=[{},{}]", INPUT_OK, "{}-\n{}-\n"},
+        {INGEST_FORM, "ndjson={}%0A{\"a\":1}%0D%0A", INPUT_OK, "{}-\n{\"a\":1}-\n"},
+        {INGEST_FORM, "ndjson={}&json={\"a\":1}", INPUT_OK, "{\"a\":1}-\n"},
+        {INGEST_FORM, "json={\"a\":\"x=y\"}", INPUT_OK, "{\"a\":\"x=y\"}-\n"},
+        {INGEST_FORM, "", INPUT_BAD, "the form needs a parameter 'json' or 'ndjson'"},
+        {INGEST_FORM, "a=1&jso=2", INPUT_BAD, "the form needs a parameter 'json' or 'ndjson'"},
+        {INGEST_FORM, "msgpack=%80", INPUT_BAD, "the form needs a parameter 'json' or 'ndjson'"},
+        {INGEST_FORM, "json=", INPUT_BAD, "parameter json: there is no record: the body is empty"},
+        {INGEST_FORM, "json", INPUT_BAD, "parameter json: there is no record: the body is empty"},
+        {INGEST_FORM, "json={\"a\":\"\xc3\xa9\"}", INPUT_BAD, "byte 11 of the form must be percent-encoded"},
+        {INGEST_FORM, "json=%zz", INPUT_BAD, "expected % and two hexadecimal digits at byte 5 of the form"},
+        {INGEST_FORM, "json={}%4", INPUT_BAD, "expected % and two hexadecimal digits at byte 7 of the form"},
+        {INGEST_FORM, "a=%4&json={}", INPUT_BAD,
          "expected % and two hexadecimal digits at byte 2 of the form"},
-        {INGEST_FORM, "json=%7B%22a%22%3A%22%FF%22%7D", INGEST_BAD,
-         "parameter json: invalid UTF-8 at byte 6"},
+        {INGEST_FORM, "json=%7B%22a%22%3A%22%FF%22%7D", INPUT_BAD, "parameter json: invalid UTF-8 at byte 6"},
     };
     TRY_ALL(tries);
 }
@@ -146,22 +145,22 @@ static void test_limits(void **state) {
     (void)state;
     struct buf body = {0}, said = {0};
     buf_printf(&body, "{\"a\":\"%*s\"}", (int)limits.max_record - 8, "");
-    assert_int_equal(take(INGEST_JSON, buf_view(&body), &said), INGEST_OK);
+    assert_int_equal(take(INGEST_JSON, buf_view(&body), &said), INPUT_OK);
     buf_clear(&body);
     buf_printf(&body, "{}\n{\"a\":\"%*s\"}", (int)limits.max_record - 7, "");
-    assert_int_equal(take(INGEST_NDJSON, buf_view(&body), &said), INGEST_LARGE);
+    assert_int_equal(take(INGEST_NDJSON, buf_view(&body), &said), INPUT_LARGE);
     assert_string_equal(
         said.p, "line 2: a record of 101 bytes, its key counted twice, is larger than 100 (bus.max_record)");
     /* The key, which the bus keeps beside the record, counts too. */
     buf_clear(&body);
     buf_printf(&body, "{\"node_id\":\"%051d\"}", 0);
-    assert_int_equal(take(INGEST_JSON, buf_view(&body), &said), INGEST_LARGE);
+    assert_int_equal(take(INGEST_JSON, buf_view(&body), &said), INPUT_LARGE);
     /* White space between tokens is not part of a record. */
     buf_clear(&body);
     buf_printf(&body, "{%*s}", 1000, "");
-    assert_int_equal(take(INGEST_JSON, buf_view(&body), &said), INGEST_OK);
-    assert_int_equal(take(INGEST_JSON, SPAN_LIT("[{},{},{},{},{}]"), &said), INGEST_OK);
-    assert_int_equal(take(INGEST_JSON, SPAN_LIT("[{},{},{},{},{},{}]"), &said), INGEST_LARGE);
+    assert_int_equal(take(INGEST_JSON, buf_view(&body), &said), INPUT_OK);
+    assert_int_equal(take(INGEST_JSON, SPAN_LIT("[{},{},{},{},{}]"), &said), INPUT_OK);
+    assert_int_equal(take(INGEST_JSON, SPAN_LIT("[{},{},{},{},{},{}]"), &said), INPUT_LARGE);
     assert_string_equal(said.p, "record 6 of the array: more than 5 records in one request");
     buf_release(&body);
     buf_release(&said);

@@ -62,7 +62,7 @@ static void play(void **state) {
     for (int i = 0; i < 6 && x->in[i].json; i++) {
         struct event e;
         struct err err;
-        assert_int_equal(event_parse(span_of(x->in[i].json), &arena, &e, &err), EVENT_OK);
+        assert_int_equal(event_parse(span_of(x->in[i].json), &arena, &e, &err), INPUT_OK);
         struct registry_at at = {0, i, x->in[i].ts, x->in[i].ts};
         registry_pass(r.registry, &at);
         while (route_expire(&r)) collect(&r, &out);
@@ -193,7 +193,7 @@ static void state_survives(void **state) {
     struct registry_at at = {3, 10, 5000, 5000};
     route_init(&r, &conf, registry_new(&registry));
     struct registry *again = registry_new(&registry);
-    assert_int_equal(event_parse(SPAN_LIT(REG), &arena, &e, &err), EVENT_OK);
+    assert_int_equal(event_parse(SPAN_LIT(REG), &arena, &e, &err), INPUT_OK);
     registry_pass(r.registry, &at);
     route_record(&r, &e, e.node.text, &at);
     assert_int_equal(r.outs[r.n - 1].topic, ROUTE_STATE);

@@ -52,13 +52,13 @@ static void test_limits(void **state) {
             for (size_t k = 0; k < n; k++) buf_char(&plain, (char)('a' + k % 7 + k / 1000 % 3));
             compress_to(&packed, buf_view(&plain), bits);
             out.n = 5;
-            assert_int_equal(inflate_body(coding, buf_view(&packed), n, &out, &err), INFLATE_OK);
+            assert_int_equal(inflate_body(coding, buf_view(&packed), n, &out, &err), INPUT_OK);
             assert_int_equal(out.n, n + 5);
             assert_memory_equal(out.p, "kept:", 5);
             assert_memory_equal(out.p + 5, buf_view(&plain).p, n);
             if (!n) continue;
             out.n = 5;
-            assert_int_equal(inflate_body(coding, buf_view(&packed), n - 1, &out, &err), INFLATE_LARGE);
+            assert_int_equal(inflate_body(coding, buf_view(&packed), n - 1, &out, &err), INPUT_LARGE);
             assert_true(out.n <= n + 5); /* what was written, never what was claimed */
         }
     buf_release(&plain);
@@ -74,7 +74,7 @@ static void test_bomb(void **state) {
     plain.n = 20 << 20;
     compress_to(&packed, buf_view(&plain), 31);
     assert_true(packed.n < 30000);
-    assert_int_equal(inflate_body(INFLATE_GZIP, buf_view(&packed), 1 << 20, &out, &err), INFLATE_LARGE);
+    assert_int_equal(inflate_body(INFLATE_GZIP, buf_view(&packed), 1 << 20, &out, &err), INPUT_LARGE);
     assert_string_equal(err.text, "the body is larger than 1048576 bytes when decompressed");
     assert_true(out.cap <= 4 << 20);
     buf_release(&plain);
@@ -89,16 +89,16 @@ static void test_members(void **state) {
     compress_to(&packed, SPAN_LIT("one,"), 31);
     compress_to(&packed, SPAN_LIT(""), 31);
     compress_to(&packed, SPAN_LIT("two"), 31);
-    assert_int_equal(inflate_body(INFLATE_GZIP, buf_view(&packed), 7, &out, &err), INFLATE_OK);
+    assert_int_equal(inflate_body(INFLATE_GZIP, buf_view(&packed), 7, &out, &err), INPUT_OK);
     assert_string_equal(out.p, "one,two");
     /* The limit is of all members together. */
     buf_clear(&out);
-    assert_int_equal(inflate_body(INFLATE_GZIP, buf_view(&packed), 6, &out, &err), INFLATE_LARGE);
+    assert_int_equal(inflate_body(INFLATE_GZIP, buf_view(&packed), 6, &out, &err), INPUT_LARGE);
     /* zlib's format has one stream. */
     buf_clear(&packed);
     compress_to(&packed, SPAN_LIT("one,"), 15);
     buf_char(&packed, 'x');
-    assert_int_equal(inflate_body(INFLATE_DEFLATE, buf_view(&packed), 99, &out, &err), INFLATE_BAD);
+    assert_int_equal(inflate_body(INFLATE_DEFLATE, buf_view(&packed), 99, &out, &err), INPUT_BAD);
     assert_string_equal(err.text, "the compressed body has 1 bytes behind its end");
     buf_release(&packed);
     buf_release(&out);
@@ -112,24 +112,23 @@ static void test_bad(void **state) {
     /* Cut anywhere, and every byte damaged: never OK with other bytes than these. */
     for (size_t n = 0; n < packed.n; n++) {
         buf_clear(&out);
-        assert_int_equal(inflate_body(INFLATE_GZIP, (struct span){packed.p, n}, 1000, &out, &err),
-                         INFLATE_BAD);
+        assert_int_equal(inflate_body(INFLATE_GZIP, (struct span){packed.p, n}, 1000, &out, &err), INPUT_BAD);
         assert_string_equal(err.text, "the compressed body is truncated");
     }
     for (size_t at = 0; at < packed.n; at++) {
         buf_clear(&out);
         packed.p[at] = (char)(packed.p[at] ^ 0x15);
-        if (inflate_body(INFLATE_GZIP, buf_view(&packed), 1000, &out, &err) == INFLATE_OK)
+        if (inflate_body(INFLATE_GZIP, buf_view(&packed), 1000, &out, &err) == INPUT_OK)
             assert_string_equal(out.p, "some text, some text, some text");
         packed.p[at] = (char)(packed.p[at] ^ 0x15);
     }
     buf_char(&packed, 'x'); /* neither the end nor another member */
-    assert_int_equal(inflate_body(INFLATE_GZIP, buf_view(&packed), 1000, &out, &err), INFLATE_BAD);
-    assert_int_equal(inflate_body(INFLATE_GZIP, SPAN_LIT("plain"), 1000, &out, &err), INFLATE_BAD);
-    assert_int_equal(inflate_body(INFLATE_GZIP, (struct span){NULL, 0}, 9, &out, &err), INFLATE_BAD);
+    assert_int_equal(inflate_body(INFLATE_GZIP, buf_view(&packed), 1000, &out, &err), INPUT_BAD);
+    assert_int_equal(inflate_body(INFLATE_GZIP, SPAN_LIT("plain"), 1000, &out, &err), INPUT_BAD);
+    assert_int_equal(inflate_body(INFLATE_GZIP, (struct span){NULL, 0}, 9, &out, &err), INPUT_BAD);
     buf_clear(&packed);
     compress_to(&packed, SPAN_LIT("raw"), -15); /* what some call deflate is not zlib's format */
-    assert_int_equal(inflate_body(INFLATE_DEFLATE, buf_view(&packed), 9, &out, &err), INFLATE_BAD);
+    assert_int_equal(inflate_body(INFLATE_DEFLATE, buf_view(&packed), 9, &out, &err), INPUT_BAD);
     buf_release(&packed);
     buf_release(&out);
 }
