@@ -18,10 +18,6 @@
 #include "lib/base/nearest.h"
 #include "lib/base/stop.h"
 
-#ifndef SYSCONFDIR
-#define SYSCONFDIR "/etc"
-#endif
-
 #define X(name) extern const struct cmd cmd_##name;
 DISTLOG_COMMANDS
 #undef X

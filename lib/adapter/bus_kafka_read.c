@@ -7,7 +7,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include <poll.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "../base/mem.h"
 #include "../base/stop.h"

@@ -3,7 +3,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 
 #include "../base/json.h"
-#include "../base/mem.h"
 #include "../base/stop.h"
 #include "../base/when.h"
 #include "clock.h"
