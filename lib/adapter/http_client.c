@@ -44,10 +44,8 @@ static bool given(const char *text) { return text && *text; }
 
 struct http_client *http_client_new(const struct http_client_conf *conf, size_t gzip_from, size_t reply_most,
                                     struct err *err) {
-    if (given(conf->ca) && access(conf->ca, R_OK) != 0) {
-        err_set(err, "cannot read the certificates in %s: %s", conf->ca, strerror(errno));
-        return NULL;
-    }
+    if (given(conf->ca) && access(conf->ca, R_OK) != 0)
+        return err_as(NULL, err, "cannot read the certificates in %s: %s", conf->ca, strerror(errno));
     curl_global_init(CURL_GLOBAL_DEFAULT);
     struct http_client *c = mem_new(1, sizeof *c);
     *c = (struct http_client){.conf = conf, .gzip_from = gzip_from, .reply_most = reply_most};

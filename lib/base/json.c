@@ -21,9 +21,8 @@ struct scan {
 static bool value(struct scan *s, struct json_value *v);
 
 static bool fail(struct scan *s, const char *at, const char *what) {
-    err_set(s->err, "%s at byte %zu%s", what, (size_t)(at - s->base),
-            at == s->end ? ", where the text ends" : "");
-    return false;
+    return err_as(false, s->err, "%s at byte %zu%s", what, (size_t)(at - s->base),
+                  at == s->end ? ", where the text ends" : "");
 }
 
 /* Copies the run. Growing leaves the old copy in the arena: members may point into it. */

@@ -134,8 +134,7 @@ static bool is_text(struct span s) {
 
 static char *copy(struct span s, struct arena *arena, struct err *err) {
     if (is_text(s)) return (char *)arena_span(arena, s).p;
-    err_set(err, "the value is not one line of printable UTF-8");
-    return NULL;
+    return err_as(NULL, err, "the value is not one line of printable UTF-8");
 }
 
 enum { NAME_MOST = 200 }; /* what distlog appends to one, .state or .dlq, has to fit too */
