@@ -24,7 +24,8 @@ static void entry_settle(struct outbox *o, struct outbox_entry *e, unsigned stat
     e->request = NULL;
 }
 
-static void entry_free(struct outbox_entry *e) {
+static void entry_end(struct outbox *o, struct outbox_entry *e, unsigned status, const char *why) {
+    entry_settle(o, e, status, why);
     LIST_REMOVE(e, place);
     free(e);
 }
@@ -36,8 +37,7 @@ static void entry_one_less(struct outbox *o, struct outbox_entry *e) {
         o->accepted += e->records;
         o->trouble.text[0] = '\0';
     }
-    entry_settle(o, e, 200, NULL);
-    entry_free(e);
+    entry_end(o, e, 200, NULL);
 }
 
 static void trouble(struct outbox *o, const struct err *err) {
@@ -63,10 +63,7 @@ static void on_delivered(void *ctx, uint64_t tag, enum bus_rc rc, const char *wh
 static void drop(struct outbox *o, const char *why) {
     if (o->bus) o->bus->engine->close(o->bus);
     o->bus = NULL;
-    for (struct outbox_entry *e; (e = LIST_FIRST(&o->waiting));) {
-        entry_settle(o, e, 503, why);
-        entry_free(e);
-    }
+    for (struct outbox_entry *e; (e = LIST_FIRST(&o->waiting));) entry_end(o, e, 503, why);
 }
 
 static void put_off(struct outbox *o) {
@@ -82,10 +79,7 @@ static void lose(struct outbox *o, const struct err *err) {
 
 static enum bus_rc connect_bus(struct outbox *o, struct err *err) {
     enum bus_rc rc = wire_bus(o->daemon.run->conf, &o->how, &o->bus, err);
-    if (rc != BUS_OK) {
-        o->bus = NULL;
-        return rc;
-    }
+    if (rc != BUS_OK) return rc;
     daemon_introduce(&o->daemon, o->bus, o->flow);
     o->trouble.text[0] = '\0'; /* that it works is said when it has taken a record */
     return rc;
