@@ -21,8 +21,8 @@ const struct opt_section daemon_section =
     OPT_SECTION("daemon", "how a daemon leaves", rows, struct daemon_conf);
 
 void daemon_init(struct daemon *d, const struct run *run) {
-    *d = (struct daemon){.run = run, .backoff = {.base_ms = FIRST_WAIT_MS, .max_ms = LAST_WAIT_MS}};
-    rng_seed(&d->rng, rng_os());
+    *d = (struct daemon){
+        .run = run, .rng = {rng_os()}, .backoff = {.base_ms = FIRST_WAIT_MS, .max_ms = LAST_WAIT_MS}};
     stop_within(LAST_S);
 }
 

@@ -326,7 +326,7 @@ static int run_node(struct run *run) {
     else if (http_client_check_url(c->url, &err) == 0)
         s.client = http_client_new(&c->http, 0, REPLY_MOST, &err);
     if (s.client) {
-        rng_seed(&s.rng, rng_os());
+        s.rng.state = rng_os();
         make_nodes(&s, id);
         work(&s);
         log_say(&run->log, "stopped: posted %llu, refused %llu, dropped %llu, undelivered %zu",

@@ -8,10 +8,9 @@
 #include <stdint.h>
 
 struct rng {
-    uint64_t state;
+    uint64_t state; /* any seed is a beginning */
 };
 
-void rng_seed(struct rng *r, uint64_t seed);
 /* 64 random bits. */
 uint64_t rng_next(struct rng *r);
 /* Evenly from low to high, both included; low <= high. */

@@ -40,8 +40,8 @@ int traffic_weights(const struct opt_map *map, int64_t weights[TRAFFIC_LEVELS], 
 
 void traffic_init(struct traffic *t, const struct traffic_conf *conf, const char *node, uint64_t seed,
                   int64_t start_ms) {
-    *t = (struct traffic){.conf = conf, .node = node, .next_beat_ms = start_ms, .next_log_ms = INT64_MAX};
-    rng_seed(&t->rng, seed);
+    *t = (struct traffic){
+        .conf = conf, .node = node, .rng = {seed}, .next_beat_ms = start_ms, .next_log_ms = INT64_MAX};
 }
 
 int64_t traffic_due(const struct traffic *t) {

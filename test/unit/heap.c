@@ -17,7 +17,7 @@ static void heap_orders(void **state) {
     struct heap_item items[N] = {0};
     struct heap heap = {0};
     struct rng rng;
-    rng_seed(&rng, 7);
+    rng.state = 7;
     for (int i = 0; i < N; i++) {
         items[i].due = rng_range(&rng, 0, 100);
         heap_put(&heap, &items[i]);

@@ -34,7 +34,7 @@ static void test_against_array(void **state) {
     struct map m = {0};
     int values[KEYS], *model[KEYS] = {NULL};
     size_t count = 0;
-    rng_seed(&rng, 7);
+    rng.state = 7;
     for (int i = 0; i < KEYS; i++) values[i] = i;
     for (int step = 0; step < 40000; step++) {
         int i = (int)rng_range(&rng, 0, KEYS - 1);

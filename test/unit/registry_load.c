@@ -75,7 +75,7 @@ static void disturbed_or_not(void **state) {
     static struct input in[1000];
     for (uint64_t i = 0; i < 300; i++) {
         struct rng rng;
-        rng_seed(&rng, i);
+        rng.state = i;
         size_t n = schedule(&rng, in, 1000);
         struct world calm, rough;
         world_init(&calm, &confs[i % 5]);

@@ -16,7 +16,7 @@ static void test_vectors(void **state) {
     static const uint64_t first[] = {6457827717110365317u, 3203168211198807973u, 9817491932198370423u,
                                      4593380528125082431u};
     struct rng r;
-    rng_seed(&r, 1234567);
+    r.state = 1234567;
     for (size_t i = 0; i < sizeof first / sizeof *first; i++) assert_true(rng_next(&r) == first[i]);
 }
 
@@ -24,7 +24,7 @@ static void test_range(void **state) {
     (void)state;
     struct rng r;
     unsigned seen[5] = {0};
-    rng_seed(&r, 1);
+    r.state = 1;
     for (int i = 0; i < 5000; i++) {
         int64_t v = rng_range(&r, -2, 2);
         assert_in_range(v + 2, 0, 4);
@@ -39,7 +39,7 @@ static void test_uuid4(void **state) {
     (void)state;
     struct rng r;
     char a[37], b[37];
-    rng_seed(&r, 1);
+    r.state = 1;
     for (int i = 0; i < 100; i++) {
         rng_uuid4(&r, a);
         for (int k = 0; k < 36; k++)
@@ -58,7 +58,7 @@ static void test_backoff(void **state) {
     struct rng r;
     struct backoff b = {.base_ms = 100, .max_ms = 1000};
     static const int64_t most[] = {100, 200, 400, 800, 1000, 1000, 1000};
-    rng_seed(&r, 1);
+    r.state = 1;
     for (size_t i = 0; i < sizeof most / sizeof *most; i++)
         assert_in_range(backoff_next(&b, &r), most[i] / 2, most[i]);
     b.tries = 0;
@@ -73,8 +73,8 @@ static void test_jitter(void **state) {
     (void)state;
     struct rng r, other;
     unsigned seen[501] = {0}, distinct = 0, fifths[5] = {0}, same = 0;
-    rng_seed(&r, 1);
-    rng_seed(&other, 2);
+    r.state = 1;
+    other.state = 2;
     for (int i = 0; i < 5000; i++) {
         struct backoff a = {.base_ms = 1000, .max_ms = 1000}, b = a;
         int64_t wait = backoff_next(&a, &r);
