@@ -33,16 +33,13 @@ void daemon_introduce(struct daemon *d, const struct bus *bus, const char *flow)
 
 struct bus *daemon_bus(struct daemon *d, const struct bus_open *how, const char *flow) {
     struct err err;
-    struct bus *bus;
+    struct bus *bus = NULL;
     enum bus_rc rc;
     while ((rc = wire_bus(d->run->conf, how, &bus, &err)) == BUS_RETRY && !stop_asked())
         daemon_trouble(d, &err);
-    if (rc == BUS_OK) { /* whether the trouble is over, only poll() can tell */
-        daemon_introduce(d, bus, flow);
-        return bus;
-    }
-    if (rc != BUS_RETRY) log_say(&d->run->log, "%s", err.text);
-    return NULL;
+    if (rc == BUS_OK) daemon_introduce(d, bus, flow); /* whether the trouble is over, only poll() can tell */
+    else if (rc != BUS_RETRY) log_say(&d->run->log, "%s", err.text);
+    return bus;
 }
 
 bool daemon_has_bus(const struct run *run) {
@@ -56,21 +53,18 @@ bool daemon_has_bus(const struct run *run) {
 
 struct store *daemon_store(struct daemon *d) {
     struct err err;
-    struct store *store;
+    struct store *store = NULL;
     enum store_rc rc;
     while ((rc = wire_store(d->run->conf, true, &store, &err)) == STORE_RETRY && !stop_asked()) {
         daemon_trouble(d, &err);
         conf_renew_secrets(d->run->conf);
     }
-    if (rc == STORE_OK) {
-        daemon_well(d);
-        return store;
-    }
-    if (rc != STORE_RETRY) log_say(&d->run->log, "%s", err.text);
-    return NULL;
+    if (rc == STORE_OK) daemon_well(d);
+    else if (rc != STORE_RETRY) log_say(&d->run->log, "%s", err.text);
+    return store;
 }
 
-void daemon_trouble(struct daemon *d, const struct err *err) {
+bool daemon_trouble(struct daemon *d, const struct err *err) {
     if (!d->in_trouble) log_say(&d->run->log, "%s; trying again until it works", err->text);
     d->in_trouble = true;
     /* In naps, because a signal that comes just before a wait does not end it. */
@@ -79,6 +73,7 @@ void daemon_trouble(struct daemon *d, const struct err *err) {
         clock_sleep_ms(left < NAP_MS ? left : NAP_MS);
         left -= NAP_MS;
     } while (left > 0 && !stop_asked());
+    return !daemon_overdue();
 }
 
 void daemon_well(struct daemon *d) {

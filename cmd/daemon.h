@@ -33,8 +33,9 @@ struct store *daemon_store(struct daemon *d);
 /* For commands that look at what is there: is there a bus? Opening would make one, and an empty one
  * would answer "nothing" to a wrong path. False: said. */
 bool daemon_has_bus(const struct run *run);
-/* Something answered "later": says so once, waits with backoff (returns early on a signal). */
-void daemon_trouble(struct daemon *d, const struct err *err);
+/* Something answered "later": says so once, waits with backoff (returns early on a signal). False: time to
+ * leave without its answer. */
+bool daemon_trouble(struct daemon *d, const struct err *err);
 /* It worked: says so once if there was trouble, and no doubt. */
 void daemon_well(struct daemon *d);
 /* True when the loop should end: asked to stop (and, with --drain, at_end or out of time), or

@@ -9,11 +9,6 @@ enum { WAIT_MS = 1000 };  /* a poll; a signal ends it */
 enum { OPEN_AGAIN = -1 }; /* beside the exit codes */
 enum { KEY_MAX = 1024 };  /* a dead letter has its record's key if it is no longer */
 
-bool reader_wait(struct reader *r, const struct err *err) {
-    daemon_trouble(&r->daemon, err);
-    return !daemon_overdue();
-}
-
 enum bus_rc reader_bury(struct reader *r, struct bus *bus, const char *topic, const struct bus_record *record,
                         const char *reason, struct err *err) {
     const struct bus_conf *conf = conf_section(r->daemon.run->conf, &bus_section);
@@ -40,7 +35,7 @@ enum bus_rc reader_bury(struct reader *r, struct bus *bus, const char *topic, co
 enum bus_rc reader_commit(struct reader *r, struct bus *bus, struct err *err) {
     enum bus_rc rc;
     while ((rc = bus->engine->commit(bus, err)) == BUS_RETRY)
-        if (!reader_wait(r, err)) break;
+        if (!daemon_trouble(&r->daemon, err)) break;
     return rc;
 }
 

@@ -28,5 +28,3 @@ enum bus_rc reader_bury(struct reader *r, struct bus *bus, const char *topic, co
                         const char *reason, struct err *err);
 /* Commits, waiting while the bus answers "later", until it is time to leave. */
 enum bus_rc reader_commit(struct reader *r, struct bus *bus, struct err *err);
-/* The bus or store answered "later": waits. False: time to leave without its answer. */
-bool reader_wait(struct reader *r, const struct err *err);

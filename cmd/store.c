@@ -67,7 +67,7 @@ static bool store_docs(struct storing *s, struct store_doc *docs, size_t n) {
     enum store_rc rc;
     while ((rc = s->store->engine->bulk(s->store, docs, n, &err)) == STORE_RETRY) {
         conf_renew_secrets(s->run->conf);
-        if (!reader_wait(&s->reader, &err)) break;
+        if (!daemon_trouble(&s->reader.daemon, &err)) break;
     }
     if (rc == STORE_OK) daemon_well(&s->reader.daemon);
     else log_say(&s->run->log, "%s", err.text);
