@@ -131,9 +131,8 @@ static enum bus_rc take_over(struct pubsub *p, const struct bus_batch *b, struct
     uint64_t garbage;
     p->reader.again = true;
     p->generation = b->generation;
-    enum bus_rc rc = b->n ? p->bus->engine->undo(p->bus, err) : BUS_OK;
-    if (rc == BUS_OK)
-        rc = pubsub_load(p->bus, p->state_topic.p, p->input, b, p->route.registry, &garbage, err);
+    if (b->n) p->bus->engine->undo(p->bus);
+    enum bus_rc rc = pubsub_load(p->bus, p->state_topic.p, p->input, b, p->route.registry, &garbage, err);
     p->reader.fresh = rc != BUS_OK;
     if (rc == BUS_OK && garbage)
         log_say(&p->run->log, "%" PRIu64 " records of %s made no sense and were passed over", garbage,

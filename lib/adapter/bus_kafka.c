@@ -225,7 +225,7 @@ static enum bus_rc bus_kafka_put(struct bus *bus, const char *topic, int32_t par
     struct kafka_bus *b = (struct kafka_bus *)bus;
     enum bus_rc rc = put(b, topic, partition, key, value, tag, err);
     if (!b->transactional_id || rc == BUS_OK || rc == BUS_POISON || rc == BUS_FATAL) return rc;
-    kafka_read_undo(bus, err); /* which does not fail, so err stays */
+    kafka_read_undo(bus);
     return BUS_UNDONE;
 }
 

@@ -52,7 +52,7 @@ void kafka_awake(struct kafka_bus *b);
 enum bus_rc kafka_read_start(struct kafka_bus *b, struct err *err);
 enum bus_rc kafka_read_poll(struct kafka_bus *b, int wait_ms, struct bus_batch *batch, struct err *err);
 enum bus_rc kafka_read_commit(struct bus *bus, struct err *err);
-enum bus_rc kafka_read_undo(struct bus *bus, struct err *err);
+void kafka_read_undo(struct bus *bus);
 /* Frees what the last batch points to. */
 void kafka_read_forget(struct kafka_bus *b);
 

@@ -293,12 +293,10 @@ enum bus_rc kafka_read_poll(struct kafka_bus *b, int wait_ms, struct bus_batch *
     return rc;
 }
 
-enum bus_rc kafka_read_undo(struct bus *bus, struct err *err) {
+void kafka_read_undo(struct bus *bus) {
     struct kafka_bus *b = (struct kafka_bus *)bus;
-    (void)err;
     drop_turn(b);
     if (b->consumer.rk) position(b);
-    return BUS_OK;
 }
 
 /* What a step of a commit that failed means; e is consumed. */
@@ -309,7 +307,7 @@ static enum bus_rc commit_failed(struct kafka_bus *b, rd_kafka_error_t *e, struc
     rd_kafka_error_destroy(e);
     rd_kafka_poll(b->producer.rk, 0);
     enum bus_rc rc = kafka_client_error(&b->producer, code, "commit", err);
-    if (abortable) kafka_read_undo(&b->base, err);
+    if (abortable) kafka_read_undo(&b->base);
     if (rc == BUS_FATAL || b->producer.fatal) return BUS_FATAL;
     return abortable ? BUS_UNDONE : again ? BUS_RETRY : BUS_FATAL;
 }

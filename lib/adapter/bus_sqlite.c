@@ -201,12 +201,10 @@ static enum bus_rc commit(struct bus *bus, struct err *err) {
     return BUS_OK;
 }
 
-static enum bus_rc undo(struct bus *bus, struct err *err) {
+static void undo(struct bus *bus) {
     struct local *l = (struct local *)bus;
-    (void)err;
     drop_staged(l);
     l->input.position = l->input.committed;
-    return BUS_OK;
 }
 
 static enum bus_rc flush(struct bus *bus, int limit_ms, struct err *err) {

@@ -102,8 +102,8 @@ struct bus_engine {
      * nothing happened yet, call again. A commit with nothing to do is BUS_OK. */
     enum bus_rc (*commit)(struct bus *bus, struct err *err);
     /* Readers: drops the puts since the last commit; the next poll starts again at what is
-     * committed. */
-    enum bus_rc (*undo)(struct bus *bus, struct err *err);
+     * committed. It can't fail. */
+    void (*undo)(struct bus *bus);
     /* Writers: poll until nothing is queued or limit_ms has passed. BUS_RETRY: something is left.
      */
     enum bus_rc (*flush)(struct bus *bus, int limit_ms, struct err *err);
