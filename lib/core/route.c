@@ -101,17 +101,14 @@ bool route_record(struct route *r, const struct event *e, struct span key, const
     return !unknown || r->conf.forward_unknown;
 }
 
-bool route_expire(struct route *r) {
+static bool take(struct route *r, bool (*step)(struct registry *registry, struct registry_step *step)) {
     begin(r);
-    bool more = registry_expire(r->registry, &r->step);
+    bool more = step(r->registry, &r->step);
     for (size_t i = 0; i < r->step.n_signs; i++) add_sign(r, &r->step.signs[i]);
     add_changes(r);
     return more;
 }
 
-bool route_save(struct route *r) {
-    begin(r);
-    bool more = registry_save(r->registry, &r->step);
-    add_changes(r);
-    return more;
-}
+bool route_expire(struct route *r) { return take(r, registry_expire); }
+
+bool route_save(struct route *r) { return take(r, registry_save); }
