@@ -49,7 +49,7 @@ const void *conf_section(const struct conf *c, const struct opt_section *s) {
     return (const char *)v->field - v->row->offset;
 }
 
-static struct setting *find(const struct conf *c, const char *key) {
+struct setting *conf_find(const struct conf *c, const char *key) {
     for (struct setting *v = c->all; v < c->end; v++) {
         size_t n = strlen(v->key);
         if (!is_setting(v) || strncmp(key, v->key, n) != 0) continue;
@@ -57,8 +57,6 @@ static struct setting *find(const struct conf *c, const char *key) {
     }
     return NULL;
 }
-
-const struct setting *conf_find(const struct conf *c, const char *key) { return find(c, key); }
 
 bool conf_has_section(const struct conf *c, const char *key) {
     size_t n = strlen(key);
@@ -102,16 +100,10 @@ static int read_secret(struct conf *c, const struct setting *v, const char *path
     return span_is(s, *(const char **)v->field) ? 0 : opt_value_parse(v->row, s, v->field, &c->arena, err);
 }
 
-/* KEY_file: text is the file's name, *path what it becomes. */
-static int set_from_file(struct conf *c, const struct setting *v, struct span text, const char **path,
-                         struct err *err) {
-    static const struct opt path_row = {.type = OPT_STRING, .bits = OPT_PATH};
-    return opt_value_parse(&path_row, text, path, &c->arena, err) ? -1 : read_secret(c, v, *path, err);
-}
-
 /* From text, or file: from the file that it names. */
 static int set(struct conf *c, struct setting *v, bool file, struct span text, enum opt_origin origin,
                const char *where, struct err *err) {
+    static const struct opt file_row = {.type = OPT_STRING, .bits = OPT_PATH};
     const char *path = NULL, *name = v->row->name;
     if (!text.n && v->row->bits & OPT_NOT_EMPTY) return err_set(err, "expected a value, this is empty");
     bool has = opt_has_file(v->row) && v->origin == origin && **(char **)v->field;
@@ -120,16 +112,15 @@ static int set(struct conf *c, struct setting *v, bool file, struct span text, e
                        v->where);
     /* An empty one of the two is no second answer. */
     if (!text.n && (file || (has && v->file))) return 0;
-    if (file ? set_from_file(c, v, text, &path, err)
-             : opt_value_parse(v->row, text, v->field, &c->arena, err))
-        return -1;
+    if (opt_value_parse(file ? &file_row : v->row, text, file ? &path : v->field, &c->arena, err)) return -1;
+    if (file && read_secret(c, v, path, err)) return -1;
     remember(c, v, origin, where, path);
     return 0;
 }
 
 int conf_set(struct conf *c, const char *key, struct span text, enum opt_origin origin, const char *where,
              struct err *err) {
-    struct setting *v = find(c, key);
+    struct setting *v = conf_find(c, key);
     if (!v) return conf_unknown(c, key, where, err);
     bool file = strcmp(key, v->key) != 0;
     return set(c, v, file, text, origin, where, err) ? err_prefix(err, "%s: %s", where, key) : 0;
@@ -137,7 +128,7 @@ int conf_set(struct conf *c, const char *key, struct span text, enum opt_origin 
 
 int conf_set_items(struct conf *c, const char *key, const struct opt_map *items, const char *where,
                    struct err *err) {
-    struct setting *v = find(c, key);
+    struct setting *v = conf_find(c, key);
     if (!v) return conf_unknown(c, key, where, err);
     if (opt_value_items(v->row, items, v->field, &c->arena, err))
         return err_prefix(err, "%s: %s", where, key);

@@ -143,7 +143,7 @@ static inline bool opt_has_file(const struct opt *row) {
     return row->type == OPT_STRING && row->bits & OPT_SECRET;
 }
 /* The setting of that key, or that secret for its KEY_file twin; NULL if there is none. */
-const struct setting *conf_find(const struct conf *c, const char *key);
+struct setting *conf_find(const struct conf *c, const char *key);
 /* True if key ("bus", "bus.local") has settings below it. */
 bool conf_has_section(const struct conf *c, const char *key);
 /* Says that there is no such key, and which is the nearest. where may be "". Returns -1. */
