@@ -119,7 +119,7 @@ static int start(struct storing *s) {
     s->reader.flow = flow.p;
     int code = reader_run(&s->reader);
     /* So that what follows `store --no-follow` finds it; if not now, the engine does it by itself. */
-    if (code == EXIT_DONE) s->store->engine->refresh(s->store, &(struct err){""});
+    if (code == EXIT_DONE) s->store->engine->refresh(s->store);
     s->store->engine->close(s->store);
     return code;
 }

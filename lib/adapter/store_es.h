@@ -40,6 +40,6 @@ enum store_rc es_search(struct store *store, const struct store_query *query, st
                         struct err *err);
 enum store_rc es_erase(struct store *store, const struct store_query *query, bool dry_run,
                        store_progress *progress, uint64_t *count, struct buf *answer, struct err *err);
-enum store_rc es_refresh(struct store *store, struct err *err);
+void es_refresh(struct store *store);
 /* How the store spells "@timestamp" when it adds it, to tell it from a record's own when it is read. */
 #define ES_STAMP_KEY "\"\\u0040timestamp\""

@@ -270,11 +270,11 @@ enum store_rc es_search(struct store *store, const struct store_query *query, st
     return rc;
 }
 
-enum store_rc es_refresh(struct store *store, struct err *err) {
+void es_refresh(struct store *store) {
     struct store_es *s = (struct store_es *)store;
     arena_clear(&s->arena);
     char *path = arena_printf(&s->arena, "/%s/_refresh?ignore_unavailable=true", s->wildcard);
-    return es_ask(s, "POST", path, "refresh the index", err);
+    es_ask(s, "POST", path, "", &(struct err){0});
 }
 
 /* Asks about a deletion, which is a task of the engine and goes on without us. */
@@ -320,7 +320,7 @@ enum store_rc es_erase(struct store *store, const struct store_query *query, boo
                        store_progress *progress, uint64_t *count, struct buf *answer, struct err *err) {
     struct store_es *s = (struct store_es *)store;
     const char *doing = dry_run ? "count" : "delete";
-    es_refresh(store, err); /* what was stored just now is deleted too; without the right to, soon */
+    es_refresh(store); /* what was stored just now is deleted too; without the right to, soon */
     buf_char(&s->call.http.body, '{');
     add_query(s, query, &s->call.http.body);
     buf_text(&s->call.http.body, "}}}");

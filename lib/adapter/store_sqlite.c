@@ -267,11 +267,8 @@ static enum store_rc local_erase(struct store *store, const struct store_query *
     return done(l, err);
 }
 
-static enum store_rc local_refresh(struct store *store, struct err *err) {
-    (void)store; /* what is committed is visible */
-    (void)err;
-    return STORE_OK;
-}
+/* What is committed is visible. */
+static void local_refresh(struct store *store) { (void)store; }
 
 const struct store_engine store_sqlite = {
     .name = "local",

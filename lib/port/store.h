@@ -83,8 +83,9 @@ struct store_engine {
      * is. */
     enum store_rc (*erase)(struct store *store, const struct store_query *query, bool dry_run,
                            store_progress *progress, uint64_t *count, struct buf *answer, struct err *err);
-    /* Makes what was stored visible to search. */
-    enum store_rc (*refresh)(struct store *store, struct err *err);
+    /* Makes what was stored visible to search now, if that may be asked for: an engine does it by itself
+     * soon. */
+    void (*refresh)(struct store *store);
     void (*close)(struct store *store);
 };
 

@@ -60,7 +60,7 @@ static const char *ids(struct store *s, struct store_query q) {
     struct err err = {""};
     buf_clear(&found);
     buf_text(&found, "");
-    assert_int_equal(s->engine->refresh(s, &err), STORE_OK);
+    s->engine->refresh(s);
     if (s->engine->search(s, &q, add_id, &found, &err) != STORE_OK) fail_msg("search: %s", err.text);
     return found.p;
 }
@@ -69,7 +69,7 @@ static uint64_t erase(struct store *s, struct store_query q, bool dry_run) {
     struct err err = {""};
     struct buf answer = {0};
     uint64_t count = 0;
-    assert_int_equal(s->engine->refresh(s, &err), STORE_OK);
+    s->engine->refresh(s);
     if (s->engine->erase(s, &q, dry_run, NULL, &count, &answer, &err) != STORE_OK)
         fail_msg("erase: %s", err.text);
     buf_release(&answer);
