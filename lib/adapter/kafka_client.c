@@ -62,8 +62,7 @@ static const struct {
     {KAFKA_WRITER, "queue.buffering.max.kbytes", "32768"}, /* bounded: past it put() answers BUS_BUSY */
     {KAFKA_WRITER, "queue.buffering.max.messages", "200000"},
     {KAFKA_COPIER, "transaction.timeout.ms", "10000"}, /* so long readers wait after a crash */
-    {KAFKA_COPIER, "linger.ms", "5"},
-    {KAFKA_COPIER, "retry.backoff.ms", "10"}, /* the first send of a transaction waits this long */
+    {KAFKA_COPIER, "retry.backoff.ms", "10"},          /* the first send of a transaction waits this long */
     {KAFKA_COPIER, "queue.buffering.max.kbytes", "65536"},
     {KAFKA_COPIER, "queue.buffering.max.messages", "1000000"},
     {CONSUMERS, "enable.auto.commit", "false"},
