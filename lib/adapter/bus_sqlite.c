@@ -119,10 +119,7 @@ static enum bus_rc put(struct bus *bus, const char *topic, int32_t partition, st
                       key.n + value.n, topic);
     if (!l->how.group && l->staging.used > QUEUE_BYTES)
         return err_as(BUS_BUSY, err, "%d MB wait to be written", QUEUE_BYTES >> 20);
-    if (l->full) {
-        *err = l->full_why;
-        return BUS_BUSY;
-    }
+    if (l->full) return err_as(BUS_BUSY, err, "%s", l->full_why.text);
     l->staged = mem_room(l->staged, l->n_staged, &l->cap_staged, sizeof *l->staged);
     struct staged *p = &l->staged[l->n_staged++];
     const struct topic *t = local_topic(l, topic);

@@ -41,10 +41,10 @@ struct es_client {
 enum store_rc es_client_open(struct es_client **out, const struct es_conf *conf, struct err *err) {
     for (size_t i = 0; i < conf->urls.n; i++)
         if (http_client_check_url(conf->urls.items[i], err))
-            return err_prefix(err, "store.elasticsearch.urls"), STORE_FATAL;
+            return err_prefix_as(STORE_FATAL, err, "store.elasticsearch.urls");
     if (!conf->urls.n) return err_as(STORE_FATAL, err, "store.elasticsearch.urls: expected a URL");
     struct http_client *http = http_client_new(&conf->http, GZIP_FROM, REPLY_MAX, err);
-    if (!http) return err_prefix(err, "store.elasticsearch.ca"), STORE_FATAL;
+    if (!http) return err_prefix_as(STORE_FATAL, err, "store.elasticsearch.ca");
     *out = mem_new(1, sizeof **out);
     **out = (struct es_client){.conf = conf, .http = http};
     return STORE_OK;

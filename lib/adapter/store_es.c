@@ -64,9 +64,9 @@ static enum store_rc install_template(struct store_es *s, struct err *err) {
                    "\"error_message\":{\"type\":\"text\"}}}}}}}");
     enum store_rc rc = es_ask(s, "PUT", path.p, "install the index template", err);
     if (s->call.http.status != 403) return rc;
-    err_prefix(err, "grant manage_index_templates, or install the template by hand and set "
-                    "store.elasticsearch.template: false");
-    return STORE_FATAL;
+    return err_prefix_as(STORE_FATAL, err,
+                         "grant manage_index_templates, or install the template by hand and set "
+                         "store.elasticsearch.template: false");
 }
 
 /* Adds what one index's properties say of a field; false: it can't be compared exactly there. */

@@ -24,3 +24,4 @@ int err_set(struct err *e, const char *format, ...) __attribute__((format(printf
 #define err_as(rc, ...) (err_set(__VA_ARGS__), (rc))
 /* Puts "prefix: " before what is there: the place that knows the file or the address adds it. Returns -1. */
 int err_prefix(struct err *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
+#define err_prefix_as(rc, ...) (err_prefix(__VA_ARGS__), (rc))

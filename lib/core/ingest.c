@@ -61,10 +61,7 @@ static enum input_rc read_array(struct reading *r, struct span in, size_t at) {
     if (!more) at++;
     for (size_t i = 1; more; i++) {
         enum input_rc rc = read_object(r, in, &at);
-        if (rc != INPUT_OK) {
-            err_prefix(r->err, "record %zu of the array", i);
-            return rc;
-        }
+        if (rc != INPUT_OK) return err_prefix_as(rc, r->err, "record %zu of the array", i);
         at = json_space(in, at);
         char next = at < in.n ? in.p[at] : '\0';
         if (next != ',' && next != ']')
@@ -89,10 +86,7 @@ static enum input_rc read_lines(struct reading *r, struct span in, const char *w
     for (size_t number = 1; span_next(&in, '\n', &line); number++) {
         if (json_space(line, 0) == line.n) continue;
         enum input_rc rc = read_whole(r, line);
-        if (rc != INPUT_OK) {
-            err_prefix(r->err, "%s %zu", what, number);
-            return rc;
-        }
+        if (rc != INPUT_OK) return err_prefix_as(rc, r->err, "%s %zu", what, number);
     }
     return INPUT_OK;
 }
