@@ -66,14 +66,14 @@ class Daemon:
             self.start()
 
     def end(self, now, trouble):
-        said = self.lines()
+        said, asleep = self.lines(), self.paused  # killed in its sleep: it never heard that it should leave
         met = self.process.returncode == -signal.SIGKILL and "SIGKILL" not in self.sent
         if self.on_its_way() and not met:  # something else came before it: in a later life, then
             self.order(self.armed, self.stall_s)
         self.exits.append({"name": self.name, "life": self.life, "code": self.process.returncode,
                            "by": list(self.sent), "faults": dict(self.armed), "hits": self.hits(),
                            "seconds": round(now - self.began, 3), "trouble": trouble,
-                           "leaving_s": None if self.told_at is None else round(now - self.told_at, 3),
+                           "leaving_s": None if self.told_at is None or asleep else round(now - self.told_at, 3),
                            "said": " | ".join(said[-3:]), "lines": said[-LAST_LINES:]})
         self.process = self.wake_at = None
         self.start_at = now + RESTART_S
