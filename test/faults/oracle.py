@@ -248,6 +248,7 @@ class Pubsub:
     def __init__(self, settings, processed, reached, problems):
         self.timeout, self.grace = settings["heartbeat_timeout"], settings["grace"]
         self.exact, self.settled = settings.get("exact", False), settings.get("settled", True)
+        self.skew = settings.get("skew", SKEW_MS)  # of the clock that stamps what pubsub puts
         self.rfc3339 = settings.get("format", "local") == "rfc3339"
         self.reached = reached
         self.told = {log_id_of(record): text_of(record) for record in processed}
@@ -367,7 +368,7 @@ def check_output(pubsub, name, records, alerts, ordered, problems):
     for node in sorted({*nodes, *pubsub.processed, *pubsub.nodes} - {None}):
         wanted = [made for made in pubsub.processed[node] if made.alert or not alerts]
         got = [record for record in nodes[node] if text_of(record) not in pubsub.missed]
-        if check_same(name, node, wanted, got, problems):
+        if check_same(name, node, wanted, got, pubsub.skew, problems):
             from_input.update({(r.partition, r.offset): made for r, made in zip(got, wanted)})
             check_missed(pubsub, node, nodes[node], name, alerts, problems)
         if len({record.partition for record in nodes[node]}) > 1:
@@ -382,7 +383,7 @@ def text_of(record):
     return (record.value or b"").decode(errors="replace")
 
 
-def check_same(name, node, wanted, got, problems):
+def check_same(name, node, wanted, got, skew, problems):
     """The records that follow from one of the input each: these, once each, in this order."""
     want = collections.Counter(made.text for made in wanted)
     have = collections.Counter(map(text_of, got))
@@ -400,7 +401,7 @@ def check_same(name, node, wanted, got, problems):
         if made.key != record.key:
             problems.add("a record has another key than it came with",
                          f"{at(record)}: {short(record.key)} in place of {short(made.key)}")
-        if record.time < made.time - SKEW_MS:
+        if record.time < made.time - skew:
             problems.add("a record has a time that is not the bus's",
                          f"{at(record)}: of {record.time}, and came of one of {made.time}")
     return True

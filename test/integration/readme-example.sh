@@ -128,7 +128,7 @@ bash -e only | grep -o '"encoded":"[^"]*"' | cut -d'"' -f4 | sed -n 2p >own.key
 run env -u DISTLOG_CONFIG -u KAFKA_PASSWORD distlog search WARN
 like "$status:${out//$'\n'/ }" '^0:.*"log_id":"n_3"' "with settings of their own, and a key that may only search"
 run env -u DISTLOG_CONFIG -u KAFKA_PASSWORD distlog delete --yes
-like "$status:${err//$'\n'/ }" '^1:.*HTTP 403.*give the user or API key' "which may not delete"
+like "$status:${err//$'\n'/ }" '^1:.*can.t delete: .*unauthorized for API key' "which may not delete"
 run distlog search WARN
 like "$status:${err//$'\n'/ }" '^1:.*HTTP 403.*give the user or API key' "the key of the daemon may not"
 run distlog nodes
