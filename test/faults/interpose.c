@@ -312,13 +312,23 @@ rd_kafka_error_t *rd_kafka_commit_transaction(rd_kafka_t *rk, int limit_ms) {
     return e;
 }
 
-rd_kafka_resp_err_t rd_kafka_commit(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *offsets,
-                                    int async) {
-    REAL(rd_kafka_resp_err_t, rd_kafka_commit, rd_kafka_t *, const rd_kafka_topic_partition_list_t *, int);
+typedef void on_committed(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *offsets,
+                          void *opaque);
+
+rd_kafka_resp_err_t rd_kafka_commit_queue(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *offsets,
+                                          rd_kafka_queue_t *queue, on_committed *done, void *opaque) {
+    REAL(rd_kafka_resp_err_t, rd_kafka_commit_queue, rd_kafka_t *, const rd_kafka_topic_partition_list_t *,
+         rd_kafka_queue_t *, on_committed *, void *);
     reach("offset-commit", "-before");
-    rd_kafka_resp_err_t code = real(rk, offsets, async);
-    reach("offset-commit", "-after");
-    return code;
+    return real(rk, offsets, queue, done, opaque);
+}
+
+/* Brings the answer to that. */
+rd_kafka_event_t *rd_kafka_queue_poll(rd_kafka_queue_t *queue, int limit_ms) {
+    REAL(rd_kafka_event_t *, rd_kafka_queue_poll, rd_kafka_queue_t *, int);
+    rd_kafka_event_t *event = real(queue, limit_ms);
+    if (event && rd_kafka_event_type(event) == RD_KAFKA_EVENT_OFFSET_COMMIT) reach("offset-commit", "-after");
+    return event;
 }
 
 static bool is_bulk(CURL *easy) {
