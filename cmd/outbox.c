@@ -137,8 +137,8 @@ void outbox_serve(struct outbox *o) {
     struct err err;
     int64_t now = clock_mono_ms();
     if (!o->bus && now >= o->retry_ms && connect_bus(o, &err) != BUS_OK) lose(o, &err);
-    if (!o->bus) return;
     bool waiting = !LIST_EMPTY(&o->waiting);
+    if (!o->bus || (!waiting && o->bus->wake < 0)) return; /* what wakes us is to be taken off */
     enum bus_rc rc = o->bus->engine->poll(o->bus, 0, NULL, &err);
     if (rc == BUS_FATAL) lose(o, &err);
     else if (rc == BUS_RETRY) trouble(o, &err);

@@ -17,7 +17,7 @@ static struct {
     size_t n, room;        /* queued; how many it takes before it says BUSY */
     enum bus_rc put, poll; /* what to answer */
     bool fails, opens;     /* deliveries fail; wire_bus works */
-    int n_open, n_put;
+    int n_open, n_put, n_poll;
 } puppet;
 
 static struct {
@@ -39,6 +39,7 @@ static enum bus_rc puppet_put(struct bus *bus, const char *topic, int32_t partit
 static enum bus_rc puppet_poll(struct bus *bus, int wait_ms, struct bus_batch *batch, struct err *err) {
     (void)bus, (void)wait_ms, (void)batch;
     err_set(err, "the puppet does not write");
+    puppet.n_poll++;
     for (size_t i = 0; puppet.poll == BUS_OK && i < puppet.n; i++)
         puppet.how->delivered(puppet.how->ctx, puppet.tags[i], puppet.fails ? BUS_RETRY : BUS_OK,
                               "the disk is full");
@@ -228,18 +229,28 @@ static void no_answer_is_not_waited_for_again_and_again(void **state) {
     is_settled(3, 200);
 }
 
+/* What wakes collect is taken off, though nothing waits; a bus that wakes nobody is left in peace. */
+static void an_idle_bus_is_served_if_it_wakes(void **state) {
+    (void)state;
+    outbox_serve(&outbox);
+    assert_int_equal(puppet.n_poll, 0);
+    handle.wake = 0;
+    outbox_serve(&outbox);
+    handle.wake = -1;
+    assert_int_equal(puppet.n_poll, 1);
+}
+
 /* A bus that can be opened but takes nothing: said once, and tried less and less often. */
 static void lost_again_and_again(void **state) {
     (void)state;
+    puppet.poll = BUS_FATAL;
     for (int i = 0; i < 3; i++) {
         put(i, 1);
-        puppet.poll = BUS_FATAL;
         outbox_serve(&outbox);
         is_settled(i, 503);
         assert_null(outbox.bus);
         assert_non_null(outbox_trouble(&outbox));
         outbox.retry_ms = 0;
-        puppet.poll = BUS_OK;
         outbox_serve(&outbox);
         assert_non_null(outbox.bus);
         assert_null(outbox_trouble(&outbox));
@@ -311,6 +322,7 @@ int main(void) {
         CASE(lost_and_opened_again),
         CASE(away_at_the_start),
         CASE(no_answer_is_not_waited_for_again_and_again),
+        CASE(an_idle_bus_is_served_if_it_wakes),
         CASE(lost_again_and_again),
         CASE(doubt_ends),
         CASE(lost_while_putting),
