@@ -76,11 +76,11 @@ static int open_container(struct writer *w, enum container what, uint64_t n) {
 }
 
 static int add_text(struct writer *w, const char *p, size_t n) {
-    size_t most = w->out->n;
-    for (size_t i = 0; i < n; i++)
-        most += (unsigned char)p[i] < ' ' ? 6 : p[i] == '"' || p[i] == '\\' ? 2 : 1;
     if (!utf8_valid(p, n)) return refuse(w, "text that is not UTF-8");
-    if (most > w->limit) return refuse(w, too_large); /* here: it may be all of the body */
+    size_t most = w->out->n + 6 * n; /* it may be all of the body, so it is counted only where it matters */
+    for (size_t i = 0; most > w->limit && i < n; i++)
+        most -= (unsigned char)p[i] < ' ' ? 0 : p[i] == '"' || p[i] == '\\' ? 4 : 5;
+    if (most > w->limit) return refuse(w, too_large);
     if (begin(w, true) != 0) return -1;
     buf_json(w->out, (struct span){n ? p : "", n}); /* the library has NULL for an empty one */
     return done(w);
