@@ -45,7 +45,7 @@ is "$("$BUS" get second)" $'n1\t{"node_id":"n1","message_type":"HEARTBEAT"}' "â€
 run distlog collect --listen "127.0.0.1:$port"
 is "$status" 1 "an address in use: exit 1"
 like "$err" "collect.listen: cannot listen on 127.0.0.1:$port: Address already in use" "â€¦ and why"
-pages=$(awk '/RssAnon/ {print $2}' "/proc/${pids[plain]}/status")
+pages=$(memory_kb plain RssAnon)
 note "RssAnon after a few requests: $pages kB"
 # A request in flight when TERM comes is answered.
 mkfifo "$TMP/go"

@@ -28,16 +28,7 @@ while read -r step how; do
     esac
 done <plan
 stop ps KILL
-mkdir dump
-cat >dump/settings.json <<E
-{"heartbeat_timeout": $timeout, "grace": $grace, "exact": true,
- "topics": {"input": "in", "processed": "out", "alerts": "al"}}
-E
-ask() {
-    for topic in in out al in.dlq; do "$BUS" get -t $topic >dump/topic-$topic.tsv; done
-    run python3 "$TOP/test/faults/oracle.py" dump
-    return "$status"
-}
+ask() { ask_oracle in out al "\"heartbeat_timeout\": $timeout, \"grace\": $grace, \"exact\": true"; }
 if local_bus; then
     sleep 1.3 # all nodes are silent for longer than timeout and grace, while nobody looks
     pubsub --no-follow

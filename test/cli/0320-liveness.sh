@@ -11,9 +11,6 @@ export DISTLOG_BUS_KAFKA_PARTITIONS=3
 # Time goes when this script says so: for the bus, the nodes and pubsub the machine sleeps so long. What real
 # time adds is little to a node that beats every 40 s, of the 60 that it may take.
 export DISTLOG_PUBSUB_HEARTBEAT_TIMEOUT=60s DISTLOG_PUBSUB_HEARTBEAT_GRACE=8s
-export FAULTS_SLEPT=$TMP/slept
-slept=0
-tick() { printf %d $((slept += $1)) >slept; }
 tick 0
 # Topics whose records have this script's time too, and not the brokers'.
 local_bus || LD_PRELOAD='' admin make 3 processed_logs alerts
@@ -154,13 +151,7 @@ for n in $p0 $p1 $p2; do printf 'nodes\t%s\t{"node_id":"%s","message_type":"LOG"
 run pubsub --no-follow
 is "$(told out)" "$(sorted $a $b $c)" "in the end the others are silent"
 
-mkdir dump
-for topic in nodes processed_logs alerts nodes.dlq; do "$BUS" get -t $topic >dump/topic-$topic.tsv; done
-cat >dump/settings.json <<E
-{"heartbeat_timeout": 60000, "grace": 8000, "exact": true, "skew": 3610000,
- "topics": {"input": "nodes", "processed": "processed_logs", "alerts": "alerts"}}
-E
-LD_PRELOAD='' run python3 "$TOP/test/faults/oracle.py" dump
+ask_oracle nodes processed_logs alerts '"heartbeat_timeout": 60000, "grace": 8000, "exact": true, "skew": 3610000'
 is "$status" 0 "all of it is what the oracle makes of the input"
 note "$out$err"
 run pubsub nodes calm_logs calm_alerts --group calm --no-follow

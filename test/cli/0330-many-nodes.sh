@@ -12,9 +12,6 @@ export DISTLOG_PUBSUB_HEARTBEAT_TIMEOUT=${TIMEOUT}s DISTLOG_PUBSUB_HEARTBEAT_GRA
 memory=$(mktemp -d /dev/shm/distlog-test.XXXXXX 2>/dev/null) && export DISTLOG_DATA=$memory/data
 clean() { [ -z "$memory" ] || rm -rf "$memory"; }
 at_end+=(clean)
-export FAULTS_SLEPT=$TMP/slept
-slept=0
-tick() { printf %d $((slept += $1)) >slept; }
 tick 0
 # Topics whose records have this script's time too, and not the brokers'.
 local_bus || LD_PRELOAD='' admin make 1 processed_logs alerts
@@ -27,7 +24,6 @@ a_node=$(grep -o '[0-9]* bytes a node' "$TOP/man/distlog.7" | grep -o '[0-9]*')
 say() { awk -v from="$1" -v step="$2" -v n=$NODES -v rest="$3" 'BEGIN { for (i = from; i < n; i += step) printf "nodes\tnode-%d\t{\"node_id\":\"node-%d\",%s}\n", i, i, rest }'; }
 routed() { [ "$("$BUS" get processed_logs | wc -l)" -ge "$1" ]; }
 told() { [ "$(lines ps.out 'missed its heartbeat')" -ge "$1" ]; }
-private_kb() { awk '/^RssAnon/ { print $2 }' "/proc/${pids[ps]}/status"; }
 # waited_ns: how long pubsub, and a broker of ours, stood ready to run and did not, since they began.
 waited_ns() {
     local of=("/proc/${pids[ps]}/task/"*/schedstat)
@@ -42,7 +38,7 @@ say 0 1 '"message_type":"REGISTRATION","service_name":"Payment"' >registrations
 for i in {1..99}; do say "$i" 100 '"message_type":"HEARTBEAT","status":"UP"'; done >beats
 head -n $FEW registrations | "$BUS" put
 wait_for 60 routed $FEW
-before=$(private_kb) # with all that the work itself needs
+before=$(memory_kb ps RssAnon) # with all that the work itself needs
 tail -n +$((FEW + 1)) registrations | "$BUS" put
 is "$?-$(wc -l <registrations)" "0-$NODES" "$NODES nodes register"
 wait_for 300 routed $NODES
@@ -52,7 +48,7 @@ tick $((TIMEOUT / 2))
 is "$?-$(wc -l <beats)" "0-$((NODES - DEAD))" "$((NODES - DEAD)) of them are heard once more"
 wait_for 300 routed $((2 * NODES - DEAD))
 ok $? "and all of that is read"
-after=$(private_kb)
+after=$(memory_kb ps RssAnon)
 note "private memory: with $FEW nodes $before kB, with $NODES $after kB: $(((after - before) * 1024 / (NODES - FEW))) bytes a node"
 what="a node takes at most the $a_node bytes that distlog(7) says"
 if local_bus; then
@@ -72,7 +68,7 @@ printf "$beat" | "$BUS" put
 wait_for 120 told $DEAD
 ok $? "the $DEAD dead are told"
 waited=$(($(waited_ns) - waited))
-peak=$(private_kb)
+peak=$(memory_kb ps RssAnon)
 tick $((TIMEOUT / 4))
 printf "$beat" | "$BUS" put
 wait_for 60 routed $((2 * NODES + 2)) # the missed ones are in there too

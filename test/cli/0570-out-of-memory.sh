@@ -16,10 +16,8 @@ interposed
 # poor SEED COMMAND…: it runs while one in so many of its allocations fails, from the start, and long after
 # the one before it, whose group is free by then.
 printf 1 >on
-slept=0
-export FAULTS_SLEPT=$TMP/slept
 poor() {
-    printf %d $((slept += 10)) >slept
+    tick 10
     run env FAULTS_CONTROL="$TMP/on" FAULTS_MALLOC="1/$((50 + $1 % 5 * 150)):$1" "${@:2}"
 }
 year='--heartbeat-timeout 365d' odd='' starved=0
@@ -38,7 +36,7 @@ letters() { printf 'many.dlq\tk\t{"reason":"r","topic":"again","partition":0,"of
 warnings() { printf 'alerts\tn\t{"log_id":"warning-%d","node_id":"n","log_level":"WARN","message_type":"LOG"}\n' $(seq "$1" "$2") | "$BUS" put; }
 # collect gets ten requests, and is poor after the first; acknowledged has those that were taken.
 poor_collect() {
-    printf %d $((slept += 10)) >slept
+    tick 10
     printf 0 >on
     FAULTS_CONTROL=$TMP/on FAULTS_MALLOC=1/$((50 + $1 % 5 * 150)):$1 start collect distlog collect --listen 127.0.0.1:0 -o topics.input=posts -o collect.routes=log.input=posts
     wait_for 20 has collect.err 'http://127.0.0.1:[0-9]+'
@@ -65,7 +63,7 @@ for seed in $(seq 1 "$seeds"); do
 done
 is "$odd" "" "whatever there is no memory for: exit 0, or exactly one line of it and exit 1"
 ok $((starved < 10)) "and there was often none ($starved times)"
-printf %d $((slept += 10)) >slept
+tick 10
 run distlog pubsub --no-follow $year
 run distlog store --no-follow --quiet
 is "$status" 0 "what is left is routed and stored"

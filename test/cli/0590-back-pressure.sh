@@ -89,7 +89,7 @@ done 3<most
 follow() {
     peak=0
     for ((i = 0; i < 1200; i++)); do
-        now=$(awk '/RssAnon/ { print $2 }' "/proc/${pids[$1]}/status")
+        now=$(memory_kb "$1" RssAnon)
         [ "$now" -le $peak ] || peak=$now
         ! "${@:2}" || break
         sleep 0.2 # the step of this loop

@@ -18,10 +18,9 @@ flood() {
 }
 post() { curl -s -k -m 20 -o "$TMP/body" -w '%{http_code}' -H 'Content-Type: application/json' -d '{"node_id":"n"}' "$url/log.input"; }
 files() { ls "/proc/${pids[collect]}/fd" | wc -l; }
-peak_kb() { awk '/^VmHWM/ { print $2 }' "/proc/${pids[collect]}/status"; }
 bounded() { # MB DESCRIPTION
     local kb
-    kb=$(peak_kb)
+    kb=$(memory_kb collect VmHWM)
     if sanitized; then skip "its memory is the sanitizer's too" "$2"; else
         [ "$kb" -lt $(($1 * 1024)) ]
         ok $? "$2: at most $1 MB ($((kb / 1024)))"

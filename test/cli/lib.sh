@@ -132,6 +132,26 @@ interposed() {
     fi
     export LD_PRELOAD=$INTERPOSER
 }
+# tick SECONDS: from here on, for every interposed command, the machine has slept so much longer ($slept).
+slept=0
+tick() {
+    export FAULTS_SLEPT=$TMP/slept
+    printf %d $((slept += $1)) >"$FAULTS_SLEPT"
+}
+# is_stopped NAME: by a signal. memory_kb NAME FIELD: RssAnon is what it has for itself, VmHWM the most it ever had.
+is_stopped() { grep -q '^State:.T' "/proc/${pids[$1]}/status"; }
+memory_kb() { awk -v field="$2:" '$1 == field { print $2 }' "/proc/${pids[$1]}/status"; }
+# ask_oracle INPUT PROCESSED ALERTS SETTINGS: holds these topics against the oracle of the fault tests, which is
+# told SETTINGS too, members of a JSON object; what it says is left as by run.
+ask_oracle() {
+    mkdir -p "$TMP/dump"
+    for topic in "${@:1:3}" "$1.dlq"; do "$BUS" get -t "$topic" >"$TMP/dump/topic-$topic.tsv"; done
+    cat >"$TMP/dump/settings.json" <<E
+{$4, "topics": {"input": "$1", "processed": "$2", "alerts": "$3"}}
+E
+    LD_PRELOAD='' run python3 "$TOP/test/faults/oracle.py" "$TMP/dump"
+    return "$status"
+}
 # done_testing: the plan, and the script's exit code. Last line of every script.
 done_testing() {
     echo "1..$tests"

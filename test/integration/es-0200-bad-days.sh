@@ -18,7 +18,7 @@ said() { lines "$TMP/store.err" "trying again until it works|it works again"; }
 end() { # WANTED DESCRIPTION: all documents are there, once each
     wait_for 60 documents_are "$1"
     local kb
-    kb=$(awk '/^VmHWM/ { print $2 }' "/proc/${pids[store]}/status")
+    kb=$(memory_kb store VmHWM)
     stop store
     is "$status:$(documents)" "0:$1" "$2"
     ok $((kb >= 256 * 1024)) "with less than 256 MB of memory all the while ($((kb / 1024)) MB)"

@@ -19,9 +19,6 @@ all_known() { [ "$(so_far "$up")" -eq $nodes ]; }
 # goes_on: what comes out of pubsub grows from now on.
 goes_on() { wait_for 40 moving $(($(so_far .) + 300)); }
 
-# The broker says how the stores' group comes out of each change; `share N` is true when N of them are in.
-share() { grep -Eo 'Stabilized group distlog-store .* with [0-9]+ members' "$TEST_SERVERS_RUN/kafka/broker.log" | tail -n 1 | grep -q "with $1 members"; }
-
 start p1 distlog pubsub
 start s1 distlog store
 wait_for 20 all_known
@@ -30,7 +27,7 @@ start p2 distlog pubsub
 goes_on
 ok $? "a second joins"
 start s2 distlog store
-wait_for 30 share 2
+wait_for 30 members distlog-store 2
 ok $? "two stores share the partitions"
 # Each prints what it stores: both go on from here.
 both_store() { [ "$(lines s1.out .)" -gt "$s1" ] && [ "$(lines s2.out .)" -gt "$s2" ]; }
@@ -47,7 +44,7 @@ start p4 distlog pubsub
 stop s1 KILL
 goes_on
 ok $? "another comes"
-wait_for 60 share 1
+wait_for 60 members distlog-store 1
 ok $? "a store is killed, and the other has all partitions"
 stop p2
 is "$status" 0 "one leaves"

@@ -70,16 +70,10 @@ ok $? "comes again, and the other leaves"
 stop nodes KILL # without a goodbye
 broker restart
 wait_for 60 reached "$("$BUS" get load | grep -vc REGISTRATION)"
-all_told() { [ "$(cat one.out two.out | grep -c 'missed its heartbeat')" -ge 12 ] && dump && oracle; }
-dump() { for t in "${topics[@]}" load.dlq; do "$BUS" get -t "$t" >"dump/topic-$t.tsv"; done; }
-oracle() { python3 "$TOP/test/faults/oracle.py" dump; }
-mkdir dump
-cat >dump/settings.json <<E
-{"engine": "kafka", "heartbeat_timeout": 4000, "grace": 1000, "exact": true, "partitions": 3,
- "topics": {"input": "load", "processed": "out", "alerts": "al"}}
-E
+oracle() { ask_oracle "${topics[@]}" '"engine": "kafka", "heartbeat_timeout": 4000, "grace": 1000, "exact": true, "partitions": 3'; }
+all_told() { [ "$(cat one.out two.out | grep -c 'missed its heartbeat')" -ge 12 ] && oracle; }
 wait_for 60 all_told
-run oracle
+oracle
 is "$status" 0 "in the end all are silent, and all that was told is what the oracle makes of the input"
 note "$out$err"
 stop one

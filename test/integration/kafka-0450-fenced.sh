@@ -7,28 +7,10 @@
 on_kafka
 export DISTLOG_NODE_INTERVAL=50ms DISTLOG_NODE_HEARTBEAT=500ms DISTLOG_NODE_WEIGHTS=INFO=85,WARN=15,ERROR=0
 export DISTLOG_PUBSUB_TIME_FORMAT=local DISTLOG_PUBSUB_HEARTBEAT_TIMEOUT=4s
-interposer=$(dirname "$DISTLOG")/test/faults/interpose.so
 port=$(free_port)
 
-stopped() { grep -q '^State:.T' "/proc/${pids[one]}/status"; }
-# everywhere: how much is routed on each of the three partitions; advanced: all three have got more since.
-everywhere() { kcat -Q -b "$TEST_KAFKA" -t "$to:0:-1" -t "$to:1:-1" -t "$to:2:-1" | awk '{ print $NF }' | xargs; }
-advanced() {
-    local now
-    read -ra now <<<"$(everywhere)"
-    for p in 0 1 2; do [ "${now[p]:-0}" -gt $((${before[p]:-0} + 50)) ] || return 1; done
-}
-goes_on() { # goes_on DESCRIPTION: on every partition, from here on
-    read -ra before <<<"$(everywhere)"
-    wait_for 60 advanced
-    ok $? "$1"
-}
-both_work() { # as the broker tells of the group's last change
-    grep -E "Stabilized group $group .* with [0-9]+ members" "$TEST_SERVERS_RUN/kafka/broker.log" | tail -n 1 | grep -q 'with 2 '
-}
-
 fenced() { # fenced POINT [WORD…]: further words of one's command line
-    from=in-$1 to=out-$1 alerts=alerts-$1 group=group-$1
+    local from=in-$1 to=out-$1 alerts=alerts-$1 group=group-$1
     local flow=("$from" "$to" "$alerts" --group "$group")
     printf 0 >on
     start collect distlog collect --listen "127.0.0.1:$port" -o "collect.routes=log.input=$from"
@@ -36,17 +18,17 @@ fenced() { # fenced POINT [WORD…]: further words of one's command line
     start nodes distlog node --nodes 12 --url "http://127.0.0.1:$port/log.input" --quiet
     start two distlog pubsub "${flow[@]}"
     wait_for 20 has two.err '→'
-    start one env LD_PRELOAD="$interposer" FAULTS_POINT="$1:20:stop" FAULTS_CONTROL="$TMP/on" distlog pubsub "${flow[@]}" "${@:2}"
-    wait_for 30 both_work
-    goes_on "$1: two pubsubs share the partitions"
+    start one env LD_PRELOAD="$INTERPOSER" FAULTS_POINT="$1:20:stop" FAULTS_CONTROL="$TMP/on" distlog pubsub "${flow[@]}" "${@:2}"
+    wait_for 30 members "$group" 2
+    goes_on_everywhere "$to" "$1: two pubsubs share the partitions"
     printf 1 >on
-    wait_for 30 stopped
+    wait_for 30 is_stopped one
     ok $? "one stops there"
     printf 0 >on
-    goes_on "the other takes over what it had"
+    goes_on_everywhere "$to" "the other takes over what it had"
     kill -CONT "${pids[one]}"
-    wait_for 30 both_work
-    goes_on "it wakes, and both go on"
+    wait_for 30 members "$group" 2
+    goes_on_everywhere "$to" "it wakes, and both go on"
     stop nodes
     stop collect
     stop one
@@ -55,13 +37,8 @@ fenced() { # fenced POINT [WORD…]: further words of one's command line
         "having said in one line what happened, and in one that it works; or nothing, where it was told of a rebalance"
     stop two
     run timeout 60 distlog pubsub --no-follow "${flow[@]}"
-    rm -rf dump && mkdir dump
-    for t in "$from" "$to" "$alerts" "$from.dlq"; do "$BUS" get -t "$t" >"dump/topic-$t.tsv"; done
-    cat >dump/settings.json <<S
-{"engine": "kafka", "heartbeat_timeout": 4000, "grace": 1000, "exact": true, "partitions": 3,
- "topics": {"input": "$from", "processed": "$to", "alerts": "$alerts"}}
-S
-    run python3 "$TOP/test/faults/oracle.py" dump
+    rm -rf dump
+    ask_oracle "$from" "$to" "$alerts" '"engine": "kafka", "heartbeat_timeout": 4000, "grace": 1000, "exact": true, "partitions": 3'
     is "$status" 0 "what is routed is what the input says"
     note "$out$err"
     note "$(cat one.err)"

@@ -190,8 +190,7 @@ for p in one two; do
     start $p distlog pubsub many many_processed many_alerts --group many --unregistered dead_letter
     wait_for 30 has $p.err '→'
 done
-two_members() { grep -q 'Stabilized group many .* with 2 members' "$TEST_SERVERS_RUN/kafka/broker.log"; }
-wait_for 30 two_members
+wait_for 30 members many 2
 old registrations | put many 0
 wait_for 30 counts many_processed '"status":"UP"' 3
 ok $? "one of two pubsubs registers the nodes"

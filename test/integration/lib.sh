@@ -60,6 +60,24 @@ documents() { es POST "/$INDEX*/_refresh" >/dev/null && es GET "/$INDEX*/_count"
 values() { kcat -C -b "$TEST_KAFKA" -X isolation.level=read_committed -t "$1" -o beginning -e -q -f '%k\t%s\n' 2>/dev/null; }
 # count TOPIC PATTERN: how many of them match.
 count() { values "$1" | grep -Ec -- "$2"; }
+# members GROUP NUMBER: true when so many are in it, as the broker tells of its last change.
+members() {
+    grep -Eo "Stabilized group $1 .* with [0-9]+ members" "$TEST_SERVERS_RUN/kafka/broker.log" | tail -n 1 | grep -q " with $2 members"
+}
+# ends TOPIC: how far each of its three partitions goes. goes_on_everywhere TOPIC DESCRIPTION: on all of them,
+# from here on.
+ends() { kcat -Q -b "$TEST_KAFKA" -t "$1:0:-1" -t "$1:1:-1" -t "$1:2:-1" | awk '{ print $NF }' | xargs; }
+advanced() {
+    local now
+    read -ra now <<<"$(ends "$1")"
+    for p in 0 1 2; do [ "${now[p]:-0}" -gt $((${before[p]:-0} + 50)) ] || return 1; done
+}
+goes_on_everywhere() {
+    local before
+    read -ra before <<<"$(ends "$1")"
+    wait_for 60 advanced "$1"
+    ok $? "$2"
+}
 # counts TOPIC PATTERN NUMBER: true when that many do.
 counts() { [ "$(count "$1" "$2")" -eq "$3" ]; }
 # admin COMMAND…: see kafka/Admin.java.
