@@ -331,6 +331,7 @@ for name, fields, body in (
     ("Transfer-Encoding twice", ["Transfer-Encoding: chunked", "Transfer-Encoding: chunked"],
      chunked(b"{}")),
     ("a folded Transfer-Encoding", ["Transfer-Encoding:\r\n chunked"], chunked(b"{}")),
+    ("a folded Host beside another", ["Host:\tx\r\n chunked", "Content-Length: 2"], b"{}"),
     ("a folded Content-Length", ["Content-Length: 2\r\n 0"], b"{}"),
     ("a name that a fold makes Content-Length", ["Content-: 2\r\n Length"], b"{}"),
     ("a name that a fold makes Transfer-Encoding", ["Transfer-: chunked\r\n\tEncoding"], chunked(b"{}")),
