@@ -44,6 +44,7 @@ unlike "$(sed '1,/of 5000/d' tty)" ' of ' "with one line for it"
 # TERM in the middle.
 fill 5000
 echo slow 40 >rule # 25 s from a batch to the next
+: >tty # what the one before was told is no sign of this one
 start delete script -qefc "exec distlog delete --yes" tty
 wait_for 30 has tty '1000 of 5000'
 ok $? "a part is deleted"
