@@ -37,19 +37,15 @@ struct given {
 struct line {
     const struct cmd *cmd;         /* NULL: none was named */
     const struct cmd_alias *alias; /* the name that cmd was called by, or NULL */
-    const char *config_file;
+    struct run run;                /* config_file: as -c has it, until one is looked for */
     bool help, version;
-    char **operands;
-    int n_operands;
     struct option names[MOST + 4]; /* what getopt_long is to know */
     const struct opt *rows[MOST + 4];
     struct buf letters; /* for getopt_long too */
     size_t n;           /* of names, and of the rows behind them */
     struct given *given;
     size_t n_given;
-    char **overrides; /* the -o, NULL-terminated */
     struct arena arena;
-    struct log log;
 };
 
 /* letter 0: none; row NULL: main()'s own. */
@@ -63,7 +59,7 @@ static void add_flag(struct line *l, const char *name, int has_arg, int letter, 
 static void set_cmd(struct line *l, const struct cmd *cmd) {
     l->cmd = cmd;
     l->n = 0;
-    l->log.prefix = cmd ? arena_printf(&l->arena, "distlog %s", cmd->name) : "distlog";
+    l->run.log.prefix = cmd ? arena_printf(&l->arena, "distlog %s", cmd->name) : "distlog";
     buf_clear(&l->letters);
     buf_printf(&l->letters, "%s:hc:o:", cmd ? "" : "+"); /* +: up to the command */
     for (const struct opt_section *const *s = cmd ? cmd->sections : NULL; s && *s; s++)
@@ -84,7 +80,7 @@ static void set_cmd(struct line *l, const struct cmd *cmd) {
 
 /* Wrong usage was said: says where to look. */
 static int usage(const struct line *l) {
-    log_say(&l->log, "see 'distlog help%s%s'", l->cmd ? " " : "", l->cmd ? l->cmd->name : "");
+    log_say(&l->run.log, "see 'distlog help%s%s'", l->cmd ? " " : "", l->cmd ? l->cmd->name : "");
     return EXIT_USAGE;
 }
 
@@ -101,17 +97,17 @@ static int wrong_flag(struct line *l, int c, const char *word) {
     int n = (int)strcspn(word, "=");
     if (c == ':') {
         const char *arg = optopt == 'o' ? "KEY=VALUE" : optopt == 'c' ? "FILE" : opt_arg(l->rows[i]);
-        log_say(&l->log, "%s: %s is missing", word, arg);
+        log_say(&l->run.log, "%s: %s is missing", word, arg);
     } else if (optopt && i < l->n) {
-        log_say(&l->log, "%.*s takes no value", n, word);
+        log_say(&l->run.log, "%.*s takes no value", n, word);
     } else if (optopt) {
-        log_say(&l->log, "-%c: no such option", optopt);
+        log_say(&l->run.log, "-%c: no such option", optopt);
     } else {
         struct nearest near;
         const char *name = arena_printf(&l->arena, "%.*s", n, word);
         nearest_init(&near, name);
         for (i = 0; i < l->n; i++) nearest_offer(&near, "--%s", l->names[i].name);
-        log_say(&l->log, "%s: no such option%s", name, near.hint);
+        log_say(&l->run.log, "%s: no such option%s", name, near.hint);
     }
     return usage(l);
 }
@@ -124,7 +120,7 @@ static int read_flags(struct line *l, int argc, char **argv) {
         if (c == '?' || c == ':') return wrong_flag(l, c, argv[optind - 1]);
         if (c == 'h') l->help = true;
         else if (c == VERSION) l->version = true;
-        else if (c == 'c') l->config_file = optarg;
+        else if (c == 'c') l->run.config_file = optarg;
         else {
             size_t i = find_flag(l, c); /* behind the last one for -o */
             char *value = optarg ? optarg : l->names[i].has_arg == no_argument ? "false" : "true";
@@ -132,8 +128,8 @@ static int read_flags(struct line *l, int argc, char **argv) {
             l->given[l->n_given++] = (struct given){l->rows[i], value};
         }
     }
-    l->operands = argv + optind;
-    l->n_operands = argc - optind;
+    l->run.argv = argv + optind;
+    l->run.argc = argc - optind;
     return 0;
 }
 
@@ -142,12 +138,12 @@ static int read_line(struct line *l, int argc, char **argv) {
     const char *slash = strrchr(argv[0], '/');
     set_cmd(l, cmd_find(slash ? slash + 1 : argv[0], &l->alias));
     int code = read_flags(l, argc, argv);
-    if (code || l->cmd || !*l->operands) return code;
+    if (code || l->cmd || !*l->run.argv) return code;
     argc -= optind;
-    argv = l->operands;
+    argv = l->run.argv;
     const struct cmd *cmd = cmd_find(argv[0], &l->alias);
     if (!cmd) {
-        cmd_unknown(&l->log, argv[0]);
+        cmd_unknown(&l->run.log, argv[0]);
         return usage(l);
     }
     set_cmd(l, cmd);
@@ -155,15 +151,15 @@ static int read_line(struct line *l, int argc, char **argv) {
 }
 
 static int check_operands(const struct line *l) {
-    if (l->n_operands < l->cmd->min_operands)
-        log_say(&l->log, "an operand is missing: distlog %s %s", l->cmd->name, l->cmd->operands);
-    else if (l->n_operands > l->cmd->max_operands)
-        log_say(&l->log, "'%s' is one operand too many", l->operands[l->cmd->max_operands]);
+    if (l->run.argc < l->cmd->min_operands)
+        log_say(&l->run.log, "an operand is missing: distlog %s %s", l->cmd->name, l->cmd->operands);
+    else if (l->run.argc > l->cmd->max_operands)
+        log_say(&l->run.log, "'%s' is one operand too many", l->run.argv[l->cmd->max_operands]);
     else {
-        char **topic = l->operands;
+        char **topic = l->run.argv;
         while (l->cmd->topics && *topic && opt_is_name(*topic)) topic++;
         if (!l->cmd->topics || !*topic) return 0;
-        log_say(&l->log, "'%s' can't be a topic's name (letters, digits, '.', '_', '-', at most 200)",
+        log_say(&l->run.log, "'%s' can't be a topic's name (letters, digits, '.', '_', '-', at most 200)",
                 *topic);
     }
     return usage(l);
@@ -171,7 +167,7 @@ static int check_operands(const struct line *l) {
 
 /* The configuration to read, or NULL for none. */
 static const char *find_config(struct line *l) {
-    const char *named = l->config_file ? l->config_file : getenv("DISTLOG_CONFIG");
+    const char *named = l->run.config_file ? l->run.config_file : getenv("DISTLOG_CONFIG");
     const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME"), *own = NULL;
     if (named) return *named ? named : NULL;
     if (xdg && *xdg == '/') own = arena_printf(&l->arena, "%s/distlog/distlog.yaml", xdg);
@@ -196,42 +192,37 @@ static int set_pair(struct line *l, struct conf *conf, const char *pair, enum op
 }
 
 /* Fills conf in the order of precedence. 0, or the exit code after having said what is wrong. */
-static int configure(struct line *l, struct conf *conf, const char *config_file) {
+static int configure(struct line *l, struct conf *conf) {
     struct err err;
     size_t n = 0;
-    l->overrides = arena_take(&l->arena, (l->n_given + 1) * sizeof *l->overrides);
+    l->run.overrides = arena_take(&l->arena, (l->n_given + 1) * sizeof *l->run.overrides);
     if (!l->cmd->without_conf &&
-        ((config_file && conf_yaml_file(conf, config_file, &err)) || conf_env(conf, &err) ||
+        ((l->run.config_file && conf_yaml_file(conf, l->run.config_file, &err)) || conf_env(conf, &err) ||
          (l->alias && l->alias->set && set_pair(l, conf, l->alias->set, OPT_PRESET, l->alias->name, &err)))) {
-        log_say(&l->log, "%s", err.text);
+        log_say(&l->run.log, "%s", err.text);
         return EXIT_USAGE;
     }
     for (size_t i = 0; i < l->n_given; i++) {
         const struct given *g = &l->given[i];
-        if (!g->row) l->overrides[n++] = (char *)arena_span(&l->arena, span_of(g->value)).p;
+        if (!g->row) l->run.overrides[n++] = (char *)arena_span(&l->arena, span_of(g->value)).p;
         if (g->row ? conf_flag(conf, g->row, g->value, &err)
                    : set_pair(l, conf, g->value, OPT_COMMAND_LINE, "-o", &err)) {
-            log_say(&l->log, "%s", err.text);
+            log_say(&l->run.log, "%s", err.text);
             return usage(l);
         }
     }
-    l->overrides[n] = NULL;
+    l->run.overrides[n] = NULL;
     return 0;
 }
 
 static int run_command(struct line *l) {
-    const char *config_file = find_config(l);
-    struct conf *conf = conf_new(cmd_sections());
-    int code = configure(l, conf, config_file);
+    struct conf *conf = l->run.conf = conf_new(cmd_sections());
+    l->run.config_file = find_config(l);
+    int code = configure(l, conf);
     if (!code) {
         stop_install();
         if (conf_has_secret(conf)) process_hide();
-        code = l->cmd->run(&(struct run){.conf = conf,
-                                         .config_file = config_file,
-                                         .overrides = l->overrides,
-                                         .argc = l->n_operands,
-                                         .argv = l->operands,
-                                         .log = l->log});
+        code = l->cmd->run(&l->run);
     }
     conf_free(conf);
     return code;
@@ -248,7 +239,7 @@ static int print_version(void) {
 /* What `distlog help COMMAND` prints, for --help, or because there is no command. */
 static int print_help(const struct line *l) {
     char *name = l->cmd ? (char *)l->cmd->name : NULL;
-    cmd_help.run(&(struct run){.argc = name != NULL, .argv = &name, .log = l->log});
+    cmd_help.run(&(struct run){.argc = name != NULL, .argv = &name, .log = l->run.log});
     return l->help ? EXIT_DONE : EXIT_USAGE;
 }
 
@@ -260,7 +251,8 @@ static int close_stdout(const struct line *l, int code) {
     errno = 0;
     if (fclose(stdout) == 0 && !failed) return code;
     if (!reader_gone && errno != EBADF)
-        log_say(&l->log, "cannot write standard output: %s", errno ? strerror(errno) : "some of it is lost");
+        log_say(&l->run.log, "cannot write standard output: %s",
+                errno ? strerror(errno) : "some of it is lost");
     return code ? code : EXIT_FAILED;
 }
 

@@ -67,7 +67,8 @@ static void run_line(int argc, char **argv) {
     int code = read_line(&l, argc, argv);
     if (!code && l.cmd && !l.help && !l.version && (code = check_operands(&l)) == 0) {
         struct conf *conf = conf_new(cmd_sections());
-        code = configure(&l, conf, l.config_file && *l.config_file ? l.config_file : NULL);
+        if (l.run.config_file && !*l.run.config_file) l.run.config_file = NULL;
+        code = configure(&l, conf);
         if (!code) same_again(conf);
         conf_free(conf);
     }
