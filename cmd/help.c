@@ -30,12 +30,11 @@ static void wrap(const char *text, size_t at, size_t column, struct buf *out) {
 
 /* letter 0: only a long one; flag NULL: only a letter; arg NULL: no value. */
 static void option(char letter, const char *flag, const char *arg, const char *help, struct buf *out) {
-    BUF_LOCAL struct buf left = {0};
-    buf_printf(&left, letter ? "  -%c" : "    ", letter);
-    if (flag) buf_printf(&left, "%s--%s", letter ? ", " : "  ", flag);
-    if (arg) buf_printf(&left, " %s", arg);
-    buf_span(out, buf_view(&left));
-    wrap(help, left.n, COLUMN, out);
+    size_t from = out->n;
+    buf_printf(out, letter ? "  -%c" : "    ", letter);
+    if (flag) buf_printf(out, "%s--%s", letter ? ", " : "  ", flag);
+    if (arg) buf_printf(out, " %s", arg);
+    wrap(help, out->n - from, COLUMN, out);
 }
 
 static void common_options(struct buf *out) {
@@ -47,13 +46,12 @@ static void common_options(struct buf *out) {
 
 /* The options of the command, then those that every command has. */
 static void options(const struct cmd *cmd, struct buf *out) {
-    BUF_LOCAL struct buf help = {0};
     buf_text(out, "\nOptions:\n");
     for (const struct opt_section *const *s = cmd->sections; *s; s++)
         for (size_t i = 0; i < (*s)->n; i++) {
             const struct opt *row = &(*s)->rows[i];
             if (!row->flag) continue;
-            buf_clear(&help);
+            BUF_LOCAL struct buf help = {0};
             buf_text(&help, row->help);
             bool none = !*row->def || strcmp(row->def, "0") == 0 || strcmp(row->def, "0s") == 0;
             if (row->type != OPT_BOOL && !none) buf_printf(&help, " (%s)", row->def);

@@ -56,7 +56,7 @@ static void add_row(struct buf *out, const struct registry_node *n, const char *
 static bool show(const struct run *run, const struct registry *r) {
     const struct nodes_conf *conf = conf_section(run->conf, &nodes_section);
     enum when_style style = pubsub_style(conf_section(run->conf, &pubsub_section));
-    BUF_LOCAL struct buf out = {0}, since = {0}, last = {0};
+    BUF_LOCAL struct buf out = {0};
     size_t n;
     struct registry_node *nodes = sorted(r, &n);
     bool table = strcmp(conf->format, "table") == 0;
@@ -65,9 +65,8 @@ static bool show(const struct run *run, const struct registry *r) {
         buf_printf(&out, "%-8s%-*s  %-*s  %-*s  NODE\n", "STATUS", width, "SINCE", width, "LAST",
                    SERVICE_WIDTH, "SERVICE");
     for (struct registry_node *node = nodes; node < nodes + n; node++) {
-        buf_clear(&since);
+        BUF_LOCAL struct buf since = {0}, last = {0};
         when_format(&since, node->since_ms, clock_offset_s(node->since_ms), style);
-        buf_clear(&last);
         when_format(&last, node->last_proof_ms, clock_offset_s(node->last_proof_ms), style);
         (table ? add_row : add_json)(&out, node, since.p, last.p);
     }
