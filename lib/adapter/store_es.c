@@ -112,7 +112,8 @@ static enum store_rc look_at_index(struct store_es *s, bool must_exist, struct e
     if (rc != STORE_OK) return rc;
     struct json_value reply;
     size_t at = 0;
-    bool fits = json_scan(buf_view(&s->call.http.reply), &at, &s->arena, &reply, learn_index, s, err) == 0;
+    bool fits = json_scan(buf_view(&s->call.http.reply), &at, JSON_DEPTH, &s->arena, &reply, learn_index, s,
+                          err) == 0;
     return fits ? STORE_OK : STORE_FATAL;
 }
 

@@ -221,8 +221,8 @@ static bool value(struct scan *s, struct json_value *v) {
     return true;
 }
 
-static int scan(struct span in, size_t *at, unsigned deepest, struct arena *arena, struct json_value *v,
-                json_member_fn *member, void *ctx, struct err *err) {
+int json_scan(struct span in, size_t *at, unsigned deepest, struct arena *arena, struct json_value *v,
+              json_member_fn *member, void *ctx, struct err *err) {
     struct scan s = {.base = in.p ? in.p : "", .deepest = deepest, .arena = arena, .err = err};
     s.member = member;
     s.ctx = ctx;
@@ -231,11 +231,6 @@ static int scan(struct span in, size_t *at, unsigned deepest, struct arena *aren
     if (!value(&s, v)) return -1;
     *at = (size_t)(s.p - s.base);
     return 0;
-}
-
-int json_scan(struct span in, size_t *at, struct arena *arena, struct json_value *v, json_member_fn *member,
-              void *ctx, struct err *err) {
-    return scan(in, at, JSON_DEPTH, arena, v, member, ctx, err);
 }
 
 struct members {
@@ -257,7 +252,8 @@ int json_members(struct span in, const char *const *names, struct json_value *va
     struct json_value whole;
     size_t at = 0;
     memset(values, 0, n * sizeof *values);
-    if (json_scan(in, &at, arena, &whole, keep, &(struct members){names, values, n}, err) != 0) return -1;
+    if (json_scan(in, &at, JSON_DEPTH, arena, &whole, keep, &(struct members){names, values, n}, err) != 0)
+        return -1;
     if (whole.type != JSON_TYPE_OBJECT) return err_set(err, "not a JSON object");
     return json_space(in, at) == in.n ? 0 : err_set(err, "something stands behind it");
 }
@@ -269,7 +265,8 @@ struct span json_get(struct span in, const char *path, struct arena *arena) {
         struct json_value whole, found = {0};
         struct members w = {&name, &found, 1};
         struct err err;
-        in = scan(in, &at, 2 * JSON_DEPTH, arena, &whole, keep, &w, &err) == 0 ? found.raw : (struct span){0};
+        in = json_scan(in, &at, 2 * JSON_DEPTH, arena, &whole, keep, &w, &err) == 0 ? found.raw
+                                                                                    : (struct span){0};
         path += n + (path[n] == '.');
     }
     return in;
@@ -281,7 +278,7 @@ struct span json_item(struct span array, size_t *at, struct arena *arena) {
     if (!*at) *at = 1; /* behind the '[' */
     if (*at + 1 >= array.n) return (struct span){0};
     *at += array.p[*at] == ',';
-    return scan(array, at, 2 * JSON_DEPTH, arena, &v, NULL, NULL, &err) == 0 ? v.raw : (struct span){0};
+    return json_scan(array, at, 2 * JSON_DEPTH, arena, &v, NULL, NULL, &err) == 0 ? v.raw : (struct span){0};
 }
 
 int64_t json_int(const struct json_value *v, int64_t low, int64_t high, int64_t none) {

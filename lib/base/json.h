@@ -33,9 +33,9 @@ typedef bool json_member_fn(void *ctx, const struct json_member *m, struct err *
 
 /* Scans one value that starts at in.p[*at] after optional white space, and moves *at behind it (not
  * over white space that follows). If members is not NULL and the value is an object, each of its
- * own members is handed to it in order; false from it ends the scan with -1 and its err. 0, or -1
- * with err: what was wrong and at which byte of in. */
-int json_scan(struct span in, size_t *at, struct arena *arena, struct json_value *value,
+ * own members is handed to it in order; deepest: JSON_DEPTH, mostly; false from it ends the scan with -1 and
+ * its err. 0, or -1 with err: what was wrong and at which byte of in. */
+int json_scan(struct span in, size_t *at, unsigned deepest, struct arena *arena, struct json_value *value,
               json_member_fn *member, void *ctx, struct err *err);
 /* Reads an object, all of in, and sets values[i] to that of its own member names[i]; .raw.p NULL if it has
  * none. 0, or -1 with err. */

@@ -77,7 +77,7 @@ enum input_rc event_parse(struct span bytes, struct arena *arena, struct event *
     r.keys = arena_take(arena, (bytes.n / SHORTEST + 1) * sizeof *r.keys);
     struct json_value value;
     size_t at = 0;
-    if (json_scan(bytes, &at, arena, &value, on_member, &r, err) != 0) return INPUT_BAD;
+    if (json_scan(bytes, &at, JSON_DEPTH, arena, &value, on_member, &r, err) != 0) return INPUT_BAD;
     if (value.type != JSON_TYPE_OBJECT) return err_set(err, "not a JSON object");
     at = json_space(bytes, at);
     if (at < bytes.n) return err_set(err, "expected the end of the record at byte %zu", at);

@@ -35,7 +35,7 @@ static enum input_rc add(struct reading *r, struct ingest_record record) {
 /* Reads one object that starts at in.p[*at], white space before it allowed. */
 static enum input_rc read_object(struct reading *r, struct span in, size_t *at) {
     struct json_value value, node = {.type = JSON_TYPE_NULL};
-    if (json_scan(in, at, r->arena, &value, on_member, &node, r->err) != 0) return INPUT_BAD;
+    if (json_scan(in, at, JSON_DEPTH, r->arena, &value, on_member, &node, r->err) != 0) return INPUT_BAD;
     if (value.type != JSON_TYPE_OBJECT) return err_set(r->err, "not an object");
     struct ingest_record record = {.json = value.raw, .key = json_text(&node, r->arena)};
     if (record.key.n == 0) record.key.p = NULL;

@@ -21,7 +21,7 @@ static void check_record(const struct ingest_record *record, struct arena *arena
     struct err err;
     size_t at = 0;
     check(record->json.n + record->key.n <= limits.max_record);
-    check(json_scan(record->json, &at, arena, &value, NULL, NULL, &err) == 0);
+    check(json_scan(record->json, &at, JSON_DEPTH, arena, &value, NULL, NULL, &err) == 0);
     check(value.type == JSON_TYPE_OBJECT && at == record->json.n && value.raw.p == record->json.p);
     check(!record->key.p || record->key.n > 0);
 }

@@ -23,7 +23,7 @@ static bool on_hit(void *ctx, const struct store_hit *hit) {
     buf_printable(&same, buf_view(&line));
     check(span_eq(buf_view(&line), buf_view(&same)));
     /* The server may nest a document deeper than distlog takes records. */
-    if (json_scan(hit->json, &at, &arena, &value, NULL, NULL, &err) != 0)
+    if (json_scan(hit->json, &at, JSON_DEPTH, &arena, &value, NULL, NULL, &err) != 0)
         check(strstr(err.text, "too deeply"));
     else check(value.type == JSON_TYPE_OBJECT && at == hit->json.n);
     buf_release(&line);

@@ -17,7 +17,7 @@ static struct arena arena;
 static int scan(const char *text, size_t n, struct json_value *value, struct err *err) {
     size_t at = 0;
     struct span in = {text, n};
-    int rc = json_scan(in, &at, &arena, value, NULL, NULL, err);
+    int rc = json_scan(in, &at, JSON_DEPTH, &arena, value, NULL, NULL, err);
     if (rc == 0 && json_space(in, at) != n)
         return err_set(err, "expected the end at byte %zu", json_space(in, at));
     return rc;
@@ -137,7 +137,7 @@ static void test_compacts(void **state) {
     struct json_value value;
     struct err err;
     size_t at = 0;
-    assert_int_equal(json_scan(SPAN_LIT(text), &at, &arena, &value, NULL, NULL, &err), 0);
+    assert_int_equal(json_scan(SPAN_LIT(text), &at, JSON_DEPTH, &arena, &value, NULL, NULL, &err), 0);
     assert_true(span_is(value.raw, compact));
     assert_int_equal(at, sizeof text - 1 - 3); /* behind the value, not over what follows */
 }
@@ -164,16 +164,17 @@ static void test_members(void **state) {
     struct err err;
     struct seen seen = {.left = 99};
     size_t at = 0;
-    assert_int_equal(json_scan(SPAN_LIT(text), &at, &arena, &value, see, &seen, &err), 0);
+    assert_int_equal(json_scan(SPAN_LIT(text), &at, JSON_DEPTH, &arena, &value, see, &seen, &err), 0);
     assert_string_equal(seen.text, "a=[1,{\"x\":2}](1);b=\"s\"(2);c=null(6);d=1e2(3);");
     seen = (struct seen){.left = 2};
     at = 0;
-    assert_int_equal(json_scan(SPAN_LIT(text), &at, &arena, &value, see, &seen, &err), -1);
+    assert_int_equal(json_scan(SPAN_LIT(text), &at, JSON_DEPTH, &arena, &value, see, &seen, &err), -1);
     assert_string_equal(err.text, "enough");
     /* Only an object's own members are told. */
     seen = (struct seen){.left = 99};
     at = 0;
-    assert_int_equal(json_scan(SPAN_LIT("[{\"a\":1}]"), &at, &arena, &value, see, &seen, &err), 0);
+    assert_int_equal(json_scan(SPAN_LIT("[{\"a\":1}]"), &at, JSON_DEPTH, &arena, &value, see, &seen, &err),
+                     0);
     assert_string_equal(seen.text, "");
 }
 

@@ -28,7 +28,7 @@ static inline const char *twin_same(json_t *theirs, const struct json_value *our
     bool same = read && json_equal(read, theirs);
     json_decref(read);
     if (!same) return "the compact form means something else";
-    if (json_scan(ours->raw, &at, arena, &again, NULL, NULL, &err) != 0 || at != ours->raw.n ||
+    if (json_scan(ours->raw, &at, JSON_DEPTH, arena, &again, NULL, NULL, &err) != 0 || at != ours->raw.n ||
         again.raw.p != ours->raw.p || again.raw.n != ours->raw.n || again.type != ours->type)
         return "the compact form is not compact";
     if (ours->type == JSON_TYPE_OBJECT && !json_equal(members, theirs))
@@ -50,7 +50,7 @@ static inline const char *twin_differs(struct span text, struct arena *arena) {
     json_error_t error;
     size_t at = 0;
     json_t *members = json_object();
-    bool ours = json_scan(text, &at, arena, &value, twin_member, members, &err) == 0 &&
+    bool ours = json_scan(text, &at, JSON_DEPTH, arena, &value, twin_member, members, &err) == 0 &&
                 json_space(text, at) == text.n;
     json_t *theirs = json_loadb(text.p, text.n, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
     enum json_error_code code = theirs ? json_error_unknown : json_error_code(&error);
