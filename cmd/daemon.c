@@ -21,8 +21,8 @@ const struct opt_section daemon_section =
     OPT_SECTION("daemon", "how a daemon leaves", rows, struct daemon_conf);
 
 void daemon_init(struct daemon *d, const struct run *run) {
-    *d = (struct daemon){
-        .run = run, .rng = {rng_os()}, .backoff = {.base_ms = FIRST_WAIT_MS, .max_ms = LAST_WAIT_MS}};
+    *d = (struct daemon){.run = run,
+                         .backoff = {.rng = {rng_os()}, .base_ms = FIRST_WAIT_MS, .max_ms = LAST_WAIT_MS}};
     stop_within(LAST_S);
 }
 
@@ -68,7 +68,7 @@ bool daemon_trouble(struct daemon *d, const struct err *err) {
     if (!d->in_trouble) log_say(&d->run->log, "%s; trying again until it works", err->text);
     d->in_trouble = true;
     /* In naps, because a signal that comes just before a wait does not end it. */
-    int64_t left = backoff_next(&d->backoff, &d->rng);
+    int64_t left = backoff_next(&d->backoff);
     do {
         clock_sleep_ms(left < NAP_MS ? left : NAP_MS);
         left -= NAP_MS;

@@ -9,7 +9,6 @@
 
 struct daemon {
     const struct run *run;
-    struct rng rng;
     struct backoff backoff;
     bool in_trouble; /* something was said and is not over yet */
     bool in_doubt;   /* the last batch failed: only one that does not can show that the trouble is over */

@@ -95,7 +95,6 @@ struct sim {
     size_t alive, waiting, in_flight; /* nodes that have not ended; records; requests */
     int64_t next_due_ms, end_ms;      /* monotonic; end_ms 0: never */
     int64_t leave_ms;                 /* set when stopping: then it leaves whatever is left */
-    struct rng rng;
     struct backoff backoff;
     bool in_trouble, dropping, failed;
     int64_t trouble_ms, retry_ms; /* since when; the next try */
@@ -217,7 +216,7 @@ static void on_trouble(struct sim *s, struct http_call *call, int64_t now_ms) {
                 reason(call));
     } else if (now_ms < s->retry_ms) return; /* an answer to a request from before */
     s->in_trouble = true;
-    s->retry_ms = now_ms + backoff_next(&s->backoff, &s->rng);
+    s->retry_ms = now_ms + backoff_next(&s->backoff);
     int64_t asked_s = call->wait_s < LONGEST_RETRY_AFTER_S ? call->wait_s : LONGEST_RETRY_AFTER_S;
     if (s->retry_ms < now_ms + asked_s * 1000) s->retry_ms = now_ms + asked_s * 1000;
     if (s->leave_ms) s->leave_ms = now_ms; /* one try was due; nobody waits longer for a stop */
@@ -326,7 +325,7 @@ static int run_node(struct run *run) {
     else if (http_client_check_url(c->url, &err) == 0)
         s.client = http_client_new(&c->http, 0, REPLY_MOST, &err);
     if (s.client) {
-        s.rng.state = rng_os();
+        s.backoff.rng.state = rng_os();
         make_nodes(&s, id);
         work(&s);
         log_say(&run->log, "stopped: posted %llu, refused %llu, dropped %llu, undelivered %zu",

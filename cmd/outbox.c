@@ -66,9 +66,7 @@ static void drop(struct outbox *o, const char *why) {
     for (struct outbox_entry *e; (e = LIST_FIRST(&o->waiting));) entry_end(o, e, 503, why);
 }
 
-static void put_off(struct outbox *o) {
-    o->retry_ms = clock_mono_ms() + backoff_next(&o->daemon.backoff, &o->daemon.rng);
-}
+static void put_off(struct outbox *o) { o->retry_ms = clock_mono_ms() + backoff_next(&o->daemon.backoff); }
 
 /* The handle, if there is one, is of no use: a new one is opened later. */
 static void lose(struct outbox *o, const struct err *err) {

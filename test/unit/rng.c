@@ -55,33 +55,29 @@ static void test_uuid4(void **state) {
 
 static void test_backoff(void **state) {
     (void)state;
-    struct rng r;
-    struct backoff b = {.base_ms = 100, .max_ms = 1000};
+    struct backoff b = {.rng = {1}, .base_ms = 100, .max_ms = 1000};
     static const int64_t most[] = {100, 200, 400, 800, 1000, 1000, 1000};
-    r.state = 1;
     for (size_t i = 0; i < sizeof most / sizeof *most; i++)
-        assert_in_range(backoff_next(&b, &r), most[i] / 2, most[i]);
+        assert_in_range(backoff_next(&b), most[i] / 2, most[i]);
     b.tries = 0;
-    assert_in_range(backoff_next(&b, &r), 50, 100);
+    assert_in_range(backoff_next(&b), 50, 100);
     b.tries = UINT32_MAX - 1; /* days of trying */
-    assert_in_range(backoff_next(&b, &r), 500, 1000);
+    assert_in_range(backoff_next(&b), 500, 1000);
 }
 
 /* Clients that failed together must not come back together: waits of one step are spread over all of its
  * range, and two clients draw differently. */
 static void test_jitter(void **state) {
     (void)state;
-    struct rng r, other;
+    struct backoff a = {.rng = {1}, .base_ms = 1000, .max_ms = 1000}, b = a;
     unsigned seen[501] = {0}, distinct = 0, fifths[5] = {0}, same = 0;
-    r.state = 1;
-    other.state = 2;
+    b.rng.state = 2;
     for (int i = 0; i < 5000; i++) {
-        struct backoff a = {.base_ms = 1000, .max_ms = 1000}, b = a;
-        int64_t wait = backoff_next(&a, &r);
+        int64_t wait = backoff_next(&a);
         assert_in_range(wait, 500, 1000);
         distinct += seen[wait - 500]++ == 0;
         fifths[wait == 1000 ? 4 : (wait - 500) / 100]++;
-        same += wait == backoff_next(&b, &other);
+        same += wait == backoff_next(&b);
     }
     assert_in_range(distinct, 490, 501); /* repeatable: the seeds are fixed */
     for (int i = 0; i < 5; i++) assert_in_range(fifths[i], 850, 1150);
