@@ -7,7 +7,6 @@
 
 enum { WAIT_MS = 1000 };  /* a poll; a signal ends it */
 enum { OPEN_AGAIN = -1 }; /* beside the exit codes */
-enum { KEY_MAX = 1024 };  /* a dead letter has its record's key if it is no longer */
 
 enum bus_rc reader_bury(struct reader *r, struct bus *bus, const char *topic, const struct bus_record *record,
                         const char *reason, struct err *err) {
@@ -19,7 +18,8 @@ enum bus_rc reader_bury(struct reader *r, struct bus *bus, const char *topic, co
                                 .ts_ms = record->ts_ms,
                                 .key = record->key,
                                 .value = record->value};
-    struct span key = record->key.n <= KEY_MAX ? record->key : (struct span){0};
+    /* A longer one, of which the letter has a part, is not its own. */
+    struct span key = record->key.n <= DEADLETTER_KEY ? record->key : (struct span){0};
     BUF_LOCAL struct buf text = {0}, to = {0};
     deadletter_write(&text, &letter, (size_t)conf->max_record - key.n);
     buf_printf(&to, "%s.dlq", r->how.input);

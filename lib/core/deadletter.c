@@ -6,9 +6,6 @@
 #include "../base/opt.h"
 #include "../base/utf8.h"
 
-/* What is left of value and key when they don't fit. */
-enum { VALUE_PART = 64 * 1024, KEY_PART = 1024 };
-
 /* The first n bytes of s; up to three less if that leaves whole characters of text. */
 static struct span first(struct span s, size_t n) {
     if (s.n <= n) return s;
@@ -48,8 +45,8 @@ static void add_envelope(struct buf *out, const struct deadletter *d, struct spa
 void deadletter_write(struct buf *out, const struct deadletter *d, size_t limit) {
     size_t from = out->n;
     add_envelope(out, d, d->key, d->value);
-    struct span key = first(d->key, KEY_PART);
-    for (size_t part = VALUE_PART; out->n - from > limit && part; part /= 2) {
+    struct span key = first(d->key, DEADLETTER_KEY);
+    for (size_t part = DEADLETTER_VALUE; out->n - from > limit && part; part /= 2) {
         out->n = from;
         add_envelope(out, d, key, first(d->value, part));
     }

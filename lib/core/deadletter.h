@@ -6,6 +6,9 @@
 #include "../base/arena.h"
 #include "../base/buf.h"
 
+/* Bytes that are left of value and key when they don't fit. */
+enum { DEADLETTER_VALUE = 64 * 1024, DEADLETTER_KEY = 1024 };
+
 struct deadletter {
     const char *reason, *topic;
     int32_t partition;
