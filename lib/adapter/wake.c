@@ -30,8 +30,7 @@ void wake_touch(struct wake *w) {
 
 void wake_drain(struct wake *w) {
     char events[1024];
-    while (w->watch >= 0 && read(w->watch, events, sizeof events) > 0)
-        ;
+    while (w->watch >= 0 && read(w->watch, events, sizeof events) > 0) continue;
 }
 
 bool wake_wait(struct wake *w, int ms) {

@@ -264,9 +264,8 @@ struct span json_get(struct span in, const char *path, struct arena *arena) {
         const char *name = arena_span(arena, (struct span){path, n}).p;
         struct json_value whole, found = {0};
         struct members w = {&name, &found, 1};
-        struct err err;
-        in = json_scan(in, &at, 2 * JSON_DEPTH, arena, &whole, keep, &w, &err) == 0 ? found.raw
-                                                                                    : (struct span){0};
+        int rc = json_scan(in, &at, 2 * JSON_DEPTH, arena, &whole, keep, &w, &(struct err){0});
+        in = rc == 0 ? found.raw : (struct span){0};
         path += n + (path[n] == '.');
     }
     return in;

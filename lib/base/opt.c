@@ -168,7 +168,6 @@ bool conf_has_secret(const struct conf *c) {
 }
 
 void conf_renew_secrets(struct conf *c) {
-    struct err err;
     for (struct setting *v = c->all; v < c->end; v++)
-        if (v->file) read_secret(c, v, v->file, &err);
+        if (v->file) read_secret(c, v, v->file, &(struct err){0});
 }

@@ -413,8 +413,7 @@ bool registry_load(struct registry *r, int32_t partition, struct span key, struc
                    struct arena *arena) {
     const size_t node_n = strlen(NODE), part_n = strlen(PARTITION);
     struct json_value saved[MEMBERS];
-    struct err err;
-    if (json_members(value, members, saved, MEMBERS, arena, &err) != 0) return false;
+    if (json_members(value, members, saved, MEMBERS, arena, &(struct err){0}) != 0) return false;
     if (key.n > node_n && memcmp(key.p, NODE, node_n) == 0)
         return load_node(r, partition, (struct span){key.p + node_n, key.n - node_n}, saved, arena);
     int64_t offset = number(&saved[OFFSET]), time = number(&saved[TIME]);
