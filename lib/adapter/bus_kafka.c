@@ -1,10 +1,11 @@
 /* bus_kafka: Apache Kafka behind the bus door: opening, writing, closing. The producer is
  * idempotent with acks=all; a reader that writes does so in transactions that carry its offsets
  * (KIP-98, KIP-447). Owns its librdkafka handles; their threads are the library's, every callback
- * comes on the caller's. One thread a handle. Callers: lib/wire.c hands it out.
- * SPDX-License-Identifier: Apache-2.0 */
+ * comes on the caller's. One thread a handle, but for send_offsets in bus_kafka_read.c. Callers: lib/wire.c
+ * hands it out. SPDX-License-Identifier: Apache-2.0 */
 #include "bus_kafka.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -122,7 +123,7 @@ static enum bus_rc open_all(struct kafka_bus *b, struct err *err) {
 static void bus_kafka_close(struct bus *bus) {
     struct kafka_bus *b = (struct kafka_bus *)bus;
     /* Time was up before the answer to a commit, for which the library would wait: the process ends it. */
-    if (!b || b->commit) return;
+    if (!b || b->commit || b->sending) return;
     if (b->in_transaction && !b->producer.fatal && !b->committing)
         rd_kafka_error_destroy(rd_kafka_abort_transaction(b->producer.rk, kafka_limit(CLOSE_MS)));
     kafka_read_forget(b);
@@ -132,6 +133,8 @@ static void bus_kafka_close(struct bus *bus) {
     kafka_client_close(&b->probe, true);
     close(b->wake[0]);
     close(b->wake[1]);
+    close(b->sent[0]);
+    close(b->sent[1]);
     rd_kafka_topic_partition_list_destroy(b->parts);
     rd_kafka_topic_partition_list_destroy(b->known);
     free(b->messages);
@@ -153,8 +156,10 @@ static enum bus_rc bus_kafka_open(const struct conf *conf, const struct bus_open
     b->known = rd_kafka_topic_partition_list_new(8);
     buf_printf(&b->base.place, "bus kafka %s", b->conf->brokers);
     if (how->group && *how->group) b->transactional_id = transactional_id(b);
-    if (pipe2(b->wake, O_NONBLOCK | O_CLOEXEC) != 0) b->wake[0] = b->wake[1] = -1;
-    enum bus_rc rc = open_all(b, err);
+    b->wake[0] = b->wake[1] = b->sent[0] = b->sent[1] = -1;
+    enum bus_rc rc = BUS_FATAL;
+    if (pipe2(b->wake, O_NONBLOCK | O_CLOEXEC) == 0 && pipe2(b->sent, O_CLOEXEC) == 0) rc = open_all(b, err);
+    else err_set(err, "no pipe: %s", strerror(errno));
     if (rc == BUS_OK) *out = &b->base;
     else bus_kafka_close(&b->base);
     return rc;

@@ -38,6 +38,8 @@ struct kafka_bus {
     size_t n, cap;
 
     bool in_transaction, offsets_sent, committing;
+    bool sending; /* a thread has the handle, and writes to sent how a transaction took the offsets */
+    int sent[2];
     rd_kafka_queue_t *commit; /* brings the answer to a commit of offsets alone; NULL: none is due */
     bool failed;              /* the last poll or commit brought no success */
     uint64_t queued;          /* writers: put and not delivered yet */

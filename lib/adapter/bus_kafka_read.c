@@ -6,7 +6,10 @@
  * librdkafka 2.0.2 aborts the process when a consumer is closed soon after its start.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
+#include <threads.h>
+#include <unistd.h>
 
 #include "../base/mem.h"
 #include "../base/stop.h"
@@ -312,18 +315,44 @@ static enum bus_rc commit_failed(struct kafka_bus *b, rd_kafka_error_t *e, struc
     return abortable ? BUS_UNDONE : again ? BUS_RETRY : BUS_FATAL;
 }
 
-static enum bus_rc commit_transaction(struct kafka_bus *b, struct err *err) {
+/* A thread of its own, for the library does not heed its limit here: when the broker goes away in that very
+ * moment it waits until there is one again (librdkafka issue 5456). The handle is lent to it, but for the
+ * producer's poll, until it has written its answer. */
+static int send_offsets(void *bus) {
+    struct kafka_bus *b = bus;
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, NULL); /* they are to wake the other one */
+    rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata(b->consumer.rk);
+    rd_kafka_error_t *e =
+        rd_kafka_send_offsets_to_transaction(b->producer.rk, b->parts, group, COMMIT_SLICE_MS);
+    rd_kafka_consumer_group_metadata_destroy(group);
+    return write(b->sent[1], &e, sizeof e) < 0;
+}
+
+/* Starts that thread and waits for its answer; once one is due it is only waited for. */
+static enum bus_rc offsets_in_transaction(struct kafka_bus *b, struct err *err) {
+    thrd_t thread;
+    if (!b->sending && (thrd_create(&thread, send_offsets, b) != thrd_success || thrd_detach(thread)))
+        return err_as(BUS_RETRY, err, "kafka %s: can't commit: no more threads (see ulimit -u, or TasksMax)",
+                      b->conf->brokers);
+    b->sending = true;
+    struct pollfd p = {.fd = b->sent[0], .events = POLLIN};
+    int ready = 0;
+    while ((ready = poll(&p, 1, kafka_limit(COMMIT_SLICE_MS))) < 0) continue;
     rd_kafka_error_t *e = NULL;
+    b->sending = ready == 0 || read(b->sent[0], &e, sizeof e) < 0;
+    rd_kafka_poll(b->producer.rk, 0); /* brings the reason */
+    if (b->sending) return kafka_client_error(&b->producer, RD_KAFKA_RESP_ERR__TIMED_OUT, "commit", err);
+    return e ? commit_failed(b, e, err) : BUS_OK;
+}
+
+static enum bus_rc commit_transaction(struct kafka_bus *b, struct err *err) {
     b->committing = true;
-    if (!b->offsets_sent && b->turn) {
-        rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata(b->consumer.rk);
-        e = rd_kafka_send_offsets_to_transaction(b->producer.rk, b->parts, group,
-                                                 kafka_limit(COMMIT_SLICE_MS));
-        rd_kafka_consumer_group_metadata_destroy(group);
-        if (e) return commit_failed(b, e, err);
-        b->offsets_sent = true;
-    }
-    e = rd_kafka_commit_transaction(b->producer.rk, kafka_limit(COMMIT_SLICE_MS));
+    enum bus_rc rc = b->turn && !b->offsets_sent ? offsets_in_transaction(b, err) : BUS_OK;
+    if (rc != BUS_OK) return rc;
+    b->offsets_sent = true;
+    rd_kafka_error_t *e = rd_kafka_commit_transaction(b->producer.rk, kafka_limit(COMMIT_SLICE_MS));
     return e ? commit_failed(b, e, err) : BUS_OK;
 }
 

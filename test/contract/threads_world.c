@@ -50,6 +50,8 @@ int thrd_join(thrd_t thread, int *code) {
     return result(rc);
 }
 
+int thrd_detach(thrd_t thread) { return result(pthread_detach(thread)); }
+
 int mtx_init(mtx_t *m, int type) {
     pthread_mutexattr_t attr;
     pthread_mutexattr_init(&attr);

@@ -5,7 +5,7 @@
  *       produce offsets commit offset-commit bulk sqlite-lock sqlite-commit sqlite-write sqlite-fsync,
  *       with -before or -after. bulk-after: the answer is there, and the program has not seen it.
  *       sqlite-lock-before: what follows from a batch is known, and nothing is locked yet.
- *       NAME:COUNT:stop: SIGSTOP of itself in its place.
+ *       NAME:COUNT:stop: SIGSTOP of itself in its place. NAME:COUNT:hang: that call never returns.
  *   FAULTS_IO=ERROR:CALL:PATH:HOW   EIO, ENOSPC or EDQUOT from write, pwrite, fsync, fdatasync, ftruncate
  *       ("*": any of them), on files whose path contains PATH. HOW with a point is a probability (0.01),
  *       without one a count (7: every 7th call). Every other write that fails has written the first
@@ -92,9 +92,9 @@ static void read_point(void) {
     if (!text) return;
     bool known = false;
     if (sscanf(text, "%63[^:]:%ld:%7s", plan.point, &plan.at, how) < 2 || plan.at < 1 ||
-        (*how && strcmp(how, "stop") != 0))
-        bad("FAULTS_POINT", "NAME:COUNT or NAME:COUNT:stop");
-    if (*how) plan.signal = SIGSTOP;
+        (*how && strcmp(how, "stop") != 0 && strcmp(how, "hang") != 0))
+        bad("FAULTS_POINT", "NAME:COUNT, NAME:COUNT:stop or NAME:COUNT:hang");
+    if (*how) plan.signal = strcmp(how, "stop") == 0 ? SIGSTOP : 0;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         size_t n = strlen(names[i]);
         known = known || (strncmp(plan.point, names[i], n) == 0 &&
@@ -163,11 +163,14 @@ static void hit(void) {
     if (plan.hits != NONE) syscall(SYS_write, plan.hits, "x", (size_t)1);
 }
 
-/* The place NAME WHEN is reached: dies or stops here if that was the plan. */
+/* The place NAME WHEN is reached: dies, stops or hangs here if that was the plan. */
 static void reach(const char *name, const char *when) {
     size_t n = strlen(name);
     if (!plan.at || strncmp(plan.point, name, n) != 0 || strcmp(plan.point + n, when) != 0 || !on()) return;
-    if (atomic_fetch_add(&reached, 1) + 1 == plan.at) raise(plan.signal);
+    if (atomic_fetch_add(&reached, 1) + 1 != plan.at) return;
+    if (plan.signal) raise(plan.signal);
+    else
+        for (;;) pause();
 }
 
 static bool path_of(int fd, char *path, size_t size) {

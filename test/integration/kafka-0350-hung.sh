@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# A broker that hangs, neither gone nor answering: who is told to leave does so all the same, whatever it waits
-# for, and the next start goes on from there: nothing is lost, routed twice or stored twice.
+# A broker that hangs, neither gone nor answering, and a call of the library that does not come back: who is told
+# to leave does so all the same, whatever it waits for, and the next start goes on from there: nothing is lost,
+# routed twice or stored twice.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 on_kafka
@@ -42,15 +43,16 @@ ms() { echo $(($(date +%s%N) / 1000000)); }
 # each_leaves WHEN WAIT…: all four are at work when the broker hangs; WAIT… is how long they are left with it.
 # store and alert have more to print than their pipe holds, and what they commit next at hand.
 each_leaves() {
-    local when=$1 name begin took= routed
+    local when=$1 name begin took= routed line
     routed=$(so_far)
     start collect distlog collect --listen "127.0.0.1:$port"
     start pubsub distlog pubsub nodes routed alarms
     exec 7<>store.pipe 8<>alert.pipe
     start store sh -c 'exec distlog store to_store >store.pipe'
     start alert sh -c 'exec distlog alert to_print --group printer >alert.pipe'
-    read -r -t 30 _ <&7
-    read -r -t 30 _ <&8
+    read -r -t 30 line <&7
+    read -r -t 30 line <&8
+    printf '%s\n' "$line" >>printed.out
     wait_for 40 goes_on "$routed"
     wait_for 30 posted $(($(grep -c . post.out) + 20))
     kill -STOP "${pids[broker]}"
@@ -80,6 +82,19 @@ each_leaves "after a while" wait_for 20 has pubsub.err 'trying again'
 touch enough
 await post
 
+# --- the library waits for ever where it puts the offsets into a transaction, as it does when the broker goes away
+# in that very moment
+feed nodes R 10
+LD_PRELOAD=$INTERPOSER FAULTS_POINT=offsets-before:1:hang start pubsub distlog pubsub nodes routed alarms
+wait_for 40 has pubsub.err "can't commit: .*; trying again until it works"
+ok $? "pubsub says so when a commit does not come back"
+kill -TERM "${pids[pubsub]}"
+wait_for 10 gone "${pids[pubsub]}"
+ok $? "and leaves all the same"
+stop pubsub KILL
+is "$status" 1 "with a status that says that it could not finish"
+note "$(cat pubsub.err)"
+
 # --- and the next start resolves what was under way
 run timeout 90 distlog pubsub nodes routed alarms --no-follow
 is "$status" 0 "pubsub goes on"
@@ -88,12 +103,12 @@ is "$status" 0 "store goes on"
 run timeout 90 distlog alert to_print --group printer --no-follow
 is "$status" 0 "alert goes on"
 cat out >>printed.out
-ids() { grep -o '"log_id": *"[^"]*"' | grep -o '"[rsac][0-9]*"' | tr -d '"'; }
+ids() { grep -o '"log_id": *"[^"]*"' | grep -o '"[rRsac][0-9]*"' | tr -d '"'; }
 values nodes | ids | sort >in
 sort post.out >accepted
 is "$(comm -23 accepted in | wc -l)" 0 "every 200 is in the topic"
-values routed | ids | grep r | sort >routed
-is "$(grep r in | comm -3 - routed | wc -l)" 0 "each record was routed once"
+values routed | ids | grep [rR] | sort >routed
+is "$(grep [rR] in | comm -3 - routed | wc -l)" 0 "each record was routed once"
 is "$(timeout 60 distlog search INFO --limit 1000000 | ids | sort -u | wc -l) $(sql "$DISTLOG_DATA/store.db" 'SELECT count(*) FROM doc')" '30000 30006' "and stored once"
 is "$(grep -o 'a[0-9]*$' printed.out | sort -u | wc -l)" 20000 "and no alert is lost"
 done_testing
