@@ -159,7 +159,7 @@ static enum bus_rc bus_kafka_open(const struct conf *conf, const struct bus_open
     b->wake[0] = b->wake[1] = b->sent[0] = b->sent[1] = -1;
     enum bus_rc rc = BUS_FATAL;
     if (pipe2(b->wake, O_NONBLOCK | O_CLOEXEC) == 0 && pipe2(b->sent, O_CLOEXEC) == 0) rc = open_all(b, err);
-    else err_set(err, "no pipe: %s", strerror(errno));
+    else err_set(err, "kafka %s: no pipe: %s", b->conf->brokers, strerror(errno));
     if (rc == BUS_OK) *out = &b->base;
     else bus_kafka_close(&b->base);
     return rc;

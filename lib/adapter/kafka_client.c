@@ -197,7 +197,7 @@ enum bus_rc kafka_client_reach(struct kafka_client *c, struct err *err) {
     const struct rd_kafka_metadata *md; /* rd_kafka_controllerid() would take a second longer */
     if (rd_kafka_metadata(c->rk, 0, NULL, &md, kafka_limit(ASK_MS)) == RD_KAFKA_RESP_ERR_NO_ERROR) {
         rd_kafka_metadata_destroy(md);
-        return BUS_OK;
+        return *c->said = '\0', BUS_OK;
     }
     rd_kafka_poll(c->rk, 0); /* brings the reason to on_error */
     return kafka_client_error(c, RD_KAFKA_RESP_ERR__TIMED_OUT, "reach it", err);
