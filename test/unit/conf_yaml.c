@@ -189,11 +189,11 @@ static void hostile(void **state) {
 /* What conf_write writes is what conf_yaml reads. */
 static void round_trip(void **state) {
     (void)state;
+    static const char many[] = "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[";
     static const char *const values[] = {
-        "",    "~",   "null", "${HOME}", "$$",   "a: b", "a #b", "- a",
-        "[x]", "{x}", "'",    "\"q\\",   " a ",  "&a",   "*a",   "!a",
-        "|",   ">",   "%a",   "@a",      "?",    "? a",  ":",    "-",
-        "---", "a:b", "a,b",  "true",    "0x10", "1:30", "<<",   "\xf0\x9f\x98\x80"};
+        many,  "",      "~",   "null", "${HOME}", "$$",  "a: b", "a #b", "- a",  "[x]", "{x}",
+        "'",   "\"q\\", " a ", "&a",   "*a",      "!a",  "|",    ">",    "%a",   "@a",  "?",
+        "? a", ":",     "-",   "---",  "a:b",     "a,b", "true", "0x10", "1:30", "<<",  "\xf0\x9f\x98\x80"};
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         struct conf *c = conf_new(sections);
         struct err err;
