@@ -159,6 +159,8 @@ for well, what, text in [
     (False, end(1, said=LEAVING), "leaving without having been told to"),
     (True, end(1, "SIGSTOP", "SIGCONT", "SIGTERM"), "overtaken while it was paused"),
     (True, end(1, "stall", "SIGTERM"), "overtaken in mid-turn"),
+    (True, end(1, "sleep", "SIGTERM"), "overtaken because the machine slept"),
+    (False, end(1, "SIGTERM"), "told to leave, and exit code 1 for nothing"),
     (False, end(1, said=[], trouble=True), "exit code 1 without a word"),
     (True, end(1, faults=IO, hits=1, said=["bus.db: disk I/O error"]), "its disk failed"),
     (False, end(1, faults=IO, said=["bus.db: disk I/O error"]), "its disk did not fail"),

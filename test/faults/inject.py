@@ -116,6 +116,8 @@ class Injector:
 
     def do_sleep(self, fault, _):
         self.world.slept_s += fault["step"]
+        for daemon in self.world.daemons.values():
+            daemon.sent.append("sleep")
         with self.world.load.sleeping(fault["step"]):
             write_in_place(self.world.slept, str(self.world.slept_s))
         self.done["sleep"] += 1

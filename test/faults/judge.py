@@ -41,6 +41,7 @@ def judge_failure(end):
         return None
     if end["trouble"] and ("SIGTERM" in by or "leaving: " in text or NO_SPACE.search(text)):
         return None
-    if "SIGTERM" in by and ("leaving: " in text or "SIGSTOP" in by or "stall" in by or end["hits"]):
+    paused = {"SIGSTOP", "stall", "sleep"} & set(by)
+    if "SIGTERM" in by and ("leaving: " in text or paused or end["hits"]):
         return None  # no answer in time; or its group moved on before it could commit
     return "left with exit code 1 without need"
