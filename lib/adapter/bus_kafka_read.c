@@ -245,7 +245,7 @@ static int64_t wall_ms(struct kafka_bus *b) {
 /* Some part stands at an end, or nothing came, of which the library tells no cause: asks the brokers whether
  * that is the end still, records behind an open transaction included. The time of asking is before the
  * question. While other parts bring records it is asked now and then, and to get no answer is no trouble yet.
- */
+ * Who has no part asks whether they are there at all. */
 static enum bus_rc ask_ends(struct kafka_bus *b, struct err *err) {
     int64_t asked_ms = clock_mono_ms();
     bool any = !b->n;
@@ -253,7 +253,7 @@ static enum bus_rc ask_ends(struct kafka_bus *b, struct err *err) {
     if (!any || (b->n && asked_ms - b->asked_ms < ASK_AGAIN_MS)) return BUS_OK;
     b->asked_ms = asked_ms;
     KAFKA_LOCAL kafka_list *list = rd_kafka_topic_partition_list_copy(b->parts);
-    enum bus_rc rc = kafka_client_ends(b->ask, list, -1, err);
+    enum bus_rc rc = list->cnt ? kafka_client_ends(b->ask, list, -1, err) : kafka_client_reach(b->ask, err);
     bool gone = false; /* the topic, with the group's commits: a new one is read from its beginning */
     for (int i = 0; i < list->cnt; i++) {
         int64_t end = rc == BUS_OK ? list->elems[i].offset : -1;

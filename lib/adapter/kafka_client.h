@@ -78,5 +78,5 @@ enum bus_rc kafka_client_partitions(struct kafka_client *c, const char *topic, i
 /* Sets each element's offset to the partition's end as this handle sees it: the high watermark if
  * it reads uncommitted records, else the last stable offset; with `at` >= 0 to the first record of
  * that timestamp (ms) or later. One question to each broker; each element's err tells why there is
- * no answer. Without any part the cluster must answer nevertheless. */
+ * no answer. */
 enum bus_rc kafka_client_ends(struct kafka_client *c, kafka_list *parts, int64_t at, struct err *err);

@@ -46,7 +46,8 @@ void deadletter_write(struct buf *out, const struct deadletter *d, size_t limit)
     size_t from = out->n;
     add_envelope(out, d, d->key, d->value);
     struct span key = first(d->key, DEADLETTER_KEY);
-    for (size_t part = DEADLETTER_VALUE; out->n - from > limit && part; part /= 2) {
+    /* Else parts of both: the value's is halved until it fits. */
+    for (size_t part = 64 * 1024; out->n - from > limit && part; part /= 2) {
         out->n = from;
         add_envelope(out, d, key, first(d->value, part));
     }

@@ -6,8 +6,8 @@
 #include "../base/arena.h"
 #include "../base/buf.h"
 
-/* Bytes that are left of value and key when they don't fit. */
-enum { DEADLETTER_VALUE = 64 * 1024, DEADLETTER_KEY = 1024 };
+/* Bytes that are left of a key when it and the value don't fit. */
+enum { DEADLETTER_KEY = 1024 };
 
 struct deadletter {
     const char *reason, *topic;

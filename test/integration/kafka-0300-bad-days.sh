@@ -191,4 +191,20 @@ wait_for 30 on_each
 ok $? "the one of several readers that it never registered with tells the cure too"
 stop one
 stop two
+
+# --- of two readers of one partition one has nothing to read, and says nevertheless that the broker is away
+for d in one two; do start $d distlog pubsub short p6 a6 --group g6; done
+wait_for 30 members g6 2
+broker stop
+for d in one two; do
+    wait_for 40 in_trouble $d
+    ok $? "$d of two readers of one partition says that the broker is away"
+done
+broker start
+for d in one two; do
+    wait_for 60 calm $d
+    is "$(lines $d.err 'trying again') $(lines $d.err 'it works again')" "1 1" "once, and once that it is back"
+    note "$(cat $d.err)"
+    stop $d
+done
 done_testing

@@ -50,7 +50,7 @@ each_leaves() {
     exec 7<>store.pipe 8<>alert.pipe
     start store sh -c 'exec distlog store to_store >store.pipe'
     start alert sh -c 'exec distlog alert to_print --group printer >alert.pipe'
-    read -r -t 30 line <&7
+    read -r -t 30 _ <&7
     read -r -t 30 line <&8
     printf '%s\n' "$line" >>printed.out
     wait_for 40 goes_on "$routed"
@@ -107,8 +107,8 @@ ids() { grep -o '"log_id": *"[^"]*"' | grep -o '"[rRsac][0-9]*"' | tr -d '"'; }
 values nodes | ids | sort >in
 sort post.out >accepted
 is "$(comm -23 accepted in | wc -l)" 0 "every 200 is in the topic"
-values routed | ids | grep [rR] | sort >routed
-is "$(grep [rR] in | comm -3 - routed | wc -l)" 0 "each record was routed once"
+values routed | ids | grep '[rR]' | sort >routed
+is "$(grep '[rR]' in | comm -3 - routed | wc -l)" 0 "each record was routed once"
 is "$(timeout 60 distlog search INFO --limit 1000000 | ids | sort -u | wc -l) $(sql "$DISTLOG_DATA/store.db" 'SELECT count(*) FROM doc')" '30000 30006' "and stored once"
 is "$(grep -o 'a[0-9]*$' printed.out | sort -u | wc -l)" 20000 "and no alert is lost"
 done_testing
