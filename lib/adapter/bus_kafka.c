@@ -141,6 +141,7 @@ static void bus_kafka_close(struct bus *bus) {
     free(b->records);
     free(b->told);
     free(b->ends);
+    free(b->group_offsets);
     buf_release(&b->base.place);
     free(b->transactional_id);
     free(b);

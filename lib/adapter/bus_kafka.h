@@ -22,7 +22,9 @@ struct kafka_bus {
     kafka_list *parts;
     struct bus_part *told; /* the same in the same order, as poll tells it */
     int64_t *ends;         /* and where the consumer reached the end, -1: it is not there */
-    int64_t asked_ms;      /* when the brokers were last asked for the ends (monotonic) */
+    /* and the group's committed offset; without one, where reading started; below 0: not known yet */
+    int64_t *group_offsets;
+    int64_t asked_ms; /* when the brokers were last asked for the ends (monotonic) */
     uint32_t generation;
     rd_kafka_resp_err_t why; /* the positions must be read again from the group's commits, because */
     bool assigned;           /* the library consumes parts */

@@ -46,9 +46,11 @@ static void own(struct kafka_bus *b, const kafka_list *list) {
     b->parts = rd_kafka_topic_partition_list_copy(list);
     b->told = mem_grow(b->told, n, sizeof *b->told);
     b->ends = mem_grow(b->ends, n, sizeof *b->ends);
+    b->group_offsets = mem_grow(b->group_offsets, n, sizeof *b->group_offsets);
     for (size_t i = 0; i < n; i++) {
         b->told[i] = (struct bus_part){.partition = list->elems[i].partition};
         b->ends[i] = -1;
+        b->group_offsets[i] = RD_KAFKA_OFFSET_INVALID;
         b->parts->elems[i].offset = RD_KAFKA_OFFSET_INVALID;
     }
     b->assigned = false;
@@ -116,7 +118,10 @@ static void position(struct kafka_bus *b) {
     b->why = kafka_positions(b, b->transactional_id ? b->consumer.rk : NULL, list, &b->lost, &left);
     if (!b->why) b->why = b->assigned ? seek(b, list) : rd_kafka_assign(b->consumer.rk, list);
     b->assigned = b->assigned || !b->why;
-    for (int i = 0; i < b->parts->cnt; i++) b->ends[i] = -1;
+    for (int i = 0; i < b->parts->cnt; i++) {
+        b->ends[i] = -1;
+        if (!b->why) b->group_offsets[i] = list->elems[i].offset;
+    }
 }
 
 static void on_rebalanced(rd_kafka_t *rk, rd_kafka_resp_err_t what, kafka_list *parts, void *client) {
@@ -330,13 +335,39 @@ static int send_offsets(void *bus) {
     return write(b->sent[1], &e, sizeof e) < 0;
 }
 
-/* Starts that thread and waits for its answer; once one is due it is only waited for. */
-static enum bus_rc offsets_in_transaction(struct kafka_bus *b, struct err *err) {
+/* A transaction that follows from no record, such as an alert after a silence, commits the group's offsets
+ * as they are: the brokers check the group's generation only where offsets are committed, and the library
+ * sends no request for an empty list. False: there is none to commit, so that nothing would show whether the
+ * partitions belong to another reader by now. */
+static bool prepare_offsets(struct kafka_bus *b) {
+    if (b->turn) return true;
+    bool known = false;
+    for (int i = 0; i < b->parts->cnt; i++) {
+        b->parts->elems[i].offset = b->group_offsets[i];
+        known = known || b->group_offsets[i] >= 0;
+    }
+    return known;
+}
+
+static enum bus_rc start_sending(struct kafka_bus *b, struct err *err) {
     thrd_t thread;
-    if (!b->sending && (thrd_create(&thread, send_offsets, b) != thrd_success || thrd_detach(thread)))
+    bool known = prepare_offsets(b);
+    if (!known) {
+        kafka_read_undo(&b->base);
+        return err_as(BUS_UNDONE, err, "kafka %s: can't commit: this reader has no partition now",
+                      b->conf->brokers);
+    }
+    if (thrd_create(&thread, send_offsets, b) != thrd_success || thrd_detach(thread))
         return err_as(BUS_RETRY, err, "kafka %s: can't commit: no more threads (see ulimit -u, or TasksMax)",
                       b->conf->brokers);
     b->sending = true;
+    return BUS_OK;
+}
+
+/* Starts that thread and waits for its answer; once one is due it is only waited for. */
+static enum bus_rc offsets_in_transaction(struct kafka_bus *b, struct err *err) {
+    enum bus_rc rc = b->sending ? BUS_OK : start_sending(b, err);
+    if (rc != BUS_OK) return rc;
     struct pollfd p = {.fd = b->sent[0], .events = POLLIN};
     int ready = 0;
     while ((ready = poll(&p, 1, kafka_limit(COMMIT_SLICE_MS))) < 0) continue;
@@ -349,7 +380,9 @@ static enum bus_rc offsets_in_transaction(struct kafka_bus *b, struct err *err) 
 
 static enum bus_rc commit_transaction(struct kafka_bus *b, struct err *err) {
     b->committing = true;
-    enum bus_rc rc = b->turn && !b->offsets_sent ? offsets_in_transaction(b, err) : BUS_OK;
+    enum bus_rc rc = BUS_OK;
+    /* Without an input there is no generation: the transactional.id fences. */
+    if (b->consumer.rk && !b->offsets_sent) rc = offsets_in_transaction(b, err);
     if (rc != BUS_OK) return rc;
     b->offsets_sent = true;
     rd_kafka_error_t *e = rd_kafka_commit_transaction(b->producer.rk, kafka_limit(COMMIT_SLICE_MS));
@@ -389,6 +422,9 @@ enum bus_rc kafka_read_commit(struct bus *bus, struct err *err) {
     if (b->in_transaction) rc = commit_transaction(b, err);
     else if (b->turn) rc = commit_offsets(b, err);
     b->failed = rc != BUS_OK;
-    if (rc == BUS_OK) new_turn(b);
-    return rc;
+    if (rc != BUS_OK) return rc;
+    for (int i = 0; i < b->parts->cnt; i++)
+        if (b->parts->elems[i].offset >= 0) b->group_offsets[i] = b->parts->elems[i].offset;
+    new_turn(b);
+    return BUS_OK;
 }

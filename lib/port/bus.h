@@ -99,7 +99,9 @@ struct bus_engine {
                        struct span value, uint64_t tag, struct err *err);
     /* Readers: all polled records are done, all puts and state changes become visible, as one
      * transaction, durable on BUS_OK. No time limit: unknown outcome is BUS_FATAL. BUS_RETRY:
-     * nothing happened yet, call again. A commit with nothing to do is BUS_OK. */
+     * nothing happened yet, call again. A commit with nothing to do is BUS_OK. Where another reader has
+     * taken over what this one owned at its last poll, nothing of it becomes visible, also if no record
+     * was read: BUS_UNDONE, or BUS_FATAL. */
     enum bus_rc (*commit)(struct bus *bus, struct err *err);
     /* Readers: drops the puts since the last commit; the next poll starts again at what is
      * committed. It can't fail. */

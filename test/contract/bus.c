@@ -478,6 +478,73 @@ static void of_two_that_read_nothing_one_commits(void **state) {
     seen_release(&out);
 }
 
+static void a_commit_without_records_moves_no_offset(void **state) {
+    struct world *w = *state;
+    struct seen seen = {0}, out = {0};
+    struct bus *bus = open_reader(w, w->group);
+    read_all(bus, &seen);
+    put(bus, w->out, "k", "before any commit", 0);
+    assert_int_equal(commit(bus), BUS_OK);
+    feed(w, w->in, "k", "v", 0, 3);
+    assert_int_equal(lag_of(w, bus), 3);
+    read_n(bus, &seen, 3);
+    undo(bus);
+    put(bus, w->out, "k", "after undo", 0);
+    assert_int_equal(commit(bus), BUS_OK);
+    assert_int_equal(lag_of(w, bus), 3);
+    read_n(bus, &seen, 6);
+    assert_string_equal(value_of(&seen, 3), "v0");
+    assert_int_equal(commit(bus), BUS_OK);
+    put(bus, w->out, "k", "after commit", 0);
+    assert_int_equal(commit(bus), BUS_OK);
+    assert_int_equal(lag_of(w, bus), 0);
+    close_bus(bus);
+    look(w, w->out, &out);
+    assert_int_equal(out.n, 3);
+    bus = open_reader(w, w->group);
+    read_all(bus, &seen);
+    assert_int_equal(seen.n, 6);
+    assert_int_equal(seen.lost, 0);
+    close_bus(bus);
+    seen_release(&seen);
+    seen_release(&out);
+}
+
+/* A turn that only time led to: the first reader polls, finds nothing, and then stands still for so long that
+ * the second one has what it owned. */
+static void who_was_replaced_commits_nothing_even_without_records(void **state) {
+    struct world *w = *state;
+    struct seen a = {0}, b = {0}, out = {0};
+    /* The shortest that a broker allows, as long as the embedded bus's lease. */
+    world_set(w, "bus.kafka.properties", "session.timeout.ms=6000,max.poll.interval.ms=6000");
+    feed(w, w->in, "k", "v", 0, 2);
+    struct bus *first = open_reader(w, w->group);
+    read_n(first, &a, 2);
+    put(first, w->state, "node", "UP", 0);
+    assert_int_equal(commit(first), BUS_OK);
+    read_all(first, &a);
+    assert_int_equal(a.n, 2);
+    struct bus *second = open_reader(w, w->group);
+    read_all(second, &b);
+    assert_int_equal(b.n, 0);
+    put(second, w->out, "k", "second", 0);
+    put(second, w->state, "node", "DOWN", 0);
+    assert_int_equal(commit(second), BUS_OK);
+    put(first, w->out, "k", "first", 0);
+    put(first, w->state, "node", "SILENT", 0);
+    enum bus_rc rc = commit(first);
+    assert_true(rc == BUS_UNDONE || rc == BUS_FATAL);
+    assert_state(w, second, "node=DOWN ");
+    look(w, w->out, &out);
+    assert_int_equal(out.n, 1);
+    assert_string_equal(value_of(&out, 0), "second");
+    close_bus(first);
+    close_bus(second);
+    seen_release(&a);
+    seen_release(&b);
+    seen_release(&out);
+}
+
 static void feed_on(struct world *w) {
     for (int i = 0; i < 40; i++) feed(w, w->in, "k", "", i * 10, 10);
 }
@@ -591,6 +658,8 @@ int main(int argc, char **argv) {
         CASE(a_killed_copier_loses_and_doubles_nothing),
         CASE(a_group_that_reads_nothing_survives_a_kill),
         CASE(of_two_that_read_nothing_one_commits),
+        CASE(a_commit_without_records_moves_no_offset),
+        CASE(who_was_replaced_commits_nothing_even_without_records),
         CASE(what_was_delivered_survives_a_kill),
     };
     return cmocka_run_group_tests_name("bus", tests, NULL, NULL);
