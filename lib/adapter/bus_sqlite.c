@@ -20,7 +20,8 @@ static const struct sqlite_file_kind kind = {
     .application_id = 0x64736c62, /* "dslb" */
     .version = 1,
     .schema =
-        /* One row. The bus clock is anchor_ms + the boot clock; retained_ms is on the bus clock. */
+        /* One row. The bus clock is anchor_ms + the boot clock; retained_ms, when the last pass of
+         * retention began, is on the bus clock. The table gap came later: local_prepare_retention(). */
     "CREATE TABLE meta(boot_id TEXT, anchor_ms INTEGER, retained_ms INTEGER);"
     "INSERT INTO meta VALUES('', 0, 0);"
     "CREATE TABLE topic(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
@@ -93,6 +94,7 @@ static enum bus_rc open_local(const struct conf *conf, const struct bus_open *ho
         sqlite_file_fail(&l->file, "%s", err->text);
     sqlite_file_begin(&l->file, true);
     anchor_clock(l);
+    local_prepare_retention(l);
     if (how->input) open_input(l);
     sqlite_file_end(&l->file);
     if (how->bounded) local_measure(l);

@@ -72,6 +72,8 @@ struct local {
     int64_t retention_at_ms; /* monotonic clock: look whether it is time again */
     bool squeezing;          /* over max_size, until there is some room again */
     bool retaining;          /* this process has claimed a pass that is not finished */
+    /* Of that pass, on the bus clock: what is from before is older than max_age, or twice max_age. */
+    int64_t old_ms, expired_ms;
 };
 
 /* bus_sqlite.c */
@@ -120,6 +122,9 @@ void local_give_back(struct local *l);
 
 /* bus_sqlite_retention.c */
 
+/* Within a write transaction, on open: makes what retention keeps in the file where it is missing, as in a
+ * new file and in one of distlog 0.1.0. */
+void local_prepare_retention(struct local *l);
 /* A slice of housekeeping of at most some milliseconds, when it is time. Failure is no harm: the
  * next slice tries again. */
 void local_retain(struct local *l);

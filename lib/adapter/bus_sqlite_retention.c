@@ -1,7 +1,13 @@
 /* bus_sqlite_retention: what may go from the embedded bus, and when it is full.
  * A pass is due each 30 s; whichever process finds it due claims it, and does a slice of some
- * milliseconds in each of its polls until nothing is left to do. Owns nothing beyond the handle.
- * One thread a handle. Callers: bus_sqlite.c. SPDX-License-Identifier: Apache-2.0 */
+ * milliseconds in each of its polls until nothing is left to do.
+ *
+ * Age is time in which something ran. Of the time between two passes at most STEP_PASSES intervals
+ * count; the rest, in which the machine was off or asleep or one boot's clock jumped ahead, is a row
+ * of the table gap, and no record and no group gets older by it.
+ *
+ * Owns nothing beyond the handle. One thread a handle. Callers: bus_sqlite.c.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "bus_sqlite.h"
 
 #include <sys/statvfs.h>
@@ -9,9 +15,10 @@
 #include "clock.h"
 
 enum {
-    EVERY_MS = 30000,
-    PAUSE_MS = 10 * EVERY_MS,
-    SPEND_MS = 20, /* in one poll */
+    EVERY_MS = 30000, /* from one pass to the next, */
+    AGE_PASSES = 4,   /* and at least so many passes in max_age */
+    STEP_PASSES = 3,  /* with two processes that take turns, passes may be two intervals apart */
+    SPEND_MS = 20,    /* in one poll */
     SLICE_RECORDS = 500,
     SLICE_BYTES = 1024 * 1024,
     PAGE = 4096,      /* SQLite's default, which the file was made with */
@@ -42,7 +49,7 @@ void local_measure(struct local *l) {
 }
 
 /* Removes the oldest records of a topic as far as they may go, a slice at most: those before committed
- * that are older than old_ms. What a group left unread is kept for twice max_age, then for nobody. */
+ * that are from before old_ms. What a group left unread is kept for twice max_age, then for nobody. */
 static int64_t trim(struct local *l, int64_t topic, int64_t committed, int64_t old_ms) {
     local_run(l,
               "DELETE FROM t# WHERE offset <= (SELECT max(offset) FROM (SELECT offset, ts, sum(bytes)"
@@ -50,7 +57,7 @@ static int64_t trim(struct local *l, int64_t topic, int64_t committed, int64_t o
               " (SELECT offset, ts, ifnull(length(key), 0) + ifnull(length(value), 0) AS bytes FROM t#"
               " ORDER BY offset LIMIT ?1)) WHERE before < ?2 AND (offset < ?3 AND ts < ?4 OR ts < ?5))",
               "#iiiii", topic, (int64_t)SLICE_RECORDS, (int64_t)SLICE_BYTES, committed, old_ms,
-              local_now_ms(l) - 2 * l->conf->max_age);
+              l->expired_ms);
     return sqlite3_changes64(l->file.db);
 }
 
@@ -58,14 +65,14 @@ static int64_t trim(struct local *l, int64_t topic, int64_t committed, int64_t o
  * group has done with, and then what nobody reads. */
 enum hurry { NONE, READ, ANY };
 static int64_t trim_all(struct local *l, enum hurry hurry) {
-    int64_t topic = 0, removed = 0, old_ms = local_now_ms(l) - l->conf->max_age;
+    int64_t topic = 0, removed = 0;
     while ((topic = local_run(l, "SELECT min(id) FROM topic WHERE id > ?", "i", topic))) {
         /* Up to where every group that was seen within max_age has committed: all of it without a group. */
         int64_t committed =
             local_run(l, "SELECT coalesce(min(next), ?3) FROM grp WHERE topic = ?1 AND seen_ms >= ?2", "iii",
-                      topic, old_ms, SQLITE_FILE_MAX);
+                      topic, l->old_ms, SQLITE_FILE_MAX);
         bool now = hurry == ANY || (hurry == READ && committed < SQLITE_FILE_MAX);
-        removed += trim(l, topic, committed, now ? INT64_MAX : old_ms);
+        removed += trim(l, topic, committed, now ? INT64_MAX : l->old_ms);
     }
     return removed;
 }
@@ -85,30 +92,75 @@ static bool slice(struct local *l) {
     sqlite_file_begin(&l->file, false);
     bool more = trim_all(l, NONE) > 0;
     /* Before any group has come, there is no telling what will be read: nothing goes. */
-    if (!more && l->squeezing &&
-        local_run(l, "SELECT count(*) FROM grp WHERE seen_ms >= ?", "i", local_now_ms(l) - l->conf->max_age))
+    if (!more && l->squeezing && local_run(l, "SELECT count(*) FROM grp WHERE seen_ms >= ?", "i", l->old_ms))
         more = trim_all(l, READ) > 0 || trim_all(l, ANY) > 0;
     more |= shrink(l);
     return sqlite_file_end(&l->file) && more;
 }
 
-/* A pass is this process's if the last one began long enough ago, or if the bus is full. The time for
- * which nobody looked, because nothing ran, is none for which a group was away: otherwise the first
- * process after a long pause would remove what the others are about to read. */
-static bool claim(struct local *l) {
-    int64_t now = local_now_ms(l), last = local_run(l, "SELECT retained_ms FROM meta", "");
-    if (now - last < EVERY_MS && !l->full) return false;
-    sqlite_file_begin(&l->file, false);
+void local_prepare_retention(struct local *l) {
+    /* Made here and not in the schema, whose version stays: 0.1.0 goes on with the file as before. */
+    local_run(l, "CREATE TABLE IF NOT EXISTS gap(end_ms INTEGER PRIMARY KEY, begin_ms INTEGER NOT NULL)", "");
+    /* The age of a new file's records begins now, and not at its first pass. */
+    local_run(l, "UPDATE meta SET retained_ms = ? WHERE retained_ms = 0", "i", local_now_ms(l));
+}
+
+/* The interval of passes. It is shorter where max_age is short, so that one gap never counts as a whole
+ * max_age. */
+static int64_t retention_every_ms(const struct local *l) {
+    int64_t part = l->conf->max_age / AGE_PASSES;
+    return part < EVERY_MS ? part : EVERY_MS;
+}
+
+/* Goes back from now_ms until age_ms without the gaps have passed. Below 0 no record is old, whatever else
+ * is in a damaged file. */
+static int64_t retention_cut_ms(struct local *l, int64_t now_ms, int64_t age_ms) {
+    int64_t cut = now_ms - age_ms;
+    sqlite3_stmt *s =
+        sqlite_file_query(&l->file, "SELECT end_ms, end_ms - begin_ms FROM gap ORDER BY end_ms DESC", "");
+    while (cut > 0 && sqlite_file_step(&l->file, s)) {
+        if (sqlite_file_number(&l->file, s, 0) <= cut) break;
+        cut -= sqlite_file_number(&l->file, s, 1);
+    }
+    sqlite3_reset(s);
+    return cut;
+}
+
+/* The bus clock went back: nothing was written in a boot whose clock was ahead, or this one's is behind.
+ * What was noted by the clock before would hold records for as long as that was ahead of now_ms. */
+static void retention_turn_back(struct local *l, int64_t now_ms) {
+    local_run(l, "DELETE FROM gap WHERE begin_ms >= ?", "i", now_ms);
+    local_run(l, "UPDATE gap SET end_ms = ?1 WHERE end_ms > ?1", "i", now_ms);
+    local_run(l, "UPDATE grp SET seen_ms = ?1 WHERE seen_ms > ?1", "i", now_ms);
+}
+
+/* Within a write transaction: a pass begins. Notes the gap before it, and sets what is old for the whole of
+ * the pass, so that a machine that falls asleep in the middle of it changes nothing. */
+static void retention_begin_pass(struct local *l) {
+    int64_t last = local_run(l, "SELECT retained_ms FROM meta", "");
+    int64_t now = local_now_ms(l), step = STEP_PASSES * retention_every_ms(l);
+    if (now < last) retention_turn_back(l, now);
+    else if (now - last > step)
+        local_run(l, "REPLACE INTO gap(end_ms, begin_ms) VALUES(?, ?)", "ii", now, last + step);
     local_run(l, "UPDATE meta SET retained_ms = ?", "i", now);
-    if (now - last > PAUSE_MS)
-        local_run(l, "UPDATE grp SET seen_ms = min(?1, seen_ms + ?2)", "ii", now, now - last);
+    l->old_ms = retention_cut_ms(l, now, l->conf->max_age);
+    l->expired_ms = retention_cut_ms(l, now, 2 * l->conf->max_age);
+    local_run(l, "DELETE FROM gap WHERE end_ms <= ?", "i", l->expired_ms);
+}
+
+/* A pass is this process's if the last one began long enough ago, or if the bus is full. */
+static bool claim(struct local *l) {
+    int64_t since = local_now_ms(l) - local_run(l, "SELECT retained_ms FROM meta", "");
+    if (since >= 0 && since < retention_every_ms(l) && !l->full) return false;
+    sqlite_file_begin(&l->file, false);
+    retention_begin_pass(l);
     return sqlite_file_end(&l->file);
 }
 
 void local_retain(struct local *l) {
     int64_t begun = clock_mono_ms();
     if (!l->retaining && begun >= l->retention_at_ms) {
-        l->retention_at_ms = begun + EVERY_MS;
+        l->retention_at_ms = begun + retention_every_ms(l);
         l->retaining = claim(l);
     }
     while (l->retaining && clock_mono_ms() - begun < SPEND_MS) l->retaining = slice(l);

@@ -142,14 +142,14 @@ static void a_group_that_came_by_is_not_gone(void **state) {
     assert_int_equal(change(w, "SELECT min(offset) FROM t1"), 2);
 }
 
-/* Everything was stopped for a week, and collect is the first to be back. */
+/* Everything was stopped for a week, and collect is the first to be back. The records are older. */
 static void a_pause_of_all_is_no_absence(void **state) {
     struct world *w = *state;
     struct told told = {0};
     struct err err = {0};
     feed(w, w->in, "k", "v", 0, 4);
     commit_first(w, 2);
-    change(w, "UPDATE t1 SET ts = ts - 8 " DAYS);
+    change(w, "UPDATE t1 SET ts = ts - 16 " DAYS);
     change(w, "UPDATE grp SET seen_ms = seen_ms - 8 " DAYS);
     change(w, "UPDATE meta SET retained_ms = (SELECT max(last_ms) - 8 " DAYS " FROM topic)");
     struct bus *bus = open_writer(w, &told);
