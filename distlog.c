@@ -38,6 +38,7 @@ struct line {
     const struct cmd *cmd;         /* NULL: none was named */
     const struct cmd_alias *alias; /* the name that cmd was called by, or NULL */
     struct run run;                /* config_file: as -c has it, until one is looked for */
+    bool found;                    /* config_file is in the current folder, and nobody named it */
     bool help, version;
     struct option names[MOST + 4]; /* what getopt_long is to know */
     const struct opt *rows[MOST + 4];
@@ -165,7 +166,8 @@ static int check_operands(const struct line *l) {
     return usage(l);
 }
 
-/* The configuration to read, or NULL for none. */
+/* The configuration to read, or NULL for none. Only the one in the current folder may be there without
+ * the caller's knowledge: the other places are named by the caller, the caller's own, or root's. */
 static const char *find_config(struct line *l) {
     const char *named = l->run.config_file ? l->run.config_file : getenv("DISTLOG_CONFIG");
     const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME"), *own = NULL;
@@ -174,7 +176,10 @@ static const char *find_config(struct line *l) {
     else if (home && *home) own = arena_printf(&l->arena, "%s/.config/distlog/distlog.yaml", home);
     const char *const places[] = {"distlog.yaml", own, SYSCONFDIR "/distlog/distlog.yaml"};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-        if (places[i] && access(places[i], F_OK) == 0) return places[i];
+        if (places[i] && access(places[i], F_OK) == 0) {
+            l->found = i == 0;
+            return places[i];
+        }
     return NULL;
 }
 
@@ -197,7 +202,8 @@ static int configure(struct line *l, struct conf *conf) {
     size_t n = 0;
     l->run.overrides = arena_take(&l->arena, (l->n_given + 1) * sizeof *l->run.overrides);
     if (!l->cmd->without_conf &&
-        ((l->run.config_file && conf_yaml_file(conf, l->run.config_file, &err)) || conf_env(conf, &err) ||
+        ((l->run.config_file && conf_yaml_file(conf, l->run.config_file, !l->found, &err)) ||
+         conf_env(conf, &err) ||
          (l->alias && l->alias->set && set_pair(l, conf, l->alias->set, OPT_PRESET, l->alias->name, &err)))) {
         log_say(&l->run.log, "%s", err.text);
         return EXIT_USAGE;

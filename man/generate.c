@@ -251,6 +251,15 @@ static void setting(struct buf *out, const struct opt_section *s, const struct o
         roff_text(out, row->flag);
         buf_text(out, "\\fR.");
     }
+    if (row->code) {
+        buf_text(out, " Not from a file that others may change:");
+        for (const char *const *code = row->code; *code; code++) {
+            buf_text(out, code == row->code ? " " : ", ");
+            roff_text(out, *code);
+            if ((*code)[strlen(*code) - 1] == '.') buf_char(out, '*');
+        }
+        buf_char(out, '.');
+    }
     if (opt_has_file(row)) {
         buf_text(out, " A secret: never printed, and \\fB");
         roff_text(out, row->name);
@@ -270,6 +279,14 @@ static void yaml_page(const struct opt_section *const *sections, struct buf *out
                     "-o section.key=value, or in the environment: DISTLOG_ and its name in capitals, with _ "
                     "for each dot. The command line wins over the environment, and that over the file. "
                     "distlog config prints what holds, and with --origin where it came from.\n\n"
+                    "A ./distlog.yaml that others may change is not read: every command that needs settings "
+                    "ends with exit code 2 and says how to go on. Others may change a file that belongs "
+                    "to another user than the caller or root, or that its group or everyone may write. The "
+                    "same goes for the folder that it is in, unless that is sticky as /tmp is, and for what "
+                    "a symbolic link leads to. A group with the owner's number, as each user's private "
+                    "group has it, does not count. After a look into the file, -c ./distlog.yaml reads it "
+                    "anyway. From no file that others may change, however it was named, are the items taken "
+                    "that load code or run programs; each such setting below lists them.\n\n"
                     "Durations are written 250ms, 5s, 15m, 2h or 7d, sizes 512KB, 32MB or 10GB. ${NAME} is "
                     "the environment's value, $$ a dollar sign. Paths expand ~/. An unknown or "
                     "repeated key, a wrong type and a bad value are errors that name file, line, key and "

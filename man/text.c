@@ -176,7 +176,8 @@ static const struct man_text texts[] = {
      "Settings come, later ones winning, from the built-in defaults, the first configuration "
      "file that is there (-c FILE, $DISTLOG_CONFIG, ./distlog.yaml, "
      "~/.config/distlog/distlog.yaml, /etc/distlog/distlog.yaml), the environment, and the "
-     "command line. If DISTLOG_CONFIG is set and empty, no file is read. An environment name "
+     "command line. If DISTLOG_CONFIG is set and empty, no file is read. A ./distlog.yaml that "
+     "others may change ends every command; see distlog.yaml(5). An environment name "
      "is DISTLOG_ and the key in capitals with _ for each dot: DISTLOG_BUS_LOCAL_PATH. Names "
      "beginning with DISTLOG_ that are no setting are left alone.",
      (const struct man_example[]){

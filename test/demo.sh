@@ -9,6 +9,8 @@ trap 'rm -rf "$DISTLOG_DATA"' EXIT
 port=9880
 while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
 export DISTLOG_DATA DISTLOG_COLLECT_LISTEN=127.0.0.1:$port DISTLOG_NODE_URL=http://127.0.0.1:$port/log.input
+# In a container root builds in a tree of another user, whose settings distlog reads only if they are named.
+export DISTLOG_CONFIG="${DISTLOG_CONFIG-./distlog.yaml}"
 
 failed=0
 show() {

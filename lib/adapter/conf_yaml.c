@@ -7,12 +7,14 @@
 #include <yaml.h>
 
 #include "../base/arena.h"
+#include "conf_file.h"
 
 enum { MOST = 1 << 20, DEEP = 5000 }; /* bytes of a file; brackets inside one another */
 
 struct reader {
     struct conf *conf;
     const char *name;
+    const struct conf_file *file; /* NULL: the text is from memory */
     yaml_document_t document;
     struct arena arena; /* for the time of a call */
     struct err *err;
@@ -117,7 +119,29 @@ static int read_items(struct reader *r, const yaml_node_t *node, const char *key
     return conf_set_items(r->conf, key, &items, where(r, node->start_mark), r->err);
 }
 
+/* Refuses, in a setting that was just read, code that others than the caller may have chosen. */
+static int conf_yaml_check_code(struct reader *r, const yaml_node_t *node, const struct setting *v) {
+    if (!v->row->code || !r->file || !r->file->risk.n) return 0;
+    const struct opt_map *map = v->field;
+    for (size_t i = 0; i < map->n; i++) {
+        if (!opt_is_code(v->row, map->keys[i])) continue;
+        return fail(r, node, v->key,
+                    arena_printf(&r->arena,
+                                 "%s can run code, and is not taken from this file because %s; %s, or set "
+                                 "it with -o or in the environment",
+                                 map->keys[i], r->file->risk.p, r->file->cure.p));
+    }
+    return 0;
+}
+
 static int read_mapping(struct reader *r, const yaml_node_t *mapping, const char *prefix);
+
+/* A scalar that is the value of a setting. */
+static int conf_yaml_scalar(struct reader *r, const yaml_node_t *node, const char *key) {
+    const char *text = read_text(r, node, key);
+    if (!text) return -1;
+    return conf_set(r->conf, key, span_of(text), OPT_YAML, where(r, node->start_mark), r->err);
+}
 
 /* What belongs to key, which stands at mark. */
 static int read_value(struct reader *r, const yaml_node_t *node, const char *key, yaml_mark_t mark) {
@@ -125,12 +149,11 @@ static int read_value(struct reader *r, const yaml_node_t *node, const char *key
     bool map = node->type == YAML_MAPPING_NODE;
     if (check_tag(r, node, key)) return -1;
     if (v) {
-        if (node->type == YAML_SCALAR_NODE) {
-            const char *text = read_text(r, node, key);
-            return text ? conf_set(r->conf, key, span_of(text), OPT_YAML, where(r, node->start_mark), r->err)
-                        : -1;
+        bool one = node->type == YAML_SCALAR_NODE;
+        if (one || v->row->type == (map ? OPT_MAP : OPT_LIST)) {
+            int failed = one ? conf_yaml_scalar(r, node, key) : read_items(r, node, key);
+            return failed ? failed : conf_yaml_check_code(r, node, v);
         }
-        if (v->row->type == (map ? OPT_MAP : OPT_LIST)) return read_items(r, node, key);
         BUF_LOCAL struct buf expected = {0};
         opt_expected(v->row, &expected);
         return fail(r, node, key,
@@ -181,8 +204,9 @@ static bool is_deep(struct span text) {
     return depth > DEEP;
 }
 
-int conf_yaml_text(struct conf *c, struct span text, const char *name, struct err *err) {
-    struct reader r = {.conf = c, .name = name, .err = err};
+static int conf_yaml_read(struct conf *c, struct span text, const char *name, const struct conf_file *file,
+                          struct err *err) {
+    struct reader r = {.conf = c, .name = name, .file = file, .err = err};
     yaml_parser_t parser;
     bool more = true;
     int failed = 0;
@@ -205,7 +229,19 @@ int conf_yaml_text(struct conf *c, struct span text, const char *name, struct er
     return failed;
 }
 
-int conf_yaml_file(struct conf *c, const char *path, struct err *err) {
+int conf_yaml_text(struct conf *c, struct span text, const char *name, struct err *err) {
+    return conf_yaml_read(c, text, name, NULL, err);
+}
+
+int conf_yaml_file(struct conf *c, const char *path, bool named, struct err *err) {
     BUF_LOCAL struct buf text = {0};
-    return buf_file(&text, path, MOST, err) ? -1 : conf_yaml_text(c, buf_view(&text), path, err);
+    struct conf_file file;
+    int failed = conf_file_open(&file, path, !named, err);
+    if (failed && !named && file.risk.n)
+        err_set(err, "./%s: not read, because %s; use -c ./%s to read it anyway, or %s", path, file.risk.p,
+                path, file.cure.p);
+    if (!failed) failed = buf_fd(&text, file.fd, path, MOST, err);
+    if (!failed) failed = conf_yaml_read(c, buf_view(&text), path, &file, err);
+    conf_file_release(&file);
+    return failed;
 }

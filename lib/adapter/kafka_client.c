@@ -11,6 +11,11 @@
  */
 enum { ASK_MS = 5000, LEAVE_MS = 4000, LEAST_MS = 100 };
 
+/* Libraries that are loaded by name, and what becomes part of a shell's command: the values of
+ * sasl.kerberos.principal and sasl.kerberos.keytab are put into sasl.kerberos.kinit.cmd as they are. */
+static const char *const kafka_code[] = {"plugin.library.paths", "ssl.engine.", "ssl.providers",
+                                         "sasl.kerberos.", NULL};
+
 #define S struct kafka_conf
 static const struct opt rows[] = {
     OPT(S, STRING, brokers, "localhost:9092", .arg = "HOST:PORT,…", .help = "where to find the cluster"),
@@ -20,7 +25,7 @@ static const struct opt rows[] = {
     OPT(S, MS, retention, "7d", .help = "how long a topic that distlog makes keeps its records"),
     OPT(S, STRING, instance, "", .arg = "NAME",
         .help = "static membership: the lasting name of this process within its group"),
-    OPT(S, MAP, properties, "", .arg = "NAME=VALUE,…", .bits = OPT_SECRET,
+    OPT(S, MAP, properties, "", .arg = "NAME=VALUE,…", .bits = OPT_SECRET, .code = kafka_code,
         .help = "any librdkafka property, such as security.protocol"),
 };
 #undef S

@@ -3,8 +3,10 @@
 #include "buf.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "mem.h"
 #include "utf8.h"
@@ -106,17 +108,27 @@ bool buf_unbase64(struct buf *b, struct span s) {
     return s.n % 4 == 0;
 }
 
-int buf_file(struct buf *b, const char *path, size_t most, struct err *err) {
-    FILE *f = fopen(path, "re");
-    if (!f) return err_set(err, "cannot read %s: %s", path, strerror(errno));
-    size_t n = fread(buf_room(b, most + 1), 1, most + 1, f);
-    int failed = ferror(f) ? errno : 0;
-    fclose(f);
-    if (failed) return err_set(err, "cannot read %s: %s", path, strerror(failed));
+int buf_fd(struct buf *b, int fd, const char *path, size_t most, struct err *err) {
+    char *at = buf_room(b, most + 1);
+    size_t n = 0;
+    ssize_t got;
+    do {
+        got = read(fd, at + n, most + 1 - n);
+        if (got > 0) n += (size_t)got;
+    } while (n <= most && (got > 0 || (got < 0 && errno == EINTR)));
+    if (got < 0) return err_set(err, "cannot read %s: %s", path, strerror(errno));
     if (n > most) return err_set(err, "%s is larger than %zu bytes", path, most);
     b->n += n;
     b->p[b->n] = '\0';
     return 0;
+}
+
+int buf_file(struct buf *b, const char *path, size_t most, struct err *err) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return err_set(err, "cannot read %s: %s", path, strerror(errno));
+    int failed = buf_fd(b, fd, path, most, err);
+    close(fd);
+    return failed;
 }
 
 void buf_clear(struct buf *b) {

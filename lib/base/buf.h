@@ -31,6 +31,8 @@ void buf_base64(struct buf *b, struct span s);
 bool buf_unbase64(struct buf *b, struct span s);
 /* Adds what is in the file at path, which may be at most so many bytes. 0, or -1 with err. */
 int buf_file(struct buf *b, const char *path, size_t most, struct err *err);
+/* The same from fd, which stays open; path names it in err. */
+int buf_fd(struct buf *b, int fd, const char *path, size_t most, struct err *err);
 
 /* The bytes so far, valid until the next change. */
 static inline struct span buf_view(const struct buf *b) { return (struct span){b->p ? b->p : "", b->n}; }

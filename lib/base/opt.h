@@ -58,6 +58,9 @@ struct opt {
     const char *choices; /* OPT_CHOICE: "local|kafka" */
     int64_t min, max;    /* OPT_INT OPT_MS OPT_BYTES; max 0: none */
     unsigned bits;
+    /* OPT_MAP: the items that load code or run programs, which a file that others may write must not set.
+     * NULL-terminated; a name that ends in '.' stands for all that begin so. NULL: none. */
+    const char *const *code;
     const char *arg;  /* what help calls the value: "URL", "DURATION"; NULL: from the type */
     const char *help; /* one line, no full stop */
 };
@@ -159,6 +162,8 @@ void conf_write(const struct conf *c, bool origin, struct buf *out);
 bool opt_is_name(const char *text);
 /* What help calls the value: row->arg, or after its type. */
 const char *opt_arg(const struct opt *row);
+/* Is the item of this name one of row->code? Case does not matter. */
+bool opt_is_code(const struct opt *row, const char *item);
 /* Adds what a value must be: "a number (1 to 100000)", "one of local, kafka". */
 void opt_expected(const struct opt *row, struct buf *out);
 /* "5s" → 5000. 0 or -1. Also used for --since 15m. */

@@ -156,6 +156,14 @@ static bool is_pattern(const char *text) {
     return *text && !strchr("-_+.", *text) && strlen(text) <= NAME_MOST;
 }
 
+bool opt_is_code(const struct opt *row, const char *item) {
+    for (const char *const *code = row->code; code && *code; code++) {
+        size_t n = strlen(*code);
+        if (strncasecmp(item, *code, n) == 0 && ((*code)[n - 1] == '.' || !item[n])) return true;
+    }
+    return false;
+}
+
 /* Is a text what the row's choices or bits ask for? */
 static bool suits(const struct opt *row, const char *text) {
     if (row->type == OPT_CHOICE) return is_choice(row->choices, text);

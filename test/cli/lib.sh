@@ -12,6 +12,7 @@ TMP=$(mktemp -d "${TMPDIR:-/tmp}/distlog-test.XXXXXX")
 for name in $(env | sed -n 's/^\(DISTLOG_[A-Za-z_]*\)=.*/\1/p'); do unset "$name"; done
 export DISTLOG_DATA=$TMP/data HOME=$TMP/home XDG_CONFIG_HOME=$TMP/home/.config LC_ALL=C.UTF-8 TZ=UTC
 unset XDG_DATA_HOME
+umask 022 # distlog would not read a ./distlog.yaml that a test's group may write
 mkdir -p "$HOME"
 mkdir "$TMP/bin" && ln -s "$DISTLOG" "$TMP/bin/distlog" && PATH=$TMP/bin:$PATH
 cd "$TMP" || exit 1

@@ -16,8 +16,8 @@ code() { cat "$@" | gcc -w -fpreprocessed -dD -E -P -x c - | grep -c .; }
 lines=$(code $product)
 note "product: $lines lines of code, $(cat $product | wc -l) with comments, in $(wc -w <<<"$product") files;" \
     "tests: $(cat $(grep '^test/' <<<"$files") | wc -l) lines"
-[ "$lines" -lt 10100 ]
-ok $? "the product is below 10,100 lines of code"
+[ "$lines" -lt 10300 ]
+ok $? "the product is below 10,300 lines of code"
 is "$(wc -l $product man/*.c | awk '$2 != "total" && $1 > 600 { print $2 ": " $1 }')" "" "no file of it is longer than 600 lines"
 
 calls='strcpy|strcat|strncpy|strncat|sprintf|vsprintf|strtok|atoi|atol|atof|gets|system|rand|srand|alloca|tmpnam'
