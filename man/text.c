@@ -31,6 +31,8 @@ static const struct man_text texts[] = {
      "body, and nothing of it was taken. 503 with Retry-After means that the bus can't take "
      "records now, or did not answer for all of them: send the request again; records of an "
      "array may then be there twice.\n\n"
+     "Extensions of chunks are ignored; with libmicrohttpd 1.0, which misreads them, a request "
+     "that has any is refused with 400.\n\n"
      "GET /healthz answers 200, or 503 with the reason while the bus is away or has not taken a "
      "record within the last 10 s.\n\n"
      "It listens on 127.0.0.1 unless told otherwise. Before opening it to a network, set "

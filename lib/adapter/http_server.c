@@ -1,6 +1,6 @@
 /* http_server: see http_server.h.
  *
- * libmicrohttpd 0.9.75 runs inside our loop. What it leaves to us: it takes message framings that
+ * libmicrohttpd (0.9.75 or 1.0.1) runs inside our loop. What it leaves to us: it takes message framings that
  * another server in the chain may read differently (request smuggling), its timeout is reset by any
  * single byte, at its limit of connections new clients wait unseen, and a refusal that leaves
  * unread bytes in the socket would reach the client as a reset connection.
@@ -320,6 +320,11 @@ static int64_t fit_open_files(int64_t wanted) {
     return (rlim_t)wanted < room ? wanted : (int64_t)room;
 }
 
+/* STRICT_FOR_CLIENT is 1 from libmicrohttpd 1.0 on. It unfolds header fields before it shows them, so that
+ * framing.c cannot see a fold: the library must refuse them itself. And it counts the line feed behind a
+ * chunk's extension to the chunk (1.0.1 does): unless it refuses that line feed, trailers behind a last chunk
+ * with an extension are read as the next request. 0.9 keeps its default, since with 1 it cuts connections
+ * without an answer. The version is asked at run time: they share a soname, so one binary may meet both. */
 static struct MHD_Daemon *start(struct http_server *s, int fd) {
     bool tls = s->conf.cert[0];
     struct MHD_OptionItem secure[] = {
@@ -332,7 +337,8 @@ static struct MHD_Daemon *start(struct http_server *s, int fd) {
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)s->conf.max_connections,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)s->conf.max_header, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
-        MHD_OPTION_URI_LOG_CALLBACK, on_uri, s, MHD_OPTION_ARRAY, tls ? secure : &secure[3], MHD_OPTION_END);
+        MHD_OPTION_URI_LOG_CALLBACK, on_uri, s, MHD_OPTION_STRICT_FOR_CLIENT, MHD_get_version()[0] != '0',
+        MHD_OPTION_ARRAY, tls ? secure : &secure[3], MHD_OPTION_END);
 }
 
 struct http_server *http_server_open(const struct http_server_conf *conf, bool *hopeless, struct err *err) {

@@ -7,7 +7,8 @@ start collect distlog collect --listen 127.0.0.1:0 -o collect.max_body=1MB -o bu
 wait_for 10 has "$TMP/collect.err" 'http://127.0.0.1:[0-9]+'
 ok $? "collect listens on a free port and says which"
 port=$(sed -n 's/.*http:\/\/127.0.0.1:\([0-9]*\).*/\1/p' "$TMP/collect.err")
-python3 "$HERE/in_http.py" "$port" "$DISTLOG_DATA/bus.db" "$tests" >"$TMP/cases"
+library=$(distlog --version | sed -n 's/.*libmicrohttpd \([0-9.]*\).*/\1/p')
+python3 "$HERE/in_http.py" "$port" "$DISTLOG_DATA/bus.db" "$tests" "$library" >"$TMP/cases"
 status=$?
 grep -v '^# cases' "$TMP/cases"
 tests=$(grep -Ec '^(not )?ok ' "$TMP/cases")

@@ -1,6 +1,7 @@
 """What collect answers to one HTTP request after the other, over raw sockets: what Fluentd's in_http
 answers, and 400 where that would lose records in silence. One TAP line a case.
-Usage: in_http.py PORT DATABASE FIRST_TEST_NUMBER. Needs collect at its defaults but max_body=1MB.
+Usage: in_http.py PORT DATABASE FIRST_TEST_NUMBER LIBMICROHTTPD_VERSION. Needs collect at its defaults but
+max_body=1MB.
 SPDX-License-Identifier: Apache-2.0"""
 import gzip
 import json
@@ -15,6 +16,9 @@ PORT, DATABASE, number = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 LIMIT = 1 << 20
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 MSGPACK, NDJSON = "application/msgpack", "application/x-ndjson"
+# libmicrohttpd 1.0 (1.0.1 is the newest at the time of writing) counts the line feed behind a chunk's extension
+# to the chunk. It then has to refuse the request, because it has lost its place in the bytes.
+MAY_REFUSE_EXTENSIONS = sys.argv[4].startswith("1.0.")
 failed = False
 
 
@@ -283,11 +287,26 @@ case(c.answer().status == 413, "Expect: 100-continue with too much declared: 413
 raw("another Expect: 417", 417, request(one, fields=["Expect: magic"]))
 
 # Chunks and pipelines
-c = Client().send(request(length=False, fields=["Transfer-Encoding: chunked"]))
-for piece in (b"5;name=", b'"v"\r\n', one[:5], b"\r\n%x" % len(one[5:]), b"\r\n" + one[5:],
-              b"\r\n0\r\nX-Trailer: t", b"railer\r\n\r\n"):
-    c.send(piece)
-case(c.answer().status == 200, "chunks with extensions and trailers in several segments")
+def in_segments(*pieces):
+    c = Client().send(request(length=False, fields=["Transfer-Encoding: chunked"]))
+    for piece in pieces:
+        c.send(piece)
+    return c, c.answer()
+
+
+c, a = in_segments(b"5", b"\r\n", one[:5], b"\r\n%x" % len(one[5:]), b"\r\n" + one[5:],
+                   b"\r\n0\r\nX-Trailer: t", b"railer\r\n\r\n")
+case(a.status == 200, "chunks and trailers in several segments", a)
+before = stored()
+c, a = in_segments(b"5;name=", b'"v"\r\n', one[:5], b"\r\n%x" % len(one[5:]), b"\r\n" + one[5:],
+                   b"\r\n0\r\nX-Trailer: t", b"railer\r\n\r\n")
+refuses = MAY_REFUSE_EXTENSIONS and a.status == 400
+case(a.status == 200 or (refuses and c.closed() and stored() == before),
+     "chunks with extensions and trailers in several segments", a)
+before = stored()
+c, a = in_segments(b"%x\r\n%s\r\n" % (len(one), one), b"0;name\r\n", request(one))
+case(a.status == 400 and c.closed() and stored() == before,
+     "a request in the trailers after an extension: 400, closes, nothing taken", a)
 c = Client()
 got = [c.send(request(one)).answer().status for _ in range(2)]
 case(got == [200, 200], "two requests on one connection", got)
