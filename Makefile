@@ -13,7 +13,8 @@ PREFIX     ?= /usr/local
 DESTDIR    ?=
 SYSCONFDIR ?= /etc
 CFLAGS   ?= -O2 -g
-PACKAGES := rdkafka libcurl jansson yaml-0.1 sqlite3 libmicrohttpd zlib msgpack
+PACKAGES := rdkafka libcurl jansson yaml-0.1 sqlite3 libmicrohttpd zlib \
+	$(shell pkg-config --exists msgpack-c 2>/dev/null && echo msgpack-c || echo msgpack)
 
 # Calls and jumps go only where they may, on processors that watch over it (x86 CET; on ARM PAC and BTI).
 GUARD := $(firstword $(foreach f,-fcf-protection -mbranch-protection=standard,\

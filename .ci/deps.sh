@@ -1,12 +1,18 @@
 #!/bin/sh
-# deps.sh build|check|servers: are the Debian packages here that `make` (build), `make check` (check) or
-# `make check-servers` (servers) need?
+# deps.sh build|check|servers|release: are the Debian packages here that `make` (build), `make check` (check),
+# `make check-servers` (servers) or `make check-release` (release) need? Knows the names of Debian 12 and 13.
 # Names what is missing with the line that installs it, and runs that line as root or with SUDO=sudo.
 # Plain sh, because a bare Debian has not even a compiler; no network when nothing is missing.
 # SPDX-License-Identifier: Apache-2.0
 set -u
 
-# probe, package. pc: a pkg-config name; cmd: a program; file: a file, wildcards allowed.
+# Debian 13 renamed msgpack's C library, for the package manager and for pkg-config.
+msgpack=libmsgpack-c-dev
+[ "$(. "${OS_RELEASE:-/etc/os-release}" 2>/dev/null && echo "${ID:-} ${VERSION_ID:-}")" != "debian 12" ] ||
+    msgpack=libmsgpack-dev
+
+# probe, package. pc: a pkg-config name, or several with | between them; cmd: a program; file: a file,
+# wildcards allowed.
 BUILD="
 cmd:${CC:-cc} build-essential
 cmd:pkg-config pkg-config
@@ -17,7 +23,7 @@ pc:yaml-0.1 libyaml-dev
 pc:sqlite3 libsqlite3-dev
 pc:libmicrohttpd libmicrohttpd-dev
 pc:zlib zlib1g-dev
-pc:msgpack libmsgpack-dev"
+pc:msgpack-c|msgpack $msgpack"
 CHECK="
 pc:cmocka libcmocka-dev
 cmd:curl curl
@@ -28,7 +34,7 @@ cmd:groff groff-base
 cmd:ps procps
 cmd:clang clang
 cmd:clang-format clang-format
-file:/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a libclang-rt-14-dev
+file:/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a libclang-rt-dev
 cmd:systemd-analyze systemd"
 SERVERS="
 cmd:javac default-jdk-headless
@@ -38,13 +44,18 @@ cmd:unzip unzip
 cmd:curl curl
 cmd:python3 python3
 cmd:kcat kcat"
+RELEASE="
+cmd:debootstrap debootstrap
+cmd:unshare util-linux
+cmd:make make"
 
 case ${1:-} in
 build) what="building distlog" wanted=$BUILD ;;
 check) what="make check" wanted=$BUILD$CHECK ;;
 servers) what="running the real servers" wanted=$SERVERS ;;
+release) what="make check-release" wanted=$RELEASE ;;
 *)
-    echo "usage: $0 build|check|servers" >&2
+    echo "usage: $0 build|check|servers|release" >&2
     exit 2
     ;;
 esac
@@ -54,7 +65,13 @@ present() { # PROBE PACKAGE
     cmd:*) command -v "${1#cmd:}" >/dev/null 2>&1 ;;
     file:*) ls ${1#file:} >/dev/null 2>&1 ;; # unquoted: the pattern expands
     pc:*)
-        pkg-config --exists "${1#pc:}" 2>/dev/null && return 0
+        (
+            IFS='|'
+            for name in ${1#pc:}; do
+                pkg-config --exists "$name" 2>/dev/null && exit 0
+            done
+            exit 1
+        ) && return 0
         ! command -v pkg-config >/dev/null 2>&1 &&
             [ "$(dpkg-query -W -f '${db:Status-Status}' "$2" 2>/dev/null)" = installed ]
         ;;

@@ -18,6 +18,24 @@ run env PATH="$TMP/fake:$PATH" CC=no-such-compiler SUDO=sudo sh "$TOP/.ci/deps.s
 is "$status" 0 "with SUDO=sudo it is installed"
 like "$out$err" '^as root: apt-get install -y --no-install-recommends build-essential$' "by that very line"
 
+# The names that the releases of Debian have for msgpack's C library; none of its pkg-config names is found.
+cat >"$TMP/fake/pkg-config" <<'END'
+#!/bin/sh
+case $2 in msgpack*) exit 1 ;; esac
+END
+chmod +x "$TMP/fake/pkg-config"
+for case in 'ID=debian VERSION_ID="12":libmsgpack-dev' 'ID=debian VERSION_ID="13":libmsgpack-c-dev' \
+    'ID=debian:libmsgpack-c-dev'; do
+    tr ' ' '\n' <<<"${case%:*}" >"$TMP/os-release"
+    run env PATH="$TMP/fake:$PATH" OS_RELEASE="$TMP/os-release" SUDO= sh "$TOP/.ci/deps.sh" build
+    like "$err" "^ +sudo apt-get install -y --no-install-recommends ${case#*:}$" "${case%:*}: msgpack is ${case#*:}"
+done
+for name in msgpack msgpack-c; do
+    printf '#!/bin/sh\ncase $2 in msgpack*) [ "$2" = %s ] ;; esac\n' "$name" >"$TMP/fake/pkg-config"
+    run env PATH="$TMP/fake:$PATH" SUDO= sh "$TOP/.ci/deps.sh" build
+    is "$status:$out$err" "0:" "$name is enough, whichever the release"
+done
+
 # The real servers, on a machine that lacks one program: PATH has what deps.sh asks for, but for that one.
 servers_without() {
     rm -rf "$TMP/path" && mkdir "$TMP/path"
