@@ -195,7 +195,11 @@ bench-servers: deps-check all programs
 	@sh .ci/deps.sh servers
 	@$(call WITH,$(B)) bash test/bench/servers.sh
 
-.PHONY: format
+# What editors and clang's tools read. Written only where it changed.
+.PHONY: compile_commands.json format
+compile_commands.json:
+	@sh .ci/compile-commands.sh CC=$(firstword $(CC)) SAN= DEV=1 COV= >$@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 format:
 	$(Q)clang-format -i $(C_FILES)
 
@@ -259,6 +263,7 @@ help:
 	@echo 'make bench       speed, as ratios to bare SQLite; make bench-servers: to bare librdkafka and libcurl'
 	@echo 'make install | install-compat | uninstall [PREFIX= DESTDIR= SYSCONFDIR= PURGE=1]'
 	@echo 'make generate    manual, completion and distlog.yaml from the tables'
+	@echo 'make compile_commands.json   for editors and analysers'
 	@echo 'make format      clang-format over all C'
 	@echo 'make clean'
 	@sed -n '2,5s/^#/ /p' Makefile
