@@ -128,7 +128,7 @@ ASAN  := $(call flavour,address-undefined,1)
 TSAN  := $(call flavour,thread,1)
 CLI   := $(sort $(wildcard test/cli/[0-9]*.sh))
 # What looks at the sources, and whether the fault tests' oracle and harness do what they should.
-LINT  := $(sort $(wildcard test/lint/*.sh)) $(sort $(wildcard test/faults/*_test.py))
+LINT  := $(sort $(wildcard test/lint/*.sh)) test/lint/style.py $(sort $(wildcard test/faults/*_test.py))
 WITH  = DISTLOG=$1/distlog GENERATE=$1/man/generate BUILD=$1
 
 unit: $(UNIT_TESTS)
@@ -137,11 +137,11 @@ contract: $(CONTRACTS)
 	@$(RUN) $^
 cli: deps-check programs
 	@$(RUN) $(call WITH,$(B)) $(CLI)
-lint: deps-check all programs
+lint: deps-check all programs compile_commands.json
 	@$(RUN) $(call WITH,$(B)) $(LINT)
 
 # gcc with -Werror is the sanitizers' build, clang with -Werror the fuzzers'.
-check: deps-check
+check: deps-check compile_commands.json
 	$(BUILD) SAN= DEV= B=$(PLAIN) all programs
 	$(BUILD) SAN=address,undefined DEV=1 B=$(ASAN) programs
 	$(BUILD) SAN=thread DEV=1 B=$(TSAN) programs

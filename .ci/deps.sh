@@ -34,6 +34,7 @@ cmd:groff groff-base
 cmd:ps procps
 cmd:clang clang
 cmd:clang-format clang-format
+cmd:clang-tidy clang-tidy
 file:/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a libclang-rt-dev
 cmd:systemd-analyze systemd"
 SERVERS="
