@@ -35,6 +35,8 @@ cmd:ps procps
 cmd:clang clang
 cmd:clang-format clang-format
 cmd:clang-tidy clang-tidy
+cmd:cppcheck cppcheck
+cmd:codespell codespell
 file:/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a libclang-rt-dev
 cmd:systemd-analyze systemd"
 SERVERS="

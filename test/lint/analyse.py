@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""analyse.py TOOL...: prints what clang-tidy, cppcheck or gcc's -fanalyzer find in the product.
+"""analyse.py [--planted] TOOL...: prints what clang-tidy, cppcheck or gcc-analyzer (gcc's
+-fanalyzer) find in the product, or with --planted in a file that has a fault for each of them.
 
 Each file's result is kept in build/lint/ under a hash of all that it depends on (the file, the
 project's headers it includes, flags, configuration, the tool's version), so that only changed files
@@ -70,9 +71,10 @@ def command_of(tool, name, flags):
     if tool == "clang-tidy":
         return ["clang-tidy", "--quiet", "--config-file=.clang-tidy", name, "--", *plain]
     if tool == "cppcheck":
-        defines = [flag for flag in plain if flag.startswith("-D")]
+        defines = [flag for flag in plain if flag.startswith(("-DDISTLOG", "-DSYSCONFDIR"))]
         return ["cppcheck", "--quiet", "--enable=warning,performance,portability", "--std=c11",
-                "--inline-suppr", "--suppressions-list=test/lint/cppcheck.txt", *thorough(),
+                "--inline-suppr", "--library=test/lint/cppcheck.cfg",
+                "--suppressions-list=test/lint/cppcheck.txt", *thorough(),
                 "--template={file}:{line}:{column}: {severity}: {message} [{id}]", *defines, name]
     return ["gcc", "-fanalyzer", "-O2", "-c", "-o", "/dev/null", *plain, name]
 
@@ -100,8 +102,11 @@ def closure(name, seen):
 
 def key_of(tool, command, name):
     seen = {"version": version_of(tool)}
-    for extra in (".clang-tidy", "test/lint/cppcheck.txt", name):
-        closure(extra, seen)
+    settings = [".clang-tidy"] if tool == "clang-tidy" else []
+    if tool == "cppcheck":
+        settings = ["test/lint/cppcheck.cfg", "test/lint/cppcheck.txt"]
+    for dependency in (*settings, name):
+        closure(dependency, seen)
     return hashlib.sha256(json.dumps([command, sorted(seen.items())]).encode()).hexdigest()
 
 
@@ -143,14 +148,29 @@ def text_findings(tool, text):
     return findings_of(done.stdout + done.stderr)
 
 
+PLANTED = """#include <stdlib.h>
+int f(int a)
+{
+    char *p = malloc(8);
+    if (a = 2 && a == a)
+        p[9] = 1;
+    free(p);
+    return p[0];
+}
+"""
+
+
 def main():
-    for tool in sys.argv[1:]:
+    tools = [argument for argument in sys.argv[1:] if argument != "--planted"]
+    for tool in tools:
         reason = available(tool)
         if reason:
             print(f"# {tool}: skipped, {reason}", file=sys.stderr)
-            continue
-        for line in findings(tool, [name for name in product_files() if name.endswith(".c")]):
-            print(line)
+        elif len(tools) < len(sys.argv) - 1:
+            print(*text_findings(tool, PLANTED), sep="\n")
+        else:
+            sources = [name for name in product_files() if name.endswith(".c")]
+            print(*findings(tool, sources), sep="\n")
 
 
 if __name__ == "__main__":
