@@ -16,7 +16,7 @@ up() {
 # code CURL-ARGUMENTS…: the status; the head in $TMP/head, the body in $TMP/body.
 code() { curl -s -o "$TMP/body" -D "$TMP/head" -w '%{http_code}' "$@"; }
 json=(-H 'Content-Type: application/json' -d '{"node_id":"n1","message_type":"HEARTBEAT"}')
-numbers() { "$BUS" get nodes | grep -o '"n":[0-9]*' | cut -d: -f2 | sort -n; }
+numbers() { "$BUS" get nodes | grep -o '"log_id":"n[0-9]*"' | cut -d'"' -f4; }
 
 # Settings
 run distlog collect --listen nonsense
@@ -174,14 +174,15 @@ fi
 # What was acknowledged is there after kill -9
 rm -rf "$DISTLOG_DATA"
 up killed
-start number python3 "$HERE/clients.py" number "$port" "$TMP/acknowledged"
-fifty() { [ "$(wc -l <"$TMP/acknowledged")" -ge 50 ]; }
+start number python3 "$TOP/test/lib/load.py" numbered "$port" n 0
+fifty() { [ "$(wc -l <"$TMP/number.out")" -ge 50 ]; }
 wait_for 20 fifty
 stop killed KILL
+touch enough
 await number
 numbers >"$TMP/there"
-is "$(comm -23 <(sort "$TMP/acknowledged") <(sort "$TMP/there"))" "" \
-    "kill -9: each of $(wc -l <"$TMP/acknowledged") acknowledged records is there"
+is "$(comm -23 <(sort "$TMP/number.out") <(sort "$TMP/there"))" "" \
+    "kill -9: each of $(wc -l <"$TMP/number.out") acknowledged records is there"
 up again
 is "$(code "${json[@]}" "$url/log.input")" 200 "… and collect goes on"
 stop again

@@ -17,7 +17,7 @@ pubsub() {
 seed=${ORACLE_SEED:-$((RANDOM * 32768 + RANDOM))}
 note "ORACLE_SEED=$seed"
 mkdir portions
-python3 "$HERE/traffic.py" "$seed" "${ORACLE_ROUNDS:-40}" portions >plan
+python3 "$TOP/test/lib/load.py" portions "$seed" "${ORACLE_ROUNDS:-40}" portions >plan
 pubsub
 while read -r step how; do
     case $step in

@@ -5,61 +5,6 @@
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 
-# Posts 500 records of 300 bytes at a time over four connections, as fast as they are answered, until ENOUGH
-# records are accepted or PATIENCE requests in a row were refused with 503; then prints how many were
-# accepted and how many requests refused. Writes the ids of the accepted records, and the most private memory
-# that each process had, in kB.
-cat >load.py <<'P'
-import http.client, json, sys, threading
-port, enough, patience, pids = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:]
-lock, accepted, refused, in_a_row, serial, odd = threading.Lock(), [], 0, 0, 0, []
-most = dict.fromkeys(pids, 0)
-
-def look():
-    for pid in pids:
-        with open(f"/proc/{pid}/status") as status:
-            most[pid] = max([most[pid]] + [int(line.split()[1]) for line in status if line.startswith("RssAnon")])
-
-def record(n):
-    return {"log_id": f"n{n % 50}_{n}", "node_id": f"n{n % 50}", "message_type": "LOG", "log_level": "INFO" if n % 3 else "WARN",
-            "message": "m" * 160, "service_name": "Pay", "timestamp": "2026-01-01 00:00:00"}
-
-def post(connection, records):
-    connection.request("POST", "/log.input", json.dumps(records), {"Content-Type": "application/json"})
-    answer = connection.getresponse()
-    answer.read()
-    return answer
-
-def work():
-    global refused, in_a_row, serial
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    while True:
-        with lock:
-            if len(accepted) >= enough or in_a_row >= patience:
-                return
-            records = [record(n) for n in range(serial, serial + 500)]
-            serial += 500
-        answer = post(connection, records)
-        with lock:
-            look()
-            in_a_row = in_a_row + 1 if answer.status == 503 else 0
-            if answer.status == 200:
-                accepted.extend(r["log_id"] for r in records)
-            else:
-                refused += 1
-                if answer.status != 503 or not answer.getheader("Retry-After"):
-                    odd.append(answer.status)
-
-first = [{"node_id": f"n{n}", "message_type": "REGISTRATION", "service_name": "Pay"} for n in range(50)]
-assert post(http.client.HTTPConnection("127.0.0.1", port, timeout=60), first).status == 200
-threads = [threading.Thread(target=work) for _ in range(4)]
-for thread in threads: thread.start()
-for thread in threads: thread.join()
-with open("accepted", "w") as out: out.write("".join(f"{i}\n" for i in sorted(accepted)))
-with open("most", "w") as out: out.write("".join(f"{most[pid]}\n" for pid in pids))
-print(len(accepted), refused, *odd)
-P
-
 # What distlog(7) says that a daemon may have, in MB.
 on=embedded
 local_bus || on=Kafka
@@ -71,7 +16,7 @@ port=$(free_port)
 start collect distlog collect --listen "127.0.0.1:$port"
 start pubsub distlog pubsub
 wait_for 20 has collect.err '→' && wait_for 20 has pubsub.err '→'
-run python3 load.py "$port" 150000 40 "${pids[collect]}" "${pids[pubsub]}"
+run python3 "$TOP/test/lib/load.py" flood "$port" 150000 40 "${pids[collect]}" "${pids[pubsub]}"
 note "accepted, refused: $out"
 if local_bus; then
     like "$out" '^[0-9]+ [1-9][0-9]+$' "collect takes records until the bus is full, and answers 503 with Retry-After then"

@@ -120,24 +120,6 @@ def slow(port):
     return s.recv(4096).split(b"\r\n")[0].decode()
 
 
-def number(port, name):
-    """Posts {"n":0}, {"n":1}, … one by one, and appends each to a file once it has a 200."""
-    c = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    n = 0
-    try:
-        with open(name, "w", encoding="ascii") as acknowledged:
-            while True:
-                c.request("POST", "/log.input", b'{"node_id":"n","n":%d}' % n,
-                          {"Content-Type": "application/json"})
-                answer = c.getresponse()
-                answer.read()
-                if answer.status == 200:
-                    print(n, file=acknowledged, flush=True)
-                n += 1
-    except (OSError, http.client.HTTPException):
-        return "cut"
-
-
 what, port = sys.argv[1], int(sys.argv[2])
 if what == "trickle-head":
     print(trickle(port, b"POST /log.input HT"))
@@ -148,4 +130,4 @@ elif what.startswith("flood-"):
 elif what == "trickle-body":
     print(trickle(port, HEAD + b"Content-Length: 1000\r\n\r\n"))
 else:
-    print({"crowd": crowd, "gone": gone, "idle": idle, "slow": slow, "number": number}[what](port, *sys.argv[3:]))
+    print({"crowd": crowd, "gone": gone, "idle": idle, "slow": slow}[what](port, *sys.argv[3:]))

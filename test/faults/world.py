@@ -10,14 +10,17 @@ import random
 import socket
 import sqlite3
 import subprocess
+import sys
 import time
 
 from daemons import Daemon
-from load import Load
 from local import Local
 from oracle import is_refused, record_of
-from proxy import Proxy
 from real import Real
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from load import Load  # noqa: E402
+from proxy import Proxy  # noqa: E402
 
 NODES = 20
 TIMEOUT_MS, GRACE_MS = 3000, 1000

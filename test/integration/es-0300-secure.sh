@@ -74,7 +74,7 @@ like "$status:${err##*$'\n'}" "^1:distlog delete: the deletion goes on in the en
 wait_for 30 are 2
 ok $? "and the deletion goes on"
 port=$(free_port)
-start between python3 "$TOP/test/integration/between.py" "$port" "$TEST_ES_SECURE" wire rule
+start proxy python3 "$TOP/test/lib/proxy.py" "$port" "$TEST_ES_SECURE" wire rule
 wait_for 10 curl -s "http://127.0.0.1:$port"
 fill 3000
 echo slow 40 >rule # 25 s from a thousand to the next
@@ -87,7 +87,7 @@ like "$status:$(tail -n 1 delete.err)" "^1:distlog delete: the deletion goes on 
 of_it
 ok $? "and the deletion goes on"
 es POST '/_tasks/_cancel?actions=*byquery&wait_for_completion=true' >/dev/null
-stop between
+stop proxy
 run with_key "$deleter" distlog delete --level gone
 is "$status:$(documents)" 0:2 "what it left is deleted"
 
@@ -130,30 +130,13 @@ es() { curl -sS --max-time 30 --cacert "$TMP/ca.crt" -u "elastic:$TEST_ES_PASSWO
 
 # Several hosts: one that is not there, one that goes away under load, and one that is mute.
 port=$(free_port)
-cat >relay.py <<'P'
-import socket, sys, threading
-def pump(a, b):
-    try:
-        while data := a.recv(65536):
-            b.sendall(data)
-    except OSError:
-        pass
-    for s in (a, b):
-        try: s.shutdown(socket.SHUT_RDWR)
-        except OSError: pass
-listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
-while True:
-    a, _ = listener.accept()
-    b = socket.create_connection(("127.0.0.1", int(sys.argv[2])))
-    for pair in ((a, b), (b, a)):
-        threading.Thread(target=pump, args=pair, daemon=True).start()
-P
-start relay python3 relay.py "$port" "${TEST_ES_SECURE##*:}"
+start proxy python3 "$TOP/test/lib/proxy.py" "$port" "${TEST_ES_SECURE#https://}"
+wait_for 10 has proxy.out .
 export DISTLOG_STORE_ELASTICSEARCH_URLS=https://127.0.0.1:$(free_port),https://127.0.0.1:$port,$TEST_ES_SECURE
 awk 'BEGIN { for (i = 0; i < 10000; i++) printf "processed_logs\tk\t{\"log_id\":\"e%d\",\"node_id\":\"k\",\"log_level\":\"INFO\"}\n", i }' | "$BUS" put
 start store distlog store
 wait_for 20 has "$TMP/store.out" "k, e"
-stop relay KILL
+stop proxy KILL
 all() { [ "$(documents)" = 10004 ]; }
 wait_for 60 all
 ok $? "hosts that are not there or go away: the next one takes the documents"

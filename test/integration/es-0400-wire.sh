@@ -2,13 +2,13 @@
 # What goes over the wire between store and Elasticsearch: compressed, small answers, connections that last, so
 # many requests at a time; and every way in which a whole request fails, before and after the server has
 # done it: nothing is lost, nothing is there twice, one line when trouble starts and one when it ends.
-# A relay of the test's own stands between (between.py); the server is a real one.
+# The test's own proxy stands between them (test/lib/proxy.py); the server is a real one.
 # Also on: opensearch
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 on_es
 server=$DISTLOG_STORE_ELASTICSEARCH_URLS port=$(free_port)
-start relay python3 "$TOP/test/integration/between.py" "$port" "$server" "$TMP/wire" "$TMP/rule"
+start proxy python3 "$TOP/test/lib/proxy.py" "$port" "$server" "$TMP/wire" "$TMP/rule"
 export DISTLOG_STORE_ELASTICSEARCH_URLS=http://127.0.0.1:$port
 wait_for 10 curl -fs "$DISTLOG_STORE_ELASTICSEARCH_URLS"
 

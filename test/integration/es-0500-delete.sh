@@ -1,12 +1,13 @@
 #!/bin/bash
 # A deletion is a task of the engine: its progress on a terminal, TERM in the middle of it, two of them at a
-# time, and failures that its answer tells. A relay makes it slow enough to be met half-way (between.py).
+# time, and failures that its answer tells. A proxy makes it slow enough to be met half-way
+# (test/lib/proxy.py).
 # Also on: opensearch
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 on_es
 port=$(free_port)
-start relay python3 "$TOP/test/integration/between.py" "$port" "$DISTLOG_STORE_ELASTICSEARCH_URLS" wire rule
+start proxy python3 "$TOP/test/lib/proxy.py" "$port" "$DISTLOG_STORE_ELASTICSEARCH_URLS" wire rule
 export DISTLOG_STORE_ELASTICSEARCH_URLS=http://127.0.0.1:$port
 wait_for 10 curl -fs "$DISTLOG_STORE_ELASTICSEARCH_URLS"
 

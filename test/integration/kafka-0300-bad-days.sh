@@ -13,24 +13,7 @@ start collect distlog collect --listen "127.0.0.1:$port" -o collect.request_time
 start pubsub distlog pubsub
 start store distlog store
 wait_for 20 has collect.err '→'
-cat >post.py <<'P'
-import http.client, json, os, sys, time
-port, n, end = int(sys.argv[1]), 0, time.monotonic() + 200 # until the script has seen enough, or for good
-post = lambda o: (c := http.client.HTTPConnection("127.0.0.1", port, timeout=20),
-                  c.request("POST", "/log.input", json.dumps(o), {"Content-Type": "application/json"}), c.getresponse().status)[2]
-refused = 0
-while time.monotonic() < end and not os.path.exists("enough"):
-    o = {"log_id": "l%d" % n, "node_id": "n%d" % (n % 5), "message_type": "LOG" if n >= 5 else "REGISTRATION", "log_level": "INFO"}
-    status = post(o)
-    if status == 200:
-        print(o["log_id"], flush=True)
-        n += 1
-    else:
-        refused += 1
-        n += 5 if n >= 5 else 0  # it may be there or not: another one
-print("refused", refused, file=sys.stderr)
-P
-start post python3 post.py "$port"
+start post python3 "$TOP/test/lib/load.py" numbered "$port" l 5
 posted() { [ "$(grep -c . post.out)" -gt "$1" ]; }
 further() { wait_for 40 posted $(($(grep -c . post.out) + 100)); }
 further
@@ -66,6 +49,7 @@ ok $? "killed and started: the same"
 touch enough
 await post
 stop collect
+for d in pubsub store; do wait_for 40 calm $d; done
 for d in pubsub store; do stop $d; is "$status" 0 "$d leaves in peace"; done
 run timeout 60 distlog pubsub --no-follow
 run timeout 60 distlog store --no-follow

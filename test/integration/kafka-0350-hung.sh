@@ -19,21 +19,8 @@ for topic in nodes to_store to_print; do printf '%s\tn0\t{}\n' $topic | "$BUS" p
 feed nodes r 200000
 feed to_store s 30000
 feed to_print a 20000
-cat >post.py <<'P'
-import http.client, os, sys, time
-n, end = 0, time.monotonic() + 200 # until the script has seen enough, or for good
-while time.monotonic() < end and not os.path.exists("enough"):
-    try:
-        c = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]), timeout=20)
-        c.request("POST", "/log.input", '{"node_id":"c","message_type":"LOG","log_id":"c%d"}' % n, {"Content-Type": "application/json"})
-        if c.getresponse().status == 200:
-            print("c%d" % n, flush=True)
-    except OSError:
-        time.sleep(0.05) # the server is away
-    n += 1
-P
 port=$(free_port)
-start post python3 post.py "$port"
+start post python3 "$TOP/test/lib/load.py" numbered "$port" c 0
 mkfifo store.pipe alert.pipe
 so_far() { for p in 0 1 2; do kcat -Q -b "$TEST_KAFKA" -t routed:$p:-1; done 2>/dev/null | awk '{n += $NF} END {print n + 0}'; }
 goes_on() { [ "$(so_far)" -gt "$1" ]; }
