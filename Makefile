@@ -33,7 +33,7 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN)) $(if $(COV
 LIBS = $(shell pkg-config --libs $(PACKAGES))
 Q := $(if $(V),,@)
 
-LIB_SOURCES := $(wildcard lib/*/*.c) lib/wire.c
+LIB_SOURCES := $(wildcard lib/*.c lib/*/*.c lib/*/*/*.c)
 CMD_SOURCES := $(wildcard cmd/*.c)
 OBJECTS     := $(patsubst %.c,$(B)/%.o,$(LIB_SOURCES) $(CMD_SOURCES))
 UNIT_TESTS  := $(patsubst %.c,$(B)/%,$(wildcard test/unit/*.c))
@@ -44,7 +44,7 @@ TEST_TOOLS  := $(patsubst %.c,$(B)/%,$(wildcard test/tool/*.c))
 FUZZERS     := $(patsubst %.c,$(B)/%,$(wildcard test/fuzz/*.c))
 BENCHES     := $(patsubst %.c,$(B)/%,$(wildcard test/bench/*.c))
 INTERPOSE   := $(B)/test/faults/interpose.so
-C_FILES     := $(wildcard *.c cmd/*.[ch] lib/*.[ch] lib/*/*.[ch] man/*.c test/*/*.[ch])
+C_FILES     := $(wildcard *.c cmd/*.[ch] lib/*.[ch] lib/*/*.[ch] lib/*/*/*.[ch] man/*.c test/*/*.[ch])
 
 .SECONDARY:
 

@@ -10,13 +10,14 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
-#include "lib/adapter/conf_yaml.h"
-#include "lib/adapter/process.h"
+#include "lib/conf/conf_yaml.h"
+#include "lib/adapter/os/process.h"
 #include "lib/adapter/versions.h"
 #include "lib/base/arena.h"
 #include "lib/base/mem.h"
-#include "lib/base/nearest.h"
-#include "lib/base/stop.h"
+#include "lib/base/name.h"
+#include "lib/base/suggest.h"
+#include "lib/adapter/os/stop.h"
 
 #define X(name) extern const struct cmd cmd_##name;
 DISTLOG_COMMANDS
@@ -158,7 +159,7 @@ static int check_operands(const struct line *l) {
         log_say(&l->run.log, "'%s' is one operand too many", l->run.argv[l->cmd->max_operands]);
     else {
         char **topic = l->run.argv;
-        while (l->cmd->topics && *topic && opt_is_name(*topic)) topic++;
+        while (l->cmd->topics && *topic && name_is_valid(*topic)) topic++;
         if (!l->cmd->topics || !*topic) return 0;
         log_say(&l->run.log, "'%s' can't be a topic's name (letters, digits, '.', '_', '-', at most 200)",
                 *topic);

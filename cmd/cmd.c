@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "cmd.h"
 
-#include "../lib/base/nearest.h"
-#include "../lib/wire.h"
+#include "../lib/base/suggest.h"
+#include "../lib/engines.h"
 
 const struct opt_section *const *cmd_sections(void) {
     enum { MOST = 64 };

@@ -10,7 +10,7 @@
 #pragma once
 
 #include "../lib/base/log.h"
-#include "../lib/base/opt.h"
+#include "../lib/conf/opt.h"
 
 enum exit_code {
     EXIT_DONE = 0,   /* done; for a daemon: asked to stop, and stopped cleanly */

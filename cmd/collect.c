@@ -4,11 +4,11 @@
  * server and the outbox. Main thread.
  * SPDX-License-Identifier: Apache-2.0 */
 
-#include "../lib/adapter/clock.h"
-#include "../lib/adapter/http_server.h"
-#include "../lib/adapter/zip.h"
-#include "../lib/adapter/msgpack_json.h"
-#include "../lib/base/stop.h"
+#include "../lib/adapter/os/clock.h"
+#include "../lib/adapter/http/http_server.h"
+#include "../lib/adapter/codec/zip.h"
+#include "../lib/adapter/codec/msgpack_json.h"
+#include "../lib/adapter/os/stop.h"
 #include "../lib/core/access.h"
 #include "line.h"
 #include "outbox.h"
@@ -25,10 +25,10 @@ enum {
 
 struct collect_conf {
     struct http_server_conf http;
-    struct opt_map routes; /* tag → topic */
+    struct str_map routes; /* tag → topic */
     int64_t max_inflated;  /* bytes */
     int64_t max_records;
-    struct opt_list cors_allow_origins;
+    struct str_list cors_allow_origins;
 };
 struct tls_conf {
     const char *cert, *key; /* files */
@@ -269,7 +269,7 @@ static void warn(const struct collect *c) {
 
 /* Opens the bus. The first line says, behind it: "http://127.0.0.1:9880, log.input → nodes". */
 static bool open_bus(struct collect *c) {
-    const struct opt_map *routes = &c->conf->routes;
+    const struct str_map *routes = &c->conf->routes;
     buf_text(&c->flow, http_server_facts(c->server)->url);
     for (size_t i = 0; i < routes->n; i++)
         buf_printf(&c->flow, ", %s → %s", routes->keys[i], routes->values[i]);

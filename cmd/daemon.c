@@ -4,8 +4,8 @@
 
 #include <unistd.h>
 
-#include "../lib/adapter/clock.h"
-#include "../lib/base/stop.h"
+#include "../lib/adapter/os/clock.h"
+#include "../lib/adapter/os/stop.h"
 
 /* --drain works on for 4 s, so that the last commit fits into the 5 s after which every daemon has
  * left, whatever its engines do. */

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "../lib/core/backoff.h"
-#include "../lib/wire.h"
+#include "../lib/engines.h"
 #include "cmd.h"
 
 struct daemon {

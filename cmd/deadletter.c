@@ -2,11 +2,11 @@
  * place in the dead-letter topic. One that was sent again is done with: its mark goes into a state topic, in
  * the transaction that sends it, under a group that one process at a time has; so neither a crash nor a
  * second retry sends it twice. Owns the bus. Main thread. SPDX-License-Identifier: Apache-2.0 */
-#include "../lib/adapter/clock.h"
+#include "../lib/adapter/os/clock.h"
 #include "../lib/base/map.h"
 #include "../lib/base/mem.h"
-#include "../lib/base/stop.h"
-#include "../lib/base/when.h"
+#include "../lib/adapter/os/stop.h"
+#include "../lib/base/datetime.h"
 #include "../lib/core/deadletter.h"
 #include "line.h"
 #include "reader.h"

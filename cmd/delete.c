@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "../lib/base/stop.h"
+#include "../lib/adapter/os/stop.h"
 #include "filter.h"
 #include "line.h"
 

@@ -2,9 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "filter.h"
 
-#include "../lib/adapter/clock.h"
-#include "../lib/base/when.h"
-#include "../lib/wire.h"
+#include "../lib/adapter/os/clock.h"
+#include "../lib/base/datetime.h"
+#include "../lib/engines.h"
 
 struct filter_conf {
     const char *node, *service, *level, *type, *since, *until, *text;

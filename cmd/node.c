@@ -2,13 +2,13 @@
  * node's in order. Owns the nodes and what they have not delivered. Main thread; everything goes
  * through one http_client.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "../lib/adapter/clock.h"
-#include "../lib/adapter/http_client.h"
+#include "../lib/adapter/os/clock.h"
+#include "../lib/adapter/http/http_client.h"
 #include "../lib/base/arena.h"
 #include "../lib/base/mem.h"
-#include "../lib/base/stop.h"
+#include "../lib/adapter/os/stop.h"
 #include "../lib/core/backoff.h"
-#include "../lib/core/traffic.h"
+#include "../lib/app/traffic.h"
 #include "line.h"
 
 /* After a stop the goodbyes have 4.5 s: every command has left within 5 s. */
@@ -19,7 +19,7 @@ struct node_conf {
     const char *name, *id, *time_format;
     struct http_client_conf http;
     struct traffic_conf traffic; /* without what run_node works out: service, weights, style */
-    struct opt_map weights;
+    struct str_map weights;
     int64_t queue, parallel, nodes, run_for, seed;
     const char *url;
     bool quiet;

@@ -1,7 +1,7 @@
 /* nodes: who is known, UP or silent, since when. Looks at what pubsub keeps in the bus, and reads
  * the beats on to the end; owns no place in any topic. Main thread.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "../lib/adapter/clock.h"
+#include "../lib/adapter/os/clock.h"
 #include "../lib/base/mem.h"
 #include "daemon.h"
 #include "line.h"

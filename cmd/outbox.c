@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "outbox.h"
 
-#include "../lib/adapter/clock.h"
+#include "../lib/adapter/os/clock.h"
 #include "../lib/base/mem.h"
 
 enum {

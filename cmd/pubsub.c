@@ -4,7 +4,7 @@
  * loaded again from the bus. Owns the router. Main thread.
  * SPDX-License-Identifier: Apache-2.0 */
 
-#include "../lib/adapter/clock.h"
+#include "../lib/adapter/os/clock.h"
 #include "../lib/core/route.h"
 #include "line.h"
 #include "pubsub_state.h"

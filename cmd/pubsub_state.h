@@ -4,7 +4,7 @@
 #pragma once
 
 #include "../lib/core/registry.h"
-#include "../lib/base/when.h"
+#include "../lib/base/datetime.h"
 #include "../lib/port/bus.h"
 #include "cmd.h"
 

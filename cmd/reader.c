@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "reader.h"
 
-#include "../lib/base/stop.h"
+#include "../lib/adapter/os/stop.h"
 #include "../lib/core/deadletter.h"
 
 enum { WAIT_MS = 1000 };  /* a poll; a signal ends it */

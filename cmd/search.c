@@ -1,10 +1,10 @@
 /* search: prints the documents that match, newest first, one a line. Owns the store. Main thread.
  * SPDX-License-Identifier: Apache-2.0 */
 
-#include "../lib/adapter/clock.h"
+#include "../lib/adapter/os/clock.h"
 #include "../lib/base/map.h"
-#include "../lib/base/stop.h"
-#include "../lib/base/when.h"
+#include "../lib/adapter/os/stop.h"
+#include "../lib/base/datetime.h"
 #include "daemon.h"
 #include "filter.h"
 #include "line.h"

@@ -4,9 +4,9 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
-#include "../lib/base/stop.h"
+#include "../lib/adapter/os/stop.h"
 #include "../lib/core/event.h"
-#include "../lib/base/when.h"
+#include "../lib/base/datetime.h"
 #include "line.h"
 #include "reader.h"
 

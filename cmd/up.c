@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "../lib/adapter/clock.h"
-#include "../lib/adapter/process.h"
+#include "../lib/adapter/os/clock.h"
+#include "../lib/adapter/os/process.h"
 #include "../lib/base/mem.h"
-#include "../lib/base/stop.h"
+#include "../lib/adapter/os/stop.h"
 #include "line.h"
 
 enum {

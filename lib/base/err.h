@@ -11,13 +11,6 @@ struct err {
     char text[768];
 };
 
-/* What became of bytes that came from outside. */
-enum input_rc {
-    INPUT_OK = 0,
-    INPUT_BAD = -1,  /* not what they should be: err says why, and where */
-    INPUT_LARGE = -2 /* more than a limit allows: err names it */
-};
-
 /* Sets the text; cut at the buffer's end, control characters escaped later by the log. Returns -1. */
 int err_set(struct err *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same with what the caller's caller may do next: `return err_as(BUS_FATAL, err, …)`. */

@@ -3,7 +3,7 @@
 #include "access.h"
 
 void access_init(struct access *a, const char *user, const char *password, const char *token,
-                 const struct opt_list *origins) {
+                 const struct str_list *origins) {
     *a = (struct access){.origins = origins};
     if (user[0]) {
         BUF_LOCAL struct buf pair = {0};

@@ -3,17 +3,18 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "../base/opt.h"
+#include "../base/buf.h"
+#include "../base/strlist.h"
 
 /* A zeroed struct lets everybody post, but no web page. */
 struct access {
     struct buf basic, token;        /* what follows the scheme; empty: this scheme is not taken */
-    const struct opt_list *origins; /* exact, or "*"; borrowed; NULL: none */
+    const struct str_list *origins; /* exact, or "*"; borrowed; NULL: none */
 };
 
 /* user and token may be "". */
 void access_init(struct access *a, const char *user, const char *password, const char *token,
-                 const struct opt_list *origins);
+                 const struct str_list *origins);
 void access_release(struct access *a);
 /* Does it ask for credentials at all? */
 bool access_asks(const struct access *a);

@@ -3,7 +3,7 @@
 #include "deadletter.h"
 
 #include "../base/json.h"
-#include "../base/opt.h"
+#include "../base/name.h"
 #include "../base/utf8.h"
 
 /* The first n bytes of s; up to three less if that leaves whole characters of text. */
@@ -83,7 +83,7 @@ int deadletter_read(struct span envelope, struct arena *arena, struct deadletter
     d->topic = arena_span(arena, topic).p;
     d->offset = json_int(&saved[OFFSET], -1, INT64_MAX, NONE);
     d->ts_ms = json_int(&saved[TIMESTAMP], INT64_MIN, INT64_MAX, NONE);
-    if (!reason.p || !opt_is_name(d->topic) || strlen(d->topic) < topic.n || partition == NONE ||
+    if (!reason.p || !name_is_valid(d->topic) || strlen(d->topic) < topic.n || partition == NONE ||
         d->offset == NONE || d->ts_ms == NONE || full == NONE || !read_bytes(saved, KEY, arena, &d->key) ||
         !read_bytes(saved, VALUE, arena, &d->value))
         return err_set(err, "not a dead letter: not all of its members are there and make sense");

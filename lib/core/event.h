@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "input.h"
 #include "../base/arena.h"
 #include "../base/err.h"
 

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "registry.h"
-#include "../base/when.h"
+#include "../base/datetime.h"
 
 struct route_conf {
     bool forward_unknown;  /* a record of a node that never registered goes where a known one's goes */

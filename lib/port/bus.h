@@ -1,10 +1,10 @@
 /* bus: the door to a message log with topics, partitions, offsets and consumer groups.
- * Engines: adapter/bus_sqlite.c, adapter/bus_kafka.c; bus_check.c asserts this contract around any.
+ * Engines: adapter/sqlite/bus_sqlite.c, adapter/kafka/bus_kafka.c; bus_check.c asserts this contract around any.
  * One thread a handle. Callers: cmd/ only.
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "../base/opt.h"
+#include "../conf/opt.h"
 
 /* What the caller may do next. */
 enum bus_rc {

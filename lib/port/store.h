@@ -1,11 +1,11 @@
 /* store: the door to the searchable index of documents.
- * Engines: adapter/store_sqlite.c, adapter/store_es.c; store_check.c asserts this contract around
+ * Engines: adapter/sqlite/store_sqlite.c, adapter/elastic/store_es.c; store_check.c asserts this contract around
  * any. One thread a handle. Callers: cmd/ only. SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "../base/opt.h"
+#include "../conf/opt.h"
 
-/* The settings of every engine; the section's rows are in wire.c. */
+/* The settings of every engine; the section's rows are in engines.c. */
 struct store_conf {
     const char *type;
     const char *group;

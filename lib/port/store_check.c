@@ -1,6 +1,6 @@
 /* store_check: asserts the contract of store.h around any engine, in tests and with DEV=1. An
  * engine that breaks it, or a caller that does, aborts at the call and not pages later. Owns the
- * handle it wraps. One thread a handle. Callers: wire.c, test/contract.
+ * handle it wraps. One thread a handle. Callers: engines.c, test/contract.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <assert.h>
 

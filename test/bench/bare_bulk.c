@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "../../lib/adapter/zip.h"
+#include "../../lib/adapter/codec/zip.h"
 
 enum { IN_FLIGHT = 2 };
 

@@ -1,7 +1,7 @@
 /* bare_kafka: what librdkafka alone reaches with the same records, the yardstick of `make bench-servers`.
  *   bare_kafka produce BROKERS TOPIC < LINES   KEY<TAB>VALUE each, idempotent, acks=all, until all are
  * delivered bare_kafka copy BROKERS IN OUT             exactly once: consume, produce, offsets, commit, up to
- * the end The settings are those of lib/adapter/kafka_client.c. Prints how many records. Main thread.
+ * the end The settings are those of lib/adapter/kafka/kafka_client.c. Prints how many records. Main thread.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>

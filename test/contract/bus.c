@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../lib/adapter/clock.h"
+#include "../../lib/adapter/os/clock.h"
 
 static void records_come_in_order_with_keys_and_values(void **state) {
     struct world *w = *state;

@@ -12,7 +12,7 @@
 
 #include "../../lib/base/arena.h"
 #include "../../lib/base/mem.h"
-#include "../../lib/wire.h"
+#include "../../lib/engines.h"
 
 /* One test's world. Names are new in each test, so that a server that keeps its topics is fine. */
 struct world {

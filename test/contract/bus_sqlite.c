@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../lib/adapter/clock.h"
+#include "../../lib/adapter/os/clock.h"
 
 #define DAYS "* 86400000"
 

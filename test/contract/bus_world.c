@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../lib/adapter/clock.h"
+#include "../../lib/adapter/os/clock.h"
 #include "../../lib/base/rng.h"
 
 enum { DEADLINE_MS = 30000 };

@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "../../lib/base/arena.h"
-#include "../../lib/wire.h"
+#include "../../lib/engines.h"
 
 static struct {
     struct conf *conf;

@@ -4,8 +4,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "../../lib/adapter/zip.h"
-#include "../../lib/adapter/msgpack_json.h"
+#include "../../lib/adapter/codec/zip.h"
+#include "../../lib/adapter/codec/msgpack_json.h"
 #include "../../lib/core/ingest.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);

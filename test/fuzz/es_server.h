@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../../lib/adapter/store_es.h"
-#include "../../lib/wire.h"
+#include "../../lib/adapter/elastic/store_es.h"
+#include "../../lib/engines.h"
 
 static struct span es_replies; /* what is left of them */
 

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "../../lib/adapter/framing.h"
+#include "../../lib/adapter/http/framing.h"
 #include "../../lib/core/access.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
@@ -37,7 +37,7 @@ static bool ends_with(struct span s, const char *end) {
 
 static void check_access(struct span value) {
     char *names[] = {ORIGIN};
-    struct opt_list pages = {names, 1};
+    struct str_list pages = {names, 1};
     struct access basic, token, none;
     const char *allow;
     access_init(&basic, "Aladdin", "open sesame", "", &pages);

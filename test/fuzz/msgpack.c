@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "../../lib/adapter/msgpack_json.h"
+#include "../../lib/adapter/codec/msgpack_json.h"
 #include "../../lib/core/ingest.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);

@@ -2,14 +2,14 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
-#include "../../lib/adapter/conf_yaml.h"
+#include "../../lib/conf/conf_yaml.h"
 
 struct shop {
     const char *name, *key, *kind;
     bool open;
     int64_t count, pause, size;
-    struct opt_list urls;
-    struct opt_map weights;
+    struct str_list urls;
+    struct str_map weights;
 };
 
 static const struct opt rows[] = {

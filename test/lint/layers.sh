@@ -13,33 +13,38 @@ others() { # [LIBRARY]
     echo "^(${pattern#|})"
 }
 
-# The headers of each room's own: a pattern of paths seen from the top.
+# The headers that each room may include: a pattern of paths seen from the top.
+ADAPTERS='lib/adapter/(os/[a-z]+|http/http_(client|server)|codec/[a-z_]+)\.h' # with one implementation, so without a port
 rooms() { # FILE
     case $1 in
     lib/base/*) echo '^lib/base/' ;;
+    lib/conf/*) echo '^lib/(base|conf)/' ;;
     lib/core/*) echo '^lib/(base|core)/' ;;
-    lib/port/*) echo '^lib/(base|port)/' ;;
-    lib/adapter/*) echo '^lib/(base|port|adapter)/' ;;
-    lib/wire.*) echo '^lib/(base|port|adapter|wire\.h)' ;;
-    # The one-implementation modules are plain headers; the engines behind the doors are not to be seen.
-    cmd/*) echo '^(lib/(base|core|port|wire\.h)|lib/adapter/(clock|conf_yaml|http_server|http_client|process|zip|msgpack_json)\.h|cmd/)' ;;
-    distlog.c | man/*.c) echo '^(lib/base/|lib/wire\.h|lib/adapter/(conf_yaml|process|versions)\.h|cmd/|man/)' ;;
+    lib/port/*) echo '^lib/(base|conf|port)/' ;;
+    # Elasticsearch is spoken to over HTTP.
+    lib/adapter/elastic/*) echo "^lib/(base|conf|core|port)/|^lib/adapter/(elastic|os|codec)/|^lib/adapter/http/http_client\.h" ;;
+    lib/adapter/versions.*) echo '^lib/(base|adapter)/' ;;
+    lib/adapter/*) echo "^lib/(base|conf|core|port)/|^$(dirname "$1")/|^lib/adapter/(os|codec)/" ;;
+    lib/app/*) echo "^lib/(base|conf|core|port|app)/|^lib/engines\.h|^$ADAPTERS" ;;
+    lib/engines.*) echo '^lib/(base|conf|core|port|adapter)/|^lib/engines\.h' ;;
+    cmd/*) echo "^lib/(base|conf|core|port|app)/|^lib/engines\.h|^$ADAPTERS|^cmd/" ;;
+    distlog.c | man/*.c) echo '^lib/(base|conf)/|^lib/engines\.h|^lib/adapter/(os/[a-z]+|versions)\.h|^cmd/|^man/' ;;
     *) echo '^$' ;;
     esac
 }
 # The system's headers that a file may not have.
 forbidden() { # FILE
-    local own
     case $1 in
     lib/core/*) echo "$IO|$(others)" ;;
-    lib/adapter/bus_kafka* | lib/adapter/kafka_client*) others rdkafka ;;
-    lib/adapter/*_sqlite* | lib/adapter/sqlite_file*) others sqlite3 ;;
-    lib/adapter/http_client*) others curl/ ;;
-    lib/adapter/http_server*) others microhttpd ;;
-    lib/adapter/conf_yaml*) others 'yaml\.h' ;;
+    lib/conf/conf_yaml*) others 'yaml\.h' ;;
+    lib/adapter/kafka/*) others rdkafka ;;
+    lib/adapter/sqlite/*) others sqlite3 ;;
+    lib/adapter/elastic/*) others jansson ;;
+    lib/adapter/http/http_client*) others curl/ ;;
+    lib/adapter/http/http_server*) others microhttpd ;;
+    lib/adapter/codec/zip*) others zlib ;;
+    lib/adapter/codec/msgpack_json*) others msgpack ;;
     lib/adapter/versions.c) echo '^$' ;; # asks each library for its version, for --version
-    lib/adapter/zip*) others zlib ;;
-    lib/adapter/msgpack_json*) others msgpack ;;
     *) others ;;
     esac
 }
@@ -70,9 +75,12 @@ is "$(tree lib/base/a.c '#include "../core/event.h"')" 'lib/base/a.c includes li
 is "$(tree lib/core/a.c '#include <stdio.h>')" 'lib/core/a.c includes <stdio.h>' "core does no I/O"
 is "$(tree lib/core/a.c '#include "../port/bus.h"')" 'lib/core/a.c includes lib/port/bus.h' "core knows no door"
 is "$(tree lib/core/event.c '#include <jansson.h>')" 'lib/core/event.c includes <jansson.h>' "nor a library"
-is "$(tree lib/adapter/bus_sqlite.c '#include <curl/curl.h>')" 'lib/adapter/bus_sqlite.c includes <curl/curl.h>' "an adapter has one library"
-is "$(tree lib/adapter/bus_sqlite.c '#include <sqlite3.h>')" '' "its own"
+is "$(tree lib/adapter/sqlite/bus_sqlite.c '#include <curl/curl.h>')" 'lib/adapter/sqlite/bus_sqlite.c includes <curl/curl.h>' "an adapter has one library"
+is "$(tree lib/adapter/sqlite/bus_sqlite.c '#include <sqlite3.h>')" '' "its own"
+is "$(tree lib/adapter/kafka/a.c '#include "../sqlite/sqlite_file.h"')" 'lib/adapter/kafka/a.c includes lib/adapter/sqlite/sqlite_file.h' "nor another adapter"
+is "$(tree lib/app/a.c '#include "../../cmd/cmd.h"')" 'lib/app/a.c includes cmd/cmd.h' "use cases know no command"
+is "$(tree lib/app/a.c '#include "../adapter/elastic/es_client.h"')" 'lib/app/a.c includes lib/adapter/elastic/es_client.h' "and no engine"
 is "$(tree cmd/a.c '#include <sqlite3.h>')" 'cmd/a.c includes <sqlite3.h>' "commands name no library"
-is "$(tree cmd/a.c '#include "../lib/adapter/bus_sqlite.h"')" 'cmd/a.c includes lib/adapter/bus_sqlite.h' "commands name no engine"
+is "$(tree cmd/a.c '#include "../lib/adapter/sqlite/bus_sqlite.h"')" 'cmd/a.c includes lib/adapter/sqlite/bus_sqlite.h' "commands name no engine"
 is "$(tree distlog.c '#include <yaml.h>')" 'distlog.c includes <yaml.h>' "main names no library"
 done_testing

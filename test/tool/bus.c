@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../../lib/wire.h"
+#include "../../lib/engines.h"
 
 static int fail(const struct err *err) {
     fprintf(stderr, "bus: %s\n", err->text);

@@ -58,7 +58,7 @@ static void bearer(void **state) {
 static void pages(void **state) {
     (void)state;
     char *names[] = {"https://a.example", "https://b.example"}, *any[] = {"*"};
-    struct opt_list list = {names, 2}, star = {any, 1}, none = {NULL, 0};
+    struct str_list list = {names, 2}, star = {any, 1}, none = {NULL, 0};
     struct access a;
     const char *allow;
     access_init(&a, "", "", "", &list);

@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "../../lib/adapter/conf_file.h"
-#include "../../lib/adapter/conf_yaml.h"
+#include "../../lib/conf/conf_file.h"
+#include "../../lib/conf/conf_yaml.h"
 
 enum { CALLER = 1000, OTHER = 1001, USERS = 100 };
 
@@ -148,7 +148,7 @@ static void nameless(void **state) {
 static void code(void **state) {
     (void)state;
     struct shop {
-        struct opt_map weights;
+        struct str_map weights;
     };
     static const char *const names[] = {"plug.path", "engine.", NULL};
     static const struct opt rows[] = {OPT(struct shop, MAP, weights, "", .code = names)};

@@ -7,13 +7,13 @@
 
 #include <cmocka.h>
 
-#include "../../lib/adapter/conf_yaml.h"
+#include "../../lib/conf/conf_yaml.h"
 
 struct shop {
     const char *name;
     int64_t count;
-    struct opt_list urls;
-    struct opt_map weights;
+    struct str_list urls;
+    struct str_map weights;
     const char *key;
 };
 
@@ -200,7 +200,7 @@ static void round_trip(void **state) {
         struct buf text = {0};
         const char *v = values[i];
         assert_int_equal(conf_set(c, "shop.name", span_of(v), OPT_YAML, "t", &err), 0);
-        struct opt_map item = {(char *[]){(char *)v}, (char *[]){(char *)v}, 1};
+        struct str_map item = {(char *[]){(char *)v}, (char *[]){(char *)v}, 1};
         assert_int_equal(conf_set_items(c, "shop.urls", &item, "t", &err), 0);
         assert_int_equal(conf_set_items(c, "shop.weights", &item, "t", &err), 0);
         conf_write(c, true, &text);

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "../../lib/adapter/framing.h"
+#include "../../lib/adapter/http/framing.h"
 
 /* Reads fields that stand in text as libmicrohttpd leaves them: "NAME\0VALUE\0", one after the other. */
 static const char *fault_of(const char *text, size_t n, bool newest) {

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include <msgpack.h>
 
-#include "../../lib/adapter/msgpack_json.h"
+#include "../../lib/adapter/codec/msgpack_json.h"
 
 static msgpack_sbuffer packed;
 static msgpack_packer pk;

@@ -7,15 +7,16 @@
 
 #include <cmocka.h>
 
-#include "../../lib/base/nearest.h"
-#include "../../lib/base/opt.h"
+#include "../../lib/base/suggest.h"
+#include "../../lib/base/units.h"
+#include "../../lib/conf/opt.h"
 
 struct shop {
     const char *name, *kind, *path, *file, *key;
     bool open;
     int64_t count, free, pause, size;
-    struct opt_list urls;
-    struct opt_map weights;
+    struct str_list urls;
+    struct str_map weights;
 };
 
 static const struct opt rows[] = {
@@ -101,7 +102,7 @@ static void defaults(void **state) {
 
 static void durations(void **state) {
     int64_t ms = 7;
-    assert_int_equal(opt_parse_ms(SPAN_LIT("15m"), &ms), 0);
+    assert_int_equal(units_parse_ms(SPAN_LIT("15m"), &ms), 0);
     assert_int_equal(ms, 900000);
     static const char *const bad[] = {"",
                                       "5",
@@ -117,7 +118,7 @@ static void durations(void **state) {
                                       "99999999999999999999s",
                                       "9223372036854775807d"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_int_equal(opt_parse_ms(span_of(bad[i]), &ms), -1);
+        assert_int_equal(units_parse_ms(span_of(bad[i]), &ms), -1);
     assert_int_equal(ms, 900000);
     prints(state, "pause", "250ms", "250ms");
     prints(state, "pause", "60s", "1m");
@@ -184,8 +185,8 @@ static void lists_and_mappings(void **state) {
 
 static void items(void **state) {
     struct err err;
-    struct opt_map urls = {NULL, (char *[]){(char[]){"a,b"}, (char[]){"c"}}, 2};
-    struct opt_map weights = {(char *[]){(char[]){"k"}, (char[]){"k"}},
+    struct str_map urls = {NULL, (char *[]){(char[]){"a,b"}, (char[]){"c"}}, 2};
+    struct str_map weights = {(char *[]){(char[]){"k"}, (char[]){"k"}},
                               (char *[]){(char[]){"v"}, (char[]){"w"}}, 1};
     assert_int_equal(conf_set_items(*state, "shop.urls", &urls, "f:2", &err), 0);
     assert_int_equal(of(state)->urls.n, 2);

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "../../cmd/outbox.h"
-#include "../../lib/adapter/clock.h"
+#include "../../lib/adapter/os/clock.h"
 
 static struct {
     const struct bus_open *how;

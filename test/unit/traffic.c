@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "../../lib/core/traffic.h"
+#include "../../lib/app/traffic.h"
 
 enum { WALL = 1000000 }; /* the wall clock is that far ahead of the monotonic one */
 
@@ -212,7 +212,7 @@ static void weights_are_checked(void **state) {
     char info[] = "INFO", warn[] = "WARN", debug[] = "DEBUG";
     char zero[] = "0", ten[] = "10", minus[] = "-1", much[] = "1000001", none[] = "";
     (void)state;
-    struct opt_map map = {(char *[]){warn, info}, (char *[]){ten, zero}, 2};
+    struct str_map map = {(char *[]){warn, info}, (char *[]){ten, zero}, 2};
     assert_int_equal(traffic_weights(&map, w, &err), 0);
     assert_true(w[TRAFFIC_INFO] == 0 && w[TRAFFIC_WARN] == 10 && w[TRAFFIC_ERROR] == 0);
     char *bad[] = {minus, much, none};

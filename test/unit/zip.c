@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <zlib.h>
 
-#include "../../lib/adapter/zip.h"
+#include "../../lib/adapter/codec/zip.h"
 
 /* Adds text compressed; bits as deflateInit2 wants them: 15 zlib, 31 gzip, -15 raw. */
 static void compress_to(struct buf *out, struct span text, int bits) {
