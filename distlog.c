@@ -105,10 +105,10 @@ static int wrong_flag(struct line *l, int c, const char *word) {
     } else if (optopt) {
         log_say(&l->run.log, "-%c: no such option", optopt);
     } else {
-        struct nearest near;
+        struct suggest near;
         const char *name = arena_printf(&l->arena, "%.*s", n, word);
-        nearest_init(&near, name);
-        for (i = 0; i < l->n; i++) nearest_offer(&near, "--%s", l->names[i].name);
+        suggest_init(&near, name);
+        for (i = 0; i < l->n; i++) suggest_offer(&near, "--%s", l->names[i].name);
         log_say(&l->run.log, "%s: no such option%s", name, near.hint);
     }
     return usage(l);
@@ -126,7 +126,7 @@ static int read_flags(struct line *l, int argc, char **argv) {
         else {
             size_t i = find_flag(l, c); /* behind the last one for -o */
             char *value = optarg ? optarg : l->names[i].has_arg == no_argument ? "false" : "true";
-            l->given = mem_grow(l->given, l->n_given + 1, sizeof *l->given);
+            l->given = mem_realloc(l->given, l->n_given + 1, sizeof *l->given);
             l->given[l->n_given++] = (struct given){l->rows[i], value};
         }
     }

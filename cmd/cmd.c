@@ -10,7 +10,7 @@ const struct opt_section *const *cmd_sections(void) {
     static const struct opt_section *all[MOST + 1];
     size_t n = 0;
     if (all[0]) return all;
-    for (const struct opt_section *const *s = wire_sections; *s && n < MOST; s++) all[n++] = *s;
+    for (const struct opt_section *const *s = engines_sections; *s && n < MOST; s++) all[n++] = *s;
     for (const struct cmd *const *cmd = cmd_all; *cmd; cmd++)
         for (const struct opt_section *const *s = (*cmd)->sections; *s && n < MOST; s++) {
             size_t k = 0;
@@ -39,8 +39,8 @@ const struct cmd *cmd_find(const char *name, const struct cmd_alias **alias) {
 }
 
 void cmd_unknown(const struct log *log, const char *name) {
-    struct nearest near;
-    nearest_init(&near, name);
-    for (const struct cmd *const *cmd = cmd_all; *cmd; cmd++) nearest_offer(&near, "%s", (*cmd)->name);
+    struct suggest near;
+    suggest_init(&near, name);
+    for (const struct cmd *const *cmd = cmd_all; *cmd; cmd++) suggest_offer(&near, "%s", (*cmd)->name);
     log_say(log, "'%s' is not a distlog command%s", name, near.hint);
 }

@@ -47,7 +47,7 @@ struct cmd {
 
 /* Every command of this build, NULL-terminated (distlog.c). */
 extern const struct cmd *const cmd_all[];
-/* Every section of settings: wire_sections and each command's own; NULL-terminated. Made at first
+/* Every section of settings: engines_sections and each command's own; NULL-terminated. Made at first
  * use. */
 const struct opt_section *const *cmd_sections(void);
 /* The command of this name, alias, or "distlog-" + name; *alias is set where it was one. NULL if

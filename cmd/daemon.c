@@ -35,7 +35,7 @@ struct bus *daemon_bus(struct daemon *d, const struct bus_open *how, const char 
     struct err err;
     struct bus *bus = NULL;
     enum bus_rc rc;
-    while ((rc = wire_bus(d->run->conf, how, &bus, &err)) == BUS_RETRY && !stop_asked())
+    while ((rc = engines_open_bus(d->run->conf, how, &bus, &err)) == BUS_RETRY && !stop_asked())
         daemon_trouble(d, &err);
     if (rc == BUS_OK) daemon_introduce(d, bus, flow); /* whether the trouble is over, only poll() can tell */
     else if (rc != BUS_RETRY) log_say(&d->run->log, "%s", err.text);
@@ -55,7 +55,7 @@ struct store *daemon_store(struct daemon *d) {
     struct err err;
     struct store *store = NULL;
     enum store_rc rc;
-    while ((rc = wire_store(d->run->conf, true, &store, &err)) == STORE_RETRY && !stop_asked()) {
+    while ((rc = engines_open_store(d->run->conf, true, &store, &err)) == STORE_RETRY && !stop_asked()) {
         daemon_trouble(d, &err);
         conf_renew_secrets(d->run->conf);
     }

@@ -90,7 +90,7 @@ static bool on_mark(void *ctx, int32_t partition, struct span key, struct span v
 static bool on_letter(void *ctx, const struct bus_record *r) {
     struct post *p = ctx;
     const char *called = name(p, p->topic.p, r->partition, r->offset);
-    if (!map_cut(&p->done, span_of(mark(p, r))) && (!p->only || strcmp(p->only, called) == 0)) {
+    if (!map_remove(&p->done, span_of(mark(p, r))) && (!p->only || strcmp(p->only, called) == 0)) {
         p->found++;
         p->each(p, r, called);
     }
@@ -116,7 +116,7 @@ static int read_whole(struct post *p, struct span bytes, struct arena *arena, st
 /* --- list and show --- */
 
 static void add_time(struct post *p, int64_t ms) {
-    when_format(&p->lines, ms, clock_offset_s(ms), WHEN_RFC3339);
+    datetime_format(&p->lines, ms, clock_offset_s(ms), DATETIME_RFC3339);
 }
 
 static void list(struct post *p, const struct bus_record *r, const char *called) {
@@ -232,7 +232,7 @@ static void work(struct post *p, const char *operand) {
     const char *all[] = {operand ? operand : topics->input, operand ? NULL : topics->processed, NULL};
     bool sends = p->each == retry;
     struct bus_open how = {.group = sends ? GROUP : NULL, .state = sends ? STATE : NULL};
-    if (good(p, wire_bus(p->run->conf, &how, &p->bus, &p->err)) && sends) alone(p);
+    if (good(p, engines_open_bus(p->run->conf, &how, &p->bus, &p->err)) && sends) alone(p);
     if (!p->failed) good(p, p->bus->engine->restore(p->bus, STATE, -1, on_mark, p, &p->err));
     for (size_t i = 0; all[i] && !p->failed && !stop_asked(); i++) {
         mean(p, all[i]);

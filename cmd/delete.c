@@ -38,7 +38,7 @@ static int erase(const struct run *run, const struct filter *f, bool dry_run) {
     struct err err;
     BUF_LOCAL struct buf line = {0}, answer = {0};
     uint64_t count;
-    bool ok = f->store->engine->erase(f->store, &f->query, dry_run, isatty(STDERR_FILENO) ? show : NULL,
+    bool ok = f->store->engine->delete_matching(f->store, &f->query, dry_run, isatty(STDERR_FILENO) ? show : NULL,
                                       &count, &answer, &err) == STORE_OK;
     buf_text(&line, dry_run ? "Documents to delete: " : "Deleted documents: ");
     line_json(&line, buf_view(&answer));

@@ -59,7 +59,7 @@ static int restrict_to(struct filter *f, const char *what, struct err *err) {
 static int read_time(const char *flag, const char *text, int64_t now_ms, int64_t *ms, struct err *err) {
     *ms = 0;
     if (!*text) return 0;
-    if (when_parse(span_of(text), now_ms, clock_offset_s(now_ms), ms, err) != 0)
+    if (datetime_parse(span_of(text), now_ms, clock_offset_s(now_ms), ms, err) != 0)
         return err_prefix(err, "--%s", flag);
     if (*ms == 0) *ms = -1; /* 1970 is a time, too: `delete --until 1970-01-01Z` must not delete all */
     return 0;
@@ -91,7 +91,7 @@ int filter_open(const struct run *run, const char *what, int64_t older_than_ms, 
     struct err err;
     int code = EXIT_USAGE;
     if (make_query(f, run->conf, what, older_than_ms, &err) == 0)
-        code = wire_store(run->conf, false, &f->store, &err) == STORE_OK ? EXIT_DONE : EXIT_FAILED;
+        code = engines_open_store(run->conf, false, &f->store, &err) == STORE_OK ? EXIT_DONE : EXIT_FAILED;
     log_say(&run->log, "%s", f->store ? f->store->place.p : err.text);
     return code;
 }

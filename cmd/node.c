@@ -297,7 +297,7 @@ static const char *numbered(struct arena *arena, const char *id, int64_t number)
 static void make_nodes(struct sim *s, const char *id) {
     int64_t now_ms = clock_mono_ms(), many = s->conf->nodes;
     s->n = s->alive = (size_t)many;
-    s->nodes = mem_new(s->n, sizeof *s->nodes);
+    s->nodes = mem_calloc(s->n, sizeof *s->nodes);
     for (int64_t i = 0; i < many; i++) {
         struct node *n = &s->nodes[i];
         uint64_t seed = s->conf->seed ? (uint64_t)(s->conf->seed + i) : rng_os();
@@ -320,7 +320,7 @@ static int run_node(struct run *run) {
     int code = EXIT_USAGE;
     s.traffic = c->traffic;
     s.traffic.service = service;
-    s.traffic.style = strcmp(c->time_format, "local") ? WHEN_RFC3339 : WHEN_LOCAL;
+    s.traffic.style = strcmp(c->time_format, "local") ? DATETIME_RFC3339 : DATETIME_LOCAL;
     if (traffic_weights(&c->weights, s.traffic.weights, &err)) err_prefix(&err, "node.weights");
     else if (http_client_check_url(c->url, &err) == 0)
         s.client = http_client_new(&c->http, 0, REPLY_MOST, &err);

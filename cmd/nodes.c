@@ -55,19 +55,19 @@ static void add_row(struct buf *out, const struct registry_node *n, const char *
 
 static bool show(const struct run *run, const struct registry *r) {
     const struct nodes_conf *conf = conf_section(run->conf, &nodes_section);
-    enum when_style style = pubsub_style(conf_section(run->conf, &pubsub_section));
+    enum datetime_style style = pubsub_style(conf_section(run->conf, &pubsub_section));
     BUF_LOCAL struct buf out = {0};
     size_t n;
     struct registry_node *nodes = sorted(r, &n);
     bool table = strcmp(conf->format, "table") == 0;
-    int width = (int)strlen(style == WHEN_LOCAL ? "2024-01-31 23:59:59" : "2024-01-31T23:59:59+01:00");
+    int width = (int)strlen(style == DATETIME_LOCAL ? "2024-01-31 23:59:59" : "2024-01-31T23:59:59+01:00");
     if (table)
         buf_printf(&out, "%-8s%-*s  %-*s  %-*s  NODE\n", "STATUS", width, "SINCE", width, "LAST",
                    SERVICE_WIDTH, "SERVICE");
     for (struct registry_node *node = nodes; node < nodes + n; node++) {
         BUF_LOCAL struct buf since = {0}, last = {0};
-        when_format(&since, node->since_ms, clock_offset_s(node->since_ms), style);
-        when_format(&last, node->last_proof_ms, clock_offset_s(node->last_proof_ms), style);
+        datetime_format(&since, node->since_ms, clock_offset_s(node->since_ms), style);
+        datetime_format(&last, node->last_proof_ms, clock_offset_s(node->last_proof_ms), style);
         (table ? add_row : add_json)(&out, node, since.p, last.p);
     }
     bool ok = line_write(run, &out);
@@ -85,7 +85,7 @@ static enum bus_rc look(const struct run *run, struct registry *r, struct err *e
     int64_t left = 0;
     struct bus_batch now = {0};
     struct bus *bus;
-    enum bus_rc rc = wire_bus(run->conf, &(struct bus_open){0}, &bus, err);
+    enum bus_rc rc = engines_open_bus(run->conf, &(struct bus_open){0}, &bus, err);
     if (rc != BUS_OK) return rc;
     rc = pubsub_load(bus, state.p, topics->input, NULL, r, &garbage, err);
     if (rc == BUS_OK) rc = bus->engine->lag(bus, conf->group, topics->input, &left, err);

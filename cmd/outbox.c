@@ -76,7 +76,7 @@ static void lose(struct outbox *o, const struct err *err) {
 }
 
 static enum bus_rc connect_bus(struct outbox *o, struct err *err) {
-    enum bus_rc rc = wire_bus(o->daemon.run->conf, &o->how, &o->bus, err);
+    enum bus_rc rc = engines_open_bus(o->daemon.run->conf, &o->how, &o->bus, err);
     if (rc != BUS_OK) return rc;
     daemon_introduce(&o->daemon, o->bus, o->flow);
     o->trouble.text[0] = '\0'; /* that it works is said when it has taken a record */
@@ -99,7 +99,7 @@ static enum bus_rc put(struct outbox *o, const char *topic, const struct ingest_
     const struct bus_engine *engine = o->bus->engine;
     uint64_t tag = (uintptr_t)e;
     enum bus_rc rc = engine->put(o->bus, topic, -1, record->key, record->json, tag, err);
-    if (rc != BUS_BUSY) return rc;
+    if (rc != BUS_FULL) return rc;
     if (engine->poll(o->bus, 0, NULL, err) == BUS_FATAL) return BUS_FATAL;
     return engine->put(o->bus, topic, -1, record->key, record->json, tag, err);
 }
@@ -112,7 +112,7 @@ void outbox_put(struct outbox *o, struct http_request *r, const char *topic,
         o->settle(o->ctx, r, 503, o->trouble.text);
         return;
     }
-    struct outbox_entry *e = mem_new(1, sizeof *e);
+    struct outbox_entry *e = mem_calloc(1, sizeof *e);
     *e = (struct outbox_entry){.request = r, .records = records->n, .since_ms = clock_mono_ms()};
     LIST_INSERT_HEAD(&o->waiting, e, place);
     e->left = 1; /* ours: it must not settle before all are put */

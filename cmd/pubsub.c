@@ -1,6 +1,6 @@
 /* pubsub: routes what the nodes sent, and tells when one goes quiet. A turn is one poll: all that
  * follows from its records, and from the time that the bus has proved to have passed, becomes
- * visible with one commit. What did not happen (BUS_UNDONE) and what changes hands is forgotten and
+ * visible with one commit. What did not happen (BUS_ABORTED) and what changes hands is forgotten and
  * loaded again from the bus. Owns the router. Main thread.
  * SPDX-License-Identifier: Apache-2.0 */
 
@@ -150,7 +150,7 @@ static enum bus_rc work(struct pubsub *p, const struct bus_batch *b, struct err 
     for (size_t i = 0; i < b->n_parts; i++) {
         const struct bus_part *part = &b->parts[i];
         if (part->at_end)
-            registry_confirm(p->route.registry, part->partition, part->asked_ms, part->until_ms);
+            registry_confirm(p->route.registry, part->partition, part->asked_ms, part->watermark_ms);
     }
     rc = put_steps(p, route_expire, err);
     if (rc != BUS_OK || !(b->n || p->turn[ALERTS] || p->turn[ROUTED] || p->turn[DEAD])) return rc;

@@ -35,8 +35,8 @@ struct registry *pubsub_registry(const struct pubsub_conf *c) {
     return registry_new(&conf);
 }
 
-enum when_style pubsub_style(const struct pubsub_conf *c) {
-    return strcmp(c->time_format, "rfc3339") == 0 ? WHEN_RFC3339 : WHEN_LOCAL;
+enum datetime_style pubsub_style(const struct pubsub_conf *c) {
+    return strcmp(c->time_format, "rfc3339") == 0 ? DATETIME_RFC3339 : DATETIME_LOCAL;
 }
 
 struct loading {

@@ -17,7 +17,7 @@ extern const struct opt_section pubsub_section;
 
 /* A registry as the settings have it; the caller frees it. */
 struct registry *pubsub_registry(const struct pubsub_conf *c);
-enum when_style pubsub_style(const struct pubsub_conf *c);
+enum datetime_style pubsub_style(const struct pubsub_conf *c);
 
 /* Clears the registry and loads it from the state topic and the beats of input: the partitions of
  * parts, up to what is committed; or, if that is NULL, all there are, up to the end of input.

@@ -69,17 +69,17 @@ static int follow(struct reader *r, struct bus *bus) {
         if (rc == BUS_OK) end = look_at(r, &b, &standby);
         if (rc == BUS_OK && (b.n || (r->idle && !b.standby))) {
             rc = r->turn(r->ctx, bus, &b, &err);
-            stuck = rc == BUS_UNDONE && r->daemon.in_doubt; /* as the one before it */
+            stuck = rc == BUS_ABORTED && r->daemon.in_doubt; /* as the one before it */
             if ((b.n && !r->again) || rc != BUS_OK) r->daemon.in_doubt = rc != BUS_OK;
         }
-        r->fresh = r->fresh || b.standby || rc == BUS_UNDONE;
+        r->fresh = r->fresh || b.standby || rc == BUS_ABORTED;
         if (r->failed) return EXIT_FAILED;
         if (rc == BUS_OK) daemon_well(&r->daemon);
         if (rc != BUS_OK && (daemon_overdue() || (rc == BUS_FATAL && !polled))) {
             log_say(&r->daemon.run->log, "leaving: %s", err.text);
             return EXIT_FAILED;
         }
-        if (stuck || (rc != BUS_OK && rc != BUS_UNDONE)) daemon_trouble(&r->daemon, &err);
+        if (stuck || (rc != BUS_OK && rc != BUS_ABORTED)) daemon_trouble(&r->daemon, &err);
         if (daemon_done(&r->daemon, end && rc == BUS_OK && !r->again))
             return rc == BUS_FATAL ? EXIT_FAILED : EXIT_DONE;
         if (rc == BUS_FATAL) return OPEN_AGAIN;

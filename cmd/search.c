@@ -53,7 +53,7 @@ static void add_line(struct buf *lines, const struct search_conf *conf, const st
         buf_text(lines, "{\"_id\":");
         line_json(lines, buf_view(&id));
         buf_text(lines, ",\"@timestamp\":\"");
-        when_format(lines, hit->at_ms, 0, WHEN_RFC3339);
+        datetime_format(lines, hit->at_ms, 0, DATETIME_RFC3339);
         buf_text(lines, json.n > 2 ? "\"," : "\"");
         json = (struct span){json.p + 1, json.n - 1};
     }

@@ -51,7 +51,7 @@ static struct store_doc to_doc(struct storing *s, const struct bus_record *r) {
                            .level = e.level.text,
                            .type = e.type.text,
                            .message = e.message.text};
-    if (!when_zoned(e.timestamp.text, &d.at_ms)) d.at_ms = r->ts_ms;
+    if (!datetime_parse_zoned(e.timestamp.text, &d.at_ms)) d.at_ms = r->ts_ms;
     if (d.id.n == 0 || d.id.n > ID_MAX) {
         const char *id = arena_printf(&s->arena, "%s-%" PRId32 "-%" PRId64 "-%" PRId64, s->reader.how.input,
                                       r->partition, r->offset, r->ts_ms);

@@ -125,7 +125,7 @@ static void start(struct up *u, struct stage *s) {
     size_t n = 0, overrides = 0;
     struct err err;
     while (u->run->overrides[overrides]) overrides++;
-    const char **argv = mem_new(2 * overrides + 16, sizeof *argv);
+    const char **argv = mem_calloc(2 * overrides + 16, sizeof *argv);
     argv[n++] = "distlog";
     argv[n++] = s->command;
     argv[n++] = "-c";

@@ -1,5 +1,5 @@
 /* wire: see engines.h. To add an engine: its extern line, its place in the table, its name in the
- * choices, its section in wire_sections.
+ * choices, its section in engines_sections.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "engines.h"
 
@@ -45,11 +45,11 @@ static const struct opt store_rows[] = {
 const struct opt_section store_section =
     OPT_SECTION("store", "the index that store writes and search reads", store_rows, struct store_conf);
 
-const struct opt_section *const wire_sections[] = {
+const struct opt_section *const engines_sections[] = {
     &bus_section,   &bus_sqlite_section,   &kafka_section, &topics_section,
     &store_section, &store_sqlite_section, &es_section,    NULL};
 
-enum bus_rc wire_bus(const struct conf *conf, const struct bus_open *how, struct bus **out, struct err *err) {
+enum bus_rc engines_open_bus(const struct conf *conf, const struct bus_open *how, struct bus **out, struct err *err) {
     const struct bus_conf *c = conf_section(conf, &bus_section);
     const struct bus_engine *const *engine = bus_engines;
     while (strcmp((*engine)->name, c->type) != 0) engine++; /* BUS_NAMES has no other */
@@ -62,7 +62,7 @@ enum bus_rc wire_bus(const struct conf *conf, const struct bus_open *how, struct
     return rc;
 }
 
-enum store_rc wire_store(const struct conf *conf, bool create, struct store **out, struct err *err) {
+enum store_rc engines_open_store(const struct conf *conf, bool create, struct store **out, struct err *err) {
     const struct store_conf *c = conf_section(conf, &store_section);
     const struct store_engine *const *engine = store_engines;
     while (strcmp((*engine)->name, c->type) != 0) engine++; /* STORE_NAMES has no other */

@@ -59,7 +59,7 @@ static void members(struct buf *out, const char *const *texts) {
 
 static void timestamp(const struct traffic *t, const struct traffic_now *now, struct buf *out) {
     buf_text(out, ",\"timestamp\":\"");
-    when_format(out, now->wall_ms, now->offset_s, t->conf->style);
+    datetime_format(out, now->wall_ms, now->offset_s, t->conf->style);
     buf_text(out, "\"}");
 }
 

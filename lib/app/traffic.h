@@ -25,7 +25,7 @@ struct traffic_conf {
     int64_t heartbeat_ms, interval_ms; /* > 0 */
     int64_t count;                     /* LOG records after which it ends; 0: never */
     bool keep_going;                   /* after an ERROR it registers again; else it ends */
-    enum when_style style;
+    enum datetime_style style;
 };
 
 /* Now, as the two clocks and the zone say it. */

@@ -18,12 +18,12 @@ struct arena_block {
 
 void *arena_take(struct arena *a, size_t n) {
     size_t align = alignof(max_align_t);
-    if (n > SIZE_MAX / 2) mem_die();
+    if (n > SIZE_MAX / 2) mem_abort();
     n = (n + align - 1) / align * align;
     struct arena_block *b = a->head;
     if (!b || b->size - b->used < n) {
         size_t size = n > BLOCK ? n : BLOCK;
-        b = mem_grow(NULL, sizeof *b + size, 1);
+        b = mem_realloc(NULL, sizeof *b + size, 1);
         *b = (struct arena_block){.next = a->head, .size = size};
         a->head = b;
     }

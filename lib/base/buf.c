@@ -12,11 +12,11 @@
 #include "utf8.h"
 
 char *buf_room(struct buf *b, size_t n) {
-    if (n > SIZE_MAX / 2 - b->n) mem_die();
+    if (n > SIZE_MAX / 2 - b->n) mem_abort();
     if (b->n + n + 1 > b->cap) {
         size_t cap = b->cap ? b->cap : 64;
         while (cap < b->n + n + 1) cap *= 2;
-        b->p = mem_grow(b->p, cap, 1);
+        b->p = mem_realloc(b->p, cap, 1);
         b->cap = cap;
     }
     return b->p + b->n;

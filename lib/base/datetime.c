@@ -21,12 +21,12 @@ static struct tm civil(int64_t at_ms, int32_t offset_s, int *ms) {
     return tm;
 }
 
-void when_format(struct buf *out, int64_t ms, int32_t offset_s, enum when_style style) {
+void datetime_format(struct buf *out, int64_t ms, int32_t offset_s, enum datetime_style style) {
     int rest, minutes = (offset_s < 0 ? -offset_s : offset_s) / 60;
     struct tm tm = civil(ms, offset_s, &rest);
     buf_printf(out, "%04d-%02d-%02d%c%02d:%02d:%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
-               style == WHEN_LOCAL ? ' ' : 'T', tm.tm_hour, tm.tm_min, tm.tm_sec);
-    if (style == WHEN_LOCAL) return;
+               style == DATETIME_LOCAL ? ' ' : 'T', tm.tm_hour, tm.tm_min, tm.tm_sec);
+    if (style == DATETIME_LOCAL) return;
     buf_printf(out, ".%03d", rest);
     if (minutes) buf_printf(out, "%c%02d:%02d", offset_s < 0 ? '-' : '+', minutes / 60, minutes % 60);
     else buf_char(out, 'Z');
@@ -95,11 +95,11 @@ static bool take_all(struct span s, bool zoned, int32_t offset_s, int64_t *ms) {
     return true;
 }
 
-bool when_zoned(struct span text, int64_t *ms) { return take_all(text, true, 0, ms); }
+bool datetime_parse_zoned(struct span text, int64_t *ms) { return take_all(text, true, 0, ms); }
 
-int when_parse(struct span text, int64_t now_ms, int32_t offset_s, int64_t *ms, struct err *err) {
+int datetime_parse(struct span text, int64_t now_ms, int32_t offset_s, int64_t *ms, struct err *err) {
     int64_t ago;
-    if (when_zoned(text, ms) || take_all(text, false, offset_s, ms)) return 0;
+    if (datetime_parse_zoned(text, ms) || take_all(text, false, offset_s, ms)) return 0;
     if (units_parse_ms(text, &ago) == 0 && ago >= 0) {
         *ms = now_ms - ago;
         return 0;
@@ -110,7 +110,7 @@ int when_parse(struct span text, int64_t now_ms, int32_t offset_s, int64_t *ms, 
                    SPAN_ARG(text));
 }
 
-void when_pattern(struct buf *out, const char *pattern, int64_t ms) {
+void datetime_pattern(struct buf *out, const char *pattern, int64_t ms) {
     int rest;
     struct tm tm = civil(ms, 0, &rest);
     for (const char *p = pattern; *p; p++) {

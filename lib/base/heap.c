@@ -32,7 +32,7 @@ struct heap_item *heap_top(const struct heap *h) {
     return h->n ? h->items[0] : NULL;
 }
 
-void heap_cut(struct heap *h, struct heap_item *item) {
+void heap_remove(struct heap *h, struct heap_item *item) {
     if (!item->place) return;
     struct heap_item *last = h->items[--h->n];
     if (last != item) {

@@ -18,13 +18,13 @@ struct heap {
     size_t n, cap;
 };
 
-/* Adds an item that is in no heap; borrowed until heap_cut. */
+/* Adds an item that is in no heap; borrowed until heap_remove. */
 void heap_put(struct heap *h, struct heap_item *item);
 /* The item that is due first, or NULL. */
 struct heap_item *heap_top(const struct heap *h);
 /* item->due has changed. */
 void heap_moved(struct heap *h, struct heap_item *item);
 /* Takes the item out; nothing happens if it is in no heap. */
-void heap_cut(struct heap *h, struct heap_item *item);
+void heap_remove(struct heap *h, struct heap_item *item);
 /* Frees the array; the items are the caller's. */
 void heap_release(struct heap *h);

@@ -27,18 +27,18 @@ void *map_put(struct map *m, struct span key, void *value) {
     struct map_entry *e = find(m, key);
     void *had = e ? e->value : NULL;
     if (!e) {
-        e = mem_new(1, sizeof *e + key.n);
+        e = mem_calloc(1, sizeof *e + key.n);
         *e = (struct map_entry){.key = {e->bytes, key.n}, .place = m->count};
         if (key.n) memcpy(e->bytes, key.p, key.n);
         m->entries = mem_room(m->entries, m->count, &m->cap, sizeof *m->entries);
         m->entries[m->count++] = e;
-        if (!tsearch(e, &m->root, span_order)) mem_die();
+        if (!tsearch(e, &m->root, span_order)) mem_abort();
     }
     e->value = value;
     return had;
 }
 
-void *map_cut(struct map *m, struct span key) {
+void *map_remove(struct map *m, struct span key) {
     struct map_entry *e = find(m, key);
     if (!e) return NULL;
     void *had = e->value;

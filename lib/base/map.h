@@ -19,7 +19,7 @@ void *map_get(const struct map *m, struct span key);
 /* Sets key to value (not NULL) and returns the value it had, or NULL. */
 void *map_put(struct map *m, struct span key, void *value);
 /* Removes key and returns its value, or NULL. */
-void *map_cut(struct map *m, struct span key);
+void *map_remove(struct map *m, struct span key);
 /* Walks all: start with *at = 0; false at the end. The map must not change meanwhile. */
 bool map_next(const struct map *m, size_t *at, struct span *key, void **value);
 /* Frees tree and keys, and leaves an empty map; the values are the caller's. */

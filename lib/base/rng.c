@@ -28,6 +28,6 @@ void rng_uuid4(struct rng *r, char text[37]) {
 
 uint64_t rng_os(void) {
     uint64_t bits;
-    if (getentropy(&bits, sizeof bits) != 0) mem_die(); /* Linux 3.17 and later always have it once booted */
+    if (getentropy(&bits, sizeof bits) != 0) mem_abort(); /* Linux 3.17 and later always have it once booted */
     return bits;
 }

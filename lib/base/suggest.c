@@ -25,12 +25,12 @@ static size_t distance(const char *a, size_t n, const char *b, size_t m) {
     return d[n][m];
 }
 
-void nearest_init(struct nearest *n, const char *word) {
+void suggest_init(struct suggest *n, const char *word) {
     size_t length = strlen(word), guess = length < 4 ? 2 : length / 4 + 2;
-    *n = (struct nearest){.word = word, .far = guess < length ? guess : length};
+    *n = (struct suggest){.word = word, .far = guess < length ? guess : length};
 }
 
-void nearest_offer(struct nearest *n, const char *format, ...) {
+void suggest_offer(struct suggest *n, const char *format, ...) {
     char name[LONGEST + 1];
     va_list args;
     va_start(args, format);

@@ -5,12 +5,12 @@
 
 #include <stddef.h>
 
-struct nearest {
+struct suggest {
     const char *word; /* borrowed */
     size_t far;       /* from this distance on a name is a guess */
     char hint[96];    /* "; the nearest is 'NAME'", or "" */
 };
 
-void nearest_init(struct nearest *n, const char *word);
+void suggest_init(struct suggest *n, const char *word);
 /* Is this name nearer than those before? Longer ones than 64 bytes never are. */
-void nearest_offer(struct nearest *n, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void suggest_offer(struct suggest *n, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -14,10 +14,10 @@ enum { SECRET_MOST = 65536 }; /* bytes of a secret's file */
 static bool is_setting(const struct setting *v) { return !(v->row->bits & OPT_FLAG_ONLY); }
 
 struct conf *conf_new(const struct opt_section *const *sections) {
-    struct conf *c = mem_new(1, sizeof *c);
+    struct conf *c = mem_calloc(1, sizeof *c);
     size_t n = 0;
     for (const struct opt_section *const *s = sections; *s; s++) n += (*s)->n;
-    c->all = c->end = mem_new(n, sizeof *c->all);
+    c->all = c->end = mem_calloc(n, sizeof *c->all);
     for (const struct opt_section *s; (s = *sections); sections++) {
         char *values = memset(arena_take(&c->arena, s->size), 0, s->size);
         for (const struct opt *row = s->rows; row < s->rows + s->n; row++) {
@@ -69,15 +69,15 @@ int conf_unknown(const struct conf *c, const char *key, const char *where, struc
     const char *colon = *where ? ": " : "", *dot = strrchr(key, '.');
     if (conf_has_section(c, key))
         return err_set(err, "%s%s%s: a section, not a setting; name one of its settings", where, colon, key);
-    struct nearest whole, name; /* name: the right name in the wrong section */
-    nearest_init(&whole, key);
-    nearest_init(&name, key);
+    struct suggest whole, name; /* name: the right name in the wrong section */
+    suggest_init(&whole, key);
+    suggest_init(&name, key);
     name.far = sizeof name.hint;
     for (const struct setting *v = c->all; v < c->end; v++) {
         if (!is_setting(v)) continue;
-        nearest_offer(&whole, "%s", v->section->name);
-        nearest_offer(&whole, "%s", v->key);
-        if (strcmp(v->row->name, dot ? dot + 1 : key) == 0) nearest_offer(&name, "%s", v->key);
+        suggest_offer(&whole, "%s", v->section->name);
+        suggest_offer(&whole, "%s", v->key);
+        if (strcmp(v->row->name, dot ? dot + 1 : key) == 0) suggest_offer(&name, "%s", v->key);
     }
     return err_set(err, "%s%s%s: no such setting%s", where, colon, key, *whole.hint ? whole.hint : name.hint);
 }

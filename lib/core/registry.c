@@ -114,7 +114,7 @@ bool registry_save(struct registry *r, struct registry_step *step) {
 /* --- partitions and nodes --- */
 
 struct registry *registry_new(const struct registry_conf *conf) {
-    struct registry *r = mem_new(1, sizeof *r);
+    struct registry *r = mem_calloc(1, sizeof *r);
     r->conf = *conf;
     return r;
 }
@@ -146,7 +146,7 @@ void registry_free(struct registry *r) {
 static struct part *part_of(struct registry *r, int32_t partition) {
     for (size_t i = 0; i < r->n_parts; i++)
         if (r->parts[i].partition == partition) return &r->parts[i];
-    r->parts = mem_grow(r->parts, r->n_parts + 1, sizeof *r->parts);
+    r->parts = mem_realloc(r->parts, r->n_parts + 1, sizeof *r->parts);
     r->parts[r->n_parts] = (struct part){.partition = partition, .offset = -1, .time = NO_TIME};
     return &r->parts[r->n_parts++];
 }
@@ -177,16 +177,16 @@ static void schedule(struct registry *r, struct node *n) {
 }
 
 static void unschedule(struct registry *r, struct node *n) {
-    heap_cut(&part_of(r, n->home)->deadlines, &n->deadline);
+    heap_remove(&part_of(r, n->home)->deadlines, &n->deadline);
 }
 
 static struct span keep(struct span s) {
-    return s.p ? (struct span){mem_text(s.p, s.n), s.n} : (struct span){0};
+    return s.p ? (struct span){mem_strndup(s.p, s.n), s.n} : (struct span){0};
 }
 
 /* A new node, not yet scheduled; the spans are copied. */
 static struct node *node_new(struct registry *r, struct span id, struct span service, int32_t home) {
-    struct node *n = mem_new(1, sizeof *n);
+    struct node *n = mem_calloc(1, sizeof *n);
     n->id = keep(id);
     n->service = keep(service);
     n->home = home;
@@ -198,7 +198,7 @@ static struct node *node_new(struct registry *r, struct span id, struct span ser
 static void node_remove(struct registry *r, struct node *n, struct registry_step *step) {
     unschedule(r, n);
     save_node(n, true, step);
-    map_cut(&r->nodes, n->id);
+    map_remove(&r->nodes, n->id);
     node_free(n);
 }
 
@@ -225,16 +225,16 @@ void registry_pass(struct registry *r, const struct registry_at *at) {
     p->moved = true;
 }
 
-void registry_confirm(struct registry *r, int32_t partition, int64_t asked_ms, int64_t until_ms) {
+void registry_confirm(struct registry *r, int32_t partition, int64_t asked_ms, int64_t watermark_ms) {
     struct part *p = part_of(r, partition);
     int64_t passed = asked_ms - p->asked, time = p->time;
-    if (!until_ms && p->confirmed && time != NO_TIME && passed > 0 && passed <= CONFIRM_MAX_MS)
+    if (!watermark_ms && p->confirmed && time != NO_TIME && passed > 0 && passed <= CONFIRM_MAX_MS)
         time += passed;
     /* What was read elsewhere before that question proves time here too, but for what may be on its way: so
      * a pubsub that was away tells who died meanwhile, though nobody else is on their partition. */
-    for (size_t i = 0; !until_ms && time != NO_TIME && i < r->n_parts; i++)
+    for (size_t i = 0; !watermark_ms && time != NO_TIME && i < r->n_parts; i++)
         if (r->parts[i].time - LATE_MS > time) time = r->parts[i].time - LATE_MS;
-    if (until_ms > time) time = until_ms;
+    if (watermark_ms > time) time = watermark_ms;
     p->moved = p->moved || time != p->time;
     p->time = time;
     p->confirmed = true;

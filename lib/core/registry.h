@@ -76,9 +76,9 @@ void registry_pass(struct registry *r, const struct registry_at *at);
 enum registry_verdict registry_apply(struct registry *r, const struct event *e, const struct registry_at *at,
                                      struct registry_step *step);
 /* The bus has answered that the partition has nothing left, to a question asked at asked_ms
- * (monotonic); until_ms: its own time then, if it says that nothing older can follow, else 0. After
+ * (monotonic); watermark_ms: its own time then, if it says that nothing older can follow, else 0. After
  * all records that came with that answer. */
-void registry_confirm(struct registry *r, int32_t partition, int64_t asked_ms, int64_t until_ms);
+void registry_confirm(struct registry *r, int32_t partition, int64_t asked_ms, int64_t watermark_ms);
 /* Reports one node that is due by the partitions' times; false: there is none. */
 bool registry_expire(struct registry *r, struct registry_step *step);
 /* The place and time of a partition that has moved, as a change; false: there is none left. */

@@ -38,7 +38,7 @@ static void add_string(struct route *r, const char *before, struct span string) 
 
 static void add_time(struct route *r, const char *before, int64_t ms) {
     buf_printf(&r->text, "%s\"", before);
-    when_format(&r->text, ms, r->conf.offset_s(ms), r->conf.style);
+    datetime_format(&r->text, ms, r->conf.offset_s(ms), r->conf.style);
     buf_char(&r->text, '"');
 }
 

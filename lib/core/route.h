@@ -10,7 +10,7 @@
 
 struct route_conf {
     bool forward_unknown;  /* a record of a node that never registered goes where a known one's goes */
-    enum when_style style; /* of the timestamps in what is made here */
+    enum datetime_style style; /* of the timestamps in what is made here */
     int32_t (*offset_s)(int64_t when_ms); /* seconds east of UTC at that time */
 };
 

@@ -9,9 +9,9 @@
 /* What the caller may do next. */
 enum bus_rc {
     BUS_OK,
-    BUS_BUSY,   /* full: nothing was taken. Serve poll(), or shed load. err says which bound */
+    BUS_FULL,   /* full: nothing was taken. Serve poll(), or shed load. err says which bound */
     BUS_RETRY,  /* not now: same call, later; err says why, for "waiting for the bus" */
-    BUS_UNDONE, /* this turn did not happen: drop the state staged in it, poll again */
+    BUS_ABORTED, /* this turn did not happen: drop the state staged in it, poll again */
     BUS_POISON, /* this record never will: set it aside, go on */
     BUS_FATAL   /* fenced, denied, corrupt, or outcome unknown: close; the next open() sorts it out */
 };
@@ -32,7 +32,7 @@ struct bus_part {
     int64_t asked_ms;
     /* With at_end: the bus's own time up to which nothing more will come, if the engine knows it
      * (embedded: timestamps are taken under the write lock, so with none under way it is now). 0: unknown. */
-    int64_t until_ms;
+    int64_t watermark_ms;
 };
 
 struct bus_batch {
@@ -56,8 +56,8 @@ struct bus_open {
     const char *input;
     const char *state;  /* compacted topic that put() may change, NULL if none */
     size_t max_records; /* a poll returns at most this many, 0: the engine's choice */
-    int64_t max_record; /* key and value together, bytes; wire_bus sets it to bus.max_record */
-    bool bounded;       /* collect: put() answers BUS_BUSY at max_size or the free-space floor */
+    int64_t max_record; /* key and value together, bytes; engines_open_bus sets it to bus.max_record */
+    bool bounded;       /* collect: put() answers BUS_FULL at max_size or the free-space floor */
     bool from_start;    /* with group "": from the earliest record instead of from now on */
     /* Writers only: each accepted put() ends in exactly one call, from within poll() or flush().
      * BUS_OK: it is durable. BUS_POISON: larger than the topic takes. Else why says what happened; it may be
@@ -101,7 +101,7 @@ struct bus_engine {
      * transaction, durable on BUS_OK. No time limit: unknown outcome is BUS_FATAL. BUS_RETRY:
      * nothing happened yet, call again. A commit with nothing to do is BUS_OK. Where another reader has
      * taken over what this one owned at its last poll, nothing of it becomes visible, also if no record
-     * was read: BUS_UNDONE, or BUS_FATAL. */
+     * was read: BUS_ABORTED, or BUS_FATAL. */
     enum bus_rc (*commit)(struct bus *bus, struct err *err);
     /* Readers: drops the puts since the last commit; the next poll starts again at what is
      * committed. It can't fail. */

@@ -40,7 +40,7 @@ static void must(bool holds, const struct check *c, const char *rule) {
 static enum bus_rc answer(struct check *c, enum bus_rc rc, const struct err *err) {
     must(rc == BUS_OK || err->text[0], c, "an error without a text");
     c->fatal |= rc == BUS_FATAL;
-    if (rc == BUS_UNDONE) c->n_places = 0; /* the same records come again */
+    if (rc == BUS_ABORTED) c->n_places = 0; /* the same records come again */
     return rc;
 }
 
@@ -51,7 +51,7 @@ static struct check *enter(struct bus *bus, struct err *err) {
     return c;
 }
 
-static struct span lend(struct span s) { return s.p ? (struct span){mem_text(s.p, s.n), s.n} : s; }
+static struct span lend(struct span s) { return s.p ? (struct span){mem_strndup(s.p, s.n), s.n} : s; }
 
 static void end_loan(struct check *c) {
     for (size_t i = 0; i < c->n_records; i++) {
@@ -66,7 +66,7 @@ static void end_loan(struct check *c) {
 static struct place *find_place(struct check *c, int32_t partition) {
     for (size_t i = 0; i < c->n_places; i++)
         if (c->places[i].partition == partition) return &c->places[i];
-    c->places = mem_grow(c->places, c->n_places + 1, sizeof *c->places);
+    c->places = mem_realloc(c->places, c->n_places + 1, sizeof *c->places);
     c->places[c->n_places] = (struct place){.partition = partition, .offset = -1};
     return &c->places[c->n_places++];
 }
@@ -99,7 +99,7 @@ static void check_batch(struct check *c, struct bus_batch *batch, int64_t begun_
         c->n_places = 0;
     c->generation = batch->generation;
     for (size_t i = 0; i < batch->n; i++) check_record(c, batch, &batch->records[i]);
-    c->records = mem_new(batch->n, sizeof *c->records);
+    c->records = mem_calloc(batch->n, sizeof *c->records);
     c->n_records = batch->n;
     for (size_t i = 0; i < batch->n; i++) {
         c->records[i] = batch->records[i];
@@ -223,7 +223,7 @@ static const struct bus_engine check_engine = {.name = "check",
                                                .close = close_check};
 
 struct bus *bus_check(struct bus *inner, const struct bus_open *how) {
-    struct check *c = mem_new(1, sizeof *c);
+    struct check *c = mem_calloc(1, sizeof *c);
     c->bus.engine = &check_engine;
     c->bus.wake = inner->wake;
     c->bus.place = inner->place;

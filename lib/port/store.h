@@ -81,7 +81,7 @@ struct store_engine {
      * *count and the engine's answer as one line of JSON in answer, of which there may be one too when some
      * could not be deleted. progress, if not NULL, is called now and then with what is done and what there
      * is. */
-    enum store_rc (*erase)(struct store *store, const struct store_query *query, bool dry_run,
+    enum store_rc (*delete_matching)(struct store *store, const struct store_query *query, bool dry_run,
                            store_progress *progress, uint64_t *count, struct buf *answer, struct err *err);
     /* Makes what was stored visible to search now, if that may be asked for: an engine does it by itself
      * soon. */

@@ -49,7 +49,7 @@ static void check_doc(const struct store_doc *d) {
 
 static enum store_rc check_bulk(struct store *store, struct store_doc *docs, size_t n, struct err *err) {
     struct checked *c = enter(store);
-    enum store_verdict *had = mem_new(n + 1, sizeof *had);
+    enum store_verdict *had = mem_calloc(n + 1, sizeof *had);
     for (size_t i = 0; i < n; i++) {
         had[i] = docs[i].verdict;
         if (had[i] != STORE_PENDING) continue; /* the engine has no business with it */
@@ -114,7 +114,7 @@ static enum store_rc check_erase(struct store *store, const struct store_query *
                                  struct err *err) {
     struct checked *c = enter(store);
     check_query(query);
-    enum store_rc rc = c->inner->engine->erase(c->inner, query, dry_run, progress, count, answer, err);
+    enum store_rc rc = c->inner->engine->delete_matching(c->inner, query, dry_run, progress, count, answer, err);
     struct span a = buf_view(answer);
     assert((rc != STORE_OK || (a.n >= 2 && a.p[0] == '{')) && "the answer is JSON");
     assert(!memchr(a.p, '\n', a.n) && "the answer is one line");
@@ -136,12 +136,12 @@ static void check_close(struct store *store) {
 }
 
 struct store *store_check(struct store *inner) {
-    struct checked *c = mem_new(1, sizeof *c);
+    struct checked *c = mem_calloc(1, sizeof *c);
     c->inner = inner;
     c->engine = *inner->engine;
     c->engine.bulk = check_bulk;
     c->engine.search = check_search;
-    c->engine.erase = check_erase;
+    c->engine.delete_matching = check_erase;
     c->engine.refresh = check_refresh;
     c->engine.close = check_close;
     c->store.engine = &c->engine;

@@ -189,7 +189,7 @@ static struct bus *fill(struct world *w, struct told *told, struct err *err) {
         if (n++ % 50 == 0) assert_int_equal(bus->engine->flush(bus, 30000, err), BUS_OK);
         assert_true(n < 10000);
     }
-    assert_int_equal(rc, BUS_BUSY);
+    assert_int_equal(rc, BUS_FULL);
     return bus;
 }
 
@@ -209,7 +209,7 @@ static void a_full_bus_refuses_and_drains(void **state) {
     assert_int_equal(commit(reader), BUS_OK);
     /* All of it is committed, so it may go before its time. */
     int64_t deadline = clock_mono_ms() + 30000;
-    while (writer->engine->put(writer, w->in, -1, SPAN_LIT("k"), chunk(), 1, &err) == BUS_BUSY) {
+    while (writer->engine->put(writer, w->in, -1, SPAN_LIT("k"), chunk(), 1, &err) == BUS_FULL) {
         assert_int_equal(writer->engine->poll(writer, 10, NULL, &err), BUS_OK);
         assert_true(clock_mono_ms() < deadline);
     }
@@ -267,7 +267,7 @@ static void the_floor_of_free_space_refuses_writers_only(void **state) {
     struct err err = {0};
     world_set(w, "bus.local.min_free", "1000000000GB");
     struct bus *bus = open_writer(w, &told);
-    assert_int_equal(bus->engine->put(bus, w->in, -1, SPAN_LIT("k"), chunk(), 1, &err), BUS_BUSY);
+    assert_int_equal(bus->engine->put(bus, w->in, -1, SPAN_LIT("k"), chunk(), 1, &err), BUS_FULL);
     assert_non_null(strstr(err.text, "bus.local.min_free"));
     close_bus(bus);
     bus = open_reader(w, w->group);
@@ -367,7 +367,7 @@ static void refuse(struct world *w, const char *path, const char *why) {
     struct bus *bus = NULL;
     struct err err = {0};
     world_set(w, "bus.local.path", path);
-    assert_int_equal(wire_bus(w->conf, &how, &bus, &err), BUS_FATAL);
+    assert_int_equal(engines_open_bus(w->conf, &how, &bus, &err), BUS_FATAL);
     if (!strstr(err.text, why) || !strstr(err.text, path)) fail_msg("%s", err.text);
 }
 
@@ -421,7 +421,7 @@ static void hostile_numbers_are_damage(void **state) {
         struct bus_batch batch = {0};
         struct err err = {0};
         change(w, hostile[i]);
-        enum bus_rc rc = wire_bus(w->conf, &how, &bus, &err);
+        enum bus_rc rc = engines_open_bus(w->conf, &how, &bus, &err);
         if (rc == BUS_OK) {
             rc = bus->engine->poll(bus, 0, &batch, &err);
             bus->engine->close(bus);

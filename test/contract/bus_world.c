@@ -22,7 +22,7 @@ void world_set(struct world *w, const char *key, const char *value) {
 
 static void settings(struct world *w) {
     struct err err = {0};
-    w->conf = conf_new(wire_sections);
+    w->conf = conf_new(engines_sections);
     if (conf_env(w->conf, &err) != 0) /* DISTLOG_BUS_TYPE chooses the engine */
         fail_msg("%s", err.text);
     world_set(w, "bus.local.path", w->path);
@@ -30,7 +30,7 @@ static void settings(struct world *w) {
 }
 
 int world_make(void **state) {
-    struct world *w = mem_new(1, sizeof *w);
+    struct world *w = mem_calloc(1, sizeof *w);
     unsigned id = (unsigned)rng_os();
     const char *tmp = getenv("TMPDIR");
     snprintf(w->dir, sizeof w->dir, "%s/distlog-bus.XXXXXX", tmp ? tmp : "/tmp");
@@ -73,7 +73,7 @@ static void on_delivered(void *ctx, uint64_t tag, enum bus_rc rc, const char *wh
 struct bus *open_bus(struct world *w, const struct bus_open *how) {
     struct bus *bus = NULL;
     struct err err = {0};
-    if (wire_bus(w->conf, how, &bus, &err) != BUS_OK) fail_msg("open: %s", err.text);
+    if (engines_open_bus(w->conf, how, &bus, &err) != BUS_OK) fail_msg("open: %s", err.text);
     return bus_check(bus, how);
 }
 
@@ -133,7 +133,7 @@ bool take(struct bus *bus, struct seen *seen) {
     while ((rc = bus->engine->poll(bus, 200, &batch, &err)) == BUS_RETRY && clock_mono_ms() < deadline)
         continue;
     if (rc != BUS_OK) fail_msg("poll: %s", err.text);
-    seen->records = mem_grow(seen->records, seen->n + batch.n, sizeof *seen->records);
+    seen->records = mem_realloc(seen->records, seen->n + batch.n, sizeof *seen->records);
     for (size_t i = 0; i < batch.n; i++) {
         struct bus_record *r = &seen->records[seen->n++];
         *r = batch.records[i];
@@ -202,7 +202,7 @@ void kill_child(pid_t pid) {
 }
 
 struct world *world_of_child(char **argv) {
-    struct world *w = mem_new(1, sizeof *w);
+    struct world *w = mem_calloc(1, sizeof *w);
     snprintf(w->path, sizeof w->path, "%s", argv[2]);
     snprintf(w->in, sizeof w->in, "%s", argv[3]);
     snprintf(w->out, sizeof w->out, "%s", argv[4]);

@@ -28,7 +28,7 @@ static struct {
 static struct store *open_store(bool create) {
     struct store *store;
     struct err err;
-    if (wire_store(test.conf, create, &store, &err) != STORE_OK) fail_msg("open: %s", err.text);
+    if (engines_open_store(test.conf, create, &store, &err) != STORE_OK) fail_msg("open: %s", err.text);
     return store_check(store);
 }
 
@@ -70,7 +70,7 @@ static uint64_t erase(struct store *s, struct store_query q, bool dry_run) {
     struct buf answer = {0};
     uint64_t count = 0;
     s->engine->refresh(s);
-    if (s->engine->erase(s, &q, dry_run, NULL, &count, &answer, &err) != STORE_OK)
+    if (s->engine->delete_matching(s, &q, dry_run, NULL, &count, &answer, &err) != STORE_OK)
         fail_msg("erase: %s", err.text);
     buf_release(&answer);
     return count;
@@ -445,11 +445,11 @@ static void test_missing(void **state) {
     struct store *s = NULL;
     struct err err;
     struct conf *mine = test.conf;
-    test.conf = conf_new(wire_sections);
+    test.conf = conf_new(engines_sections);
     char path[96];
     snprintf(path, sizeof path, "%s/none/store.db", test.folder);
     set("store.local.path", path);
-    assert_int_equal(wire_store(test.conf, false, &s, &err), STORE_FATAL);
+    assert_int_equal(engines_open_store(test.conf, false, &s, &err), STORE_FATAL);
     assert_non_null(strstr(err.text, path));
     assert_int_equal(access(path, F_OK), -1);
     conf_free(test.conf);
@@ -460,7 +460,7 @@ static void test_removed(void **state) {
     (void)state;
     struct err err;
     struct conf *mine = test.conf;
-    test.conf = conf_new(wire_sections);
+    test.conf = conf_new(engines_sections);
     char path[96];
     snprintf(path, sizeof path, "%s/removed.db", test.folder);
     set("store.local.path", path);
@@ -496,7 +496,7 @@ int main(void) {
     const char *tmp = getenv("TMPDIR");
     snprintf(test.folder, sizeof test.folder, "%s/distlog-store.XXXXXX", tmp ? tmp : "/tmp");
     if (!mkdtemp(test.folder)) return 1;
-    test.conf = conf_new(wire_sections);
+    test.conf = conf_new(engines_sections);
     snprintf(path, sizeof path, "%s/store.db", test.folder);
     set("store.local.path", path);
     if (conf_env(test.conf, &err) != 0) {

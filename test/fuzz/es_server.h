@@ -60,7 +60,7 @@ static inline struct store *es_store(struct span replies, struct span open, bool
     struct err err = {""};
     struct store *store = NULL;
     if (!conf) {
-        conf = conf_new(wire_sections);
+        conf = conf_new(engines_sections);
         check(conf_set(conf, "store.type", SPAN_LIT("elasticsearch"), OPT_YAML, "", &err) == 0);
     }
     es_replies = open;

@@ -85,7 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
     int argc = 1, set = 0;
     struct span in = {(const char *)bytes, n}, word;
     while (argc + set <= WORDS && span_next(&in, '\0', &word)) {
-        char *text = mem_text(word.p, word.n), *equals = strchr(text, '=');
+        char *text = mem_strndup(word.p, word.n), *equals = strchr(text, '=');
         if (argc == 1 && equals && strncmp(text, "DISTLOG_", 8) == 0) {
             *equals = '\0';
             setenv(text, equals + 1, 1);

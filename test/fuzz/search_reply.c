@@ -49,7 +49,7 @@ static void erase(struct store *store, bool dry_run) {
     uint64_t count = 0;
     struct buf answer = {0};
     struct err err = {""};
-    enum store_rc rc = store_es.erase(store, &all, dry_run, NULL, &count, &answer, &err);
+    enum store_rc rc = store_es.delete_matching(store, &all, dry_run, NULL, &count, &answer, &err);
     check(rc == STORE_OK ? answer.n >= 2 && *answer.p == '{' : *err.text != '\0');
     buf_release(&answer);
 }

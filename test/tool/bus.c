@@ -47,7 +47,7 @@ static int put(struct bus *bus, const bool *failed) {
         const char *topic = field(&at).p;
         struct span key = field(&at), value = {at, at ? strlen(at) : 0};
         if (!key.n) key.p = NULL;
-        while ((rc = bus->engine->put(bus, topic, -1, key, value, tag, &err)) == BUS_BUSY)
+        while ((rc = bus->engine->put(bus, topic, -1, key, value, tag, &err)) == BUS_FULL)
             if ((rc = bus->engine->poll(bus, 100, NULL, &err)) != BUS_OK) break;
     }
     free(line);
@@ -76,10 +76,10 @@ int main(int argc, char **argv) {
     }
     struct err err;
     struct bus *bus = NULL;
-    struct conf *conf = conf_new(wire_sections);
+    struct conf *conf = conf_new(engines_sections);
     struct bus_open how = {.delivered = delivered, .ctx = &failed};
     int code;
-    if (conf_env(conf, &err) != 0 || wire_bus(conf, &how, &bus, &err) != BUS_OK) code = fail(&err);
+    if (conf_env(conf, &err) != 0 || engines_open_bus(conf, &how, &bus, &err) != BUS_OK) code = fail(&err);
     else if (writes) code = put(bus, &failed);
     else
         code =

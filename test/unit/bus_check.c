@@ -47,11 +47,11 @@ static void undone(void **state) {
     puppet.record.offset = 7;
     struct bus *bus = bus_check(&puppet.bus, &how);
     assert_int_equal(bus->engine->poll(bus, 0, &batch, &err), BUS_OK);
-    puppet.commit = BUS_UNDONE;
-    assert_int_equal(bus->engine->commit(bus, &err), BUS_UNDONE);
+    puppet.commit = BUS_ABORTED;
+    assert_int_equal(bus->engine->commit(bus, &err), BUS_ABORTED);
     assert_int_equal(bus->engine->poll(bus, 0, &batch, &err), BUS_OK);
-    puppet.poll = BUS_UNDONE;
-    assert_int_equal(bus->engine->poll(bus, 0, &batch, &err), BUS_UNDONE);
+    puppet.poll = BUS_ABORTED;
+    assert_int_equal(bus->engine->poll(bus, 0, &batch, &err), BUS_ABORTED);
     puppet.poll = BUS_OK;
     assert_int_equal(bus->engine->poll(bus, 0, &batch, &err), BUS_OK);
     bus->engine->close(bus);

@@ -13,10 +13,10 @@
 
 static const int64_t MOMENT = 1795502089120; /* 2026-11-24T06:34:49.120Z */
 
-static const char *format(int64_t ms, int32_t offset_s, enum when_style style) {
+static const char *format(int64_t ms, int32_t offset_s, enum datetime_style style) {
     static char text[64];
     struct buf b = {0};
-    when_format(&b, ms, offset_s, style);
+    datetime_format(&b, ms, offset_s, style);
     snprintf(text, sizeof text, "%s", b.p);
     buf_release(&b);
     return text;
@@ -24,16 +24,16 @@ static const char *format(int64_t ms, int32_t offset_s, enum when_style style) {
 
 static void test_format(void **state) {
     (void)state;
-    assert_string_equal(format(MOMENT, 0, WHEN_LOCAL), "2026-11-24 06:34:49");
-    assert_string_equal(format(MOMENT, 3600, WHEN_LOCAL), "2026-11-24 07:34:49");
-    assert_string_equal(format(MOMENT, 0, WHEN_RFC3339), "2026-11-24T06:34:49.120Z");
-    assert_string_equal(format(MOMENT, 3600, WHEN_RFC3339), "2026-11-24T07:34:49.120+01:00");
-    assert_string_equal(format(MOMENT, -9000, WHEN_RFC3339), "2026-11-24T04:04:49.120-02:30");
-    assert_string_equal(format(0, 0, WHEN_RFC3339), "1970-01-01T00:00:00.000Z");
-    assert_string_equal(format(-1, 0, WHEN_RFC3339), "1969-12-31T23:59:59.999Z");
+    assert_string_equal(format(MOMENT, 0, DATETIME_LOCAL), "2026-11-24 06:34:49");
+    assert_string_equal(format(MOMENT, 3600, DATETIME_LOCAL), "2026-11-24 07:34:49");
+    assert_string_equal(format(MOMENT, 0, DATETIME_RFC3339), "2026-11-24T06:34:49.120Z");
+    assert_string_equal(format(MOMENT, 3600, DATETIME_RFC3339), "2026-11-24T07:34:49.120+01:00");
+    assert_string_equal(format(MOMENT, -9000, DATETIME_RFC3339), "2026-11-24T04:04:49.120-02:30");
+    assert_string_equal(format(0, 0, DATETIME_RFC3339), "1970-01-01T00:00:00.000Z");
+    assert_string_equal(format(-1, 0, DATETIME_RFC3339), "1969-12-31T23:59:59.999Z");
     /* What a foreign producer may have stamped. */
-    assert_string_equal(format(INT64_MAX, 3600, WHEN_LOCAL), "9999-12-31 23:59:59");
-    assert_string_equal(format(INT64_MIN, -3600, WHEN_LOCAL), "0000-01-01 00:00:00");
+    assert_string_equal(format(INT64_MAX, 3600, DATETIME_LOCAL), "9999-12-31 23:59:59");
+    assert_string_equal(format(INT64_MIN, -3600, DATETIME_LOCAL), "0000-01-01 00:00:00");
 }
 
 /* The C library's calendar is the other opinion. */
@@ -49,9 +49,9 @@ static void test_calendar(void **state) {
         gmtime_r(&t, &tm);
         snprintf(want, sizeof want, "%04d-%02d-%02dT%02d:%02d:%02d.000Z", tm.tm_year + 1900, tm.tm_mon + 1,
                  tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
-        const char *text = format(s * 1000, 0, WHEN_RFC3339);
+        const char *text = format(s * 1000, 0, DATETIME_RFC3339);
         assert_string_equal(text, want);
-        assert_true(when_zoned(span_of(text), &ms));
+        assert_true(datetime_parse_zoned(span_of(text), &ms));
         assert_true(ms == s * 1000);
     }
 }
@@ -65,12 +65,12 @@ static void test_zoned(void **state) {
     };
     int64_t ms;
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
-        assert_true(when_zoned(span_of(same[i]), &ms));
+        assert_true(datetime_parse_zoned(span_of(same[i]), &ms));
         assert_true(ms == MOMENT);
     }
-    assert_true(when_zoned(SPAN_LIT("2016-12-31T23:59:60Z"), &ms));
+    assert_true(datetime_parse_zoned(SPAN_LIT("2016-12-31T23:59:60Z"), &ms));
     assert_true(ms == 1483228800000);
-    assert_true(when_zoned(SPAN_LIT("2024-02-29T00:00Z"), &ms));
+    assert_true(datetime_parse_zoned(SPAN_LIT("2024-02-29T00:00Z"), &ms));
     assert_true(ms == 1709164800000);
     static const char *const bad[] = {
         "",
@@ -97,8 +97,8 @@ static void test_zoned(void **state) {
         "2026-11-23T30:34:49.120Z",
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        if (when_zoned(span_of(bad[i]), &ms)) fail_msg("taken: %s", bad[i]);
-    assert_false(when_zoned(SPAN_LIT("2026-11-24\0006:34:49Z"), &ms));
+        if (datetime_parse_zoned(span_of(bad[i]), &ms)) fail_msg("taken: %s", bad[i]);
+    assert_false(datetime_parse_zoned(SPAN_LIT("2026-11-24\0006:34:49Z"), &ms));
 }
 
 static void test_parse(void **state) {
@@ -118,12 +118,12 @@ static void test_parse(void **state) {
     struct err err = {""};
     int64_t ms;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        assert_int_equal(when_parse(span_of(cases[i].text), MOMENT, 3600, &ms, &err), 0);
+        assert_int_equal(datetime_parse(span_of(cases[i].text), MOMENT, 3600, &ms, &err), 0);
         assert_true(ms == cases[i].ms);
     }
     static const char *const bad[] = {"", "yesterday", "2026-11", "2026-11-24 7:34", "15x", "15 m", "-5m"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_int_equal(when_parse(span_of(bad[i]), MOMENT, 3600, &ms, &err), -1);
+        assert_int_equal(datetime_parse(span_of(bad[i]), MOMENT, 3600, &ms, &err), -1);
     assert_non_null(strstr(err.text, "'-5m' is not a time: expected how long ago (15m, 2h, 7d)"));
 }
 
@@ -133,7 +133,7 @@ static void test_pattern(void **state) {
         {"logs", "logs"}, {"logs-%Y.%m.%d", "logs-2026.11.24"}, {"%H%", "06%"}, {"%%x%z", "%%x%z"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct buf b = {0};
-        when_pattern(&b, cases[i][0], MOMENT);
+        datetime_pattern(&b, cases[i][0], MOMENT);
         assert_string_equal(b.p, cases[i][1]);
         buf_release(&b);
     }

@@ -46,7 +46,7 @@ static void test_whole(void **state) {
 
 /* n bytes that repeat unit. */
 static char *repeat(const char *unit, size_t n) {
-    char *text = mem_new(n + 1, 1);
+    char *text = mem_calloc(n + 1, 1);
     for (size_t i = 0; i < n; i++) text[i] = unit[i % strlen(unit)];
     return text;
 }

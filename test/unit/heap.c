@@ -26,14 +26,14 @@ static void heap_orders(void **state) {
         items[i].due = rng_range(&rng, 0, 100);
         heap_moved(&heap, &items[i]);
     }
-    for (int i = 1; i < N; i += 3) heap_cut(&heap, &items[i]);
-    heap_cut(&heap, &items[1]);
+    for (int i = 1; i < N; i += 3) heap_remove(&heap, &items[i]);
+    heap_remove(&heap, &items[1]);
     size_t n = 0;
     int64_t last = 0;
     for (struct heap_item *top; (top = heap_top(&heap)); n++) {
         assert_true(top->due >= last);
         last = top->due;
-        heap_cut(&heap, top);
+        heap_remove(&heap, top);
     }
     assert_int_equal(n, N - 67);
     heap_release(&heap);

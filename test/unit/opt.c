@@ -245,9 +245,9 @@ static void unknown_keys(void **state) {
 /* The hint for word among the names of commands. */
 static void hint(const char *word, const char *says) {
     static const char *const names[] = {"store", "search", "up", "node", "nodes", NULL};
-    struct nearest n;
-    nearest_init(&n, word);
-    for (size_t i = 0; names[i]; i++) nearest_offer(&n, "%s", names[i]);
+    struct suggest n;
+    suggest_init(&n, word);
+    for (size_t i = 0; names[i]; i++) suggest_offer(&n, "%s", names[i]);
     assert_string_equal(n.hint, says);
 }
 

@@ -1,5 +1,5 @@
 /* outbox: each request is settled exactly once, whatever the bus does. The bus is a puppet here:
- * this program has its own wire_bus.
+ * this program has its own engines_open_bus.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +16,7 @@ static struct {
     uint64_t tags[32];
     size_t n, room;        /* queued; how many it takes before it says BUSY */
     enum bus_rc put, poll; /* what to answer */
-    bool fails, opens;     /* deliveries fail; wire_bus works */
+    bool fails, opens;     /* deliveries fail; engines_open_bus works */
     int n_open, n_put, n_poll;
 } puppet;
 
@@ -31,7 +31,7 @@ static enum bus_rc puppet_put(struct bus *bus, const char *topic, int32_t partit
     err_set(err, "the puppet's queue is full");
     puppet.n_put++;
     if (puppet.put != BUS_OK) return puppet.put;
-    if (puppet.n == puppet.room) return BUS_BUSY;
+    if (puppet.n == puppet.room) return BUS_FULL;
     puppet.tags[puppet.n++] = tag;
     return BUS_OK;
 }
@@ -60,7 +60,7 @@ static const struct bus_engine engine = {
     .name = "puppet", .put = puppet_put, .poll = puppet_poll, .flush = puppet_flush, .close = puppet_close};
 static struct bus handle = {.engine = &engine, .place = {.p = "bus puppet", .n = 10}, .wake = -1};
 
-enum bus_rc wire_bus(const struct conf *conf, const struct bus_open *how, struct bus **out, struct err *err) {
+enum bus_rc engines_open_bus(const struct conf *conf, const struct bus_open *how, struct bus **out, struct err *err) {
     (void)conf;
     puppet.how = how;
     puppet.n_open++;
@@ -71,7 +71,7 @@ enum bus_rc wire_bus(const struct conf *conf, const struct bus_open *how, struct
 
 const struct opt_section bus_section = {.name = "bus"};
 
-enum store_rc wire_store(const struct conf *conf, bool create, struct store **out, struct err *err) {
+enum store_rc engines_open_store(const struct conf *conf, bool create, struct store **out, struct err *err) {
     (void)conf, (void)create, (void)out, (void)err;
     return STORE_FATAL;
 }

@@ -90,8 +90,8 @@ static inline void take_signs(struct world *w) {
         const struct registry_change *c = &w->step.changes[i];
         struct buf key = {0};
         buf_printf(&key, "%d %.*s", c->partition, SPAN_ARG(c->key));
-        free(c->value.p ? map_put(&w->state, buf_view(&key), mem_text(c->value.p, c->value.n))
-                        : map_cut(&w->state, buf_view(&key)));
+        free(c->value.p ? map_put(&w->state, buf_view(&key), mem_strndup(c->value.p, c->value.n))
+                        : map_remove(&w->state, buf_view(&key)));
         buf_release(&key);
     }
     w->spread += w->step.spread.p != NULL;
@@ -104,7 +104,7 @@ static inline void end_turn(struct world *w) {
 }
 
 static inline void feed(struct world *w, const struct input *in) {
-    if (w->n_log % 256 == 0) w->log = mem_grow(w->log, w->n_log + 256, sizeof *w->log);
+    if (w->n_log % 256 == 0) w->log = mem_realloc(w->log, w->n_log + 256, sizeof *w->log);
     struct input *kept = &w->log[w->n_log++];
     *kept = *in;
     kept->at.offset = w->offsets[in->at.partition]++;

@@ -92,7 +92,7 @@ static const struct example examples[] = {
      0,
      UP "P a " REG "\n"},
     {"without a service the event says null; what needs an escape has one",
-     {.style = WHEN_RFC3339},
+     {.style = DATETIME_RFC3339},
      {PLAIN},
      {{1, "{\"message_type\":\"REGISTRATION\",\"node_id\":\"\\u00e9\\\"\"}", true}},
      0,

@@ -47,7 +47,7 @@ static void keys_are_in_the_contracts_order(void **state) {
                                "\"INFO\",\"message\":\"Sample log message from node_01\","
                                "\"message_type\":\"LOG\",\"service_name\":\"Payment\","
                                "\"timestamp\":\"1970-01-01 00:16:41\"}");
-    c.style = WHEN_RFC3339;
+    c.style = DATETIME_RFC3339;
     t.next_log_ms = 9000;
     assert_int_equal(next(&t, &out), TRAFFIC_HEARTBEAT);
     assert_string_equal(out.p, "{\"node_id\":\"node_01\",\"message_type\":\"HEARTBEAT\","

@@ -31,7 +31,7 @@ static enum input_rc one(z_stream *z, size_t from, size_t limit, struct buf *out
         if (out->n - from > limit)
             return err_as(INPUT_LARGE, err, "the body is larger than %zu bytes when decompressed", limit);
         if (rc == Z_STREAM_END) return INPUT_OK;
-        if (rc == Z_MEM_ERROR) mem_die();
+        if (rc == Z_MEM_ERROR) mem_abort();
         if (rc == Z_NEED_DICT) return err_set(err, "the compressed body is damaged: it needs a dictionary");
         if (rc == Z_DATA_ERROR) return err_set(err, "the compressed body is damaged: %s", z->msg);
         if (z->avail_in == 0 && z->avail_out > 0) return err_set(err, "the compressed body is truncated");
@@ -44,7 +44,7 @@ enum input_rc inflate_body(enum inflate_coding coding, struct span body, size_t 
     size_t from = out->n;
     z_stream z = {0};
     if (inflateInit2(&z, coding == INFLATE_GZIP ? MAX_WBITS + GZIP_ONLY : MAX_WBITS) != Z_OK)
-        mem_die(); /* the only way it fails with these arguments */
+        mem_abort(); /* the only way it fails with these arguments */
     z.next_in = (const Bytef *)(body.p ? body.p : "");
     z.avail_in = (uInt)body.n;
     enum input_rc rc;
@@ -60,7 +60,7 @@ void deflate_gzip(struct span body, struct buf *out) {
     z_stream z = {0};
     /* 16 above the window bits asks for gzip's header; level 1: the network is rarely the
      * bottleneck. */
-    if (deflateInit2(&z, 1, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) mem_die();
+    if (deflateInit2(&z, 1, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) mem_abort();
     size_t bound = deflateBound(&z, (uLong)body.n);
     z.next_in = (Bytef *)(uintptr_t)body.p;
     z.avail_in = (uInt)body.n; /* a bulk body: some MB */

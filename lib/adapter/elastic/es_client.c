@@ -45,7 +45,7 @@ enum store_rc es_client_open(struct es_client **out, const struct es_conf *conf,
     if (!conf->urls.n) return err_as(STORE_FATAL, err, "store.elasticsearch.urls: expected a URL");
     struct http_client *http = http_client_new(&conf->http, GZIP_FROM, REPLY_MAX, err);
     if (!http) return err_prefix_as(STORE_FATAL, err, "store.elasticsearch.ca");
-    *out = mem_new(1, sizeof **out);
+    *out = mem_calloc(1, sizeof **out);
     **out = (struct es_client){.conf = conf, .http = http};
     return STORE_OK;
 }

@@ -141,7 +141,7 @@ static enum store_rc connect(struct store_es *s, bool create, struct err *err) {
 static enum store_rc store_es_open(const struct conf *conf, bool create, struct store **out,
                                    struct err *err) {
     const struct store_conf *general = conf_section(conf, &store_section);
-    struct store_es *s = mem_new(1, sizeof *s);
+    struct store_es *s = mem_calloc(1, sizeof *s);
     struct buf wildcard = {0}, *place = &s->base.place;
     s->base.engine = &store_es;
     s->conf = conf_section(conf, &es_section);
@@ -176,7 +176,7 @@ static bool has_stamp(struct span json, struct arena *arena) {
 /* Adds a document's two lines to a bulk body. */
 static void add_lines(struct store_es *s, const struct store_doc *d, struct buf *body) {
     buf_text(body, "{\"create\":{\"_index\":\"");
-    when_pattern(body, s->index, d->at_ms);
+    datetime_pattern(body, s->index, d->at_ms);
     buf_text(body, "\",\"_id\":");
     buf_json(body, d->id);
     buf_text(body, "}}\n");
@@ -185,7 +185,7 @@ static void add_lines(struct store_es *s, const struct store_doc *d, struct buf 
     } else {
         buf_add(body, d->json.p, d->json.n - 1);
         buf_text(body, d->json.n > 2 ? "," ES_STAMP_KEY ":\"" : ES_STAMP_KEY ":\"");
-        when_format(body, d->at_ms, 0, WHEN_RFC3339);
+        datetime_format(body, d->at_ms, 0, DATETIME_RFC3339);
         buf_text(body, "\"}");
     }
     buf_char(body, '\n');
@@ -277,7 +277,7 @@ static enum store_rc judge_all(struct store_es *s, struct store_doc **docs, cons
 static enum store_rc run_bulks(struct store_es *s, struct store_doc **docs, size_t n, size_t most,
                                struct err *err) {
     size_t together = (size_t)s->conf->in_flight;
-    struct es_call *calls = mem_new(together, sizeof *calls);
+    struct es_call *calls = mem_calloc(together, sizeof *calls);
     enum store_rc rc = STORE_OK;
     for (size_t at = 0, filled = 0; at < n && rc == STORE_OK;) {
         size_t share = (n - at + together - 1) / together, k = 0;
@@ -302,7 +302,7 @@ static enum store_rc run_bulks(struct store_es *s, struct store_doc **docs, size
 
 static enum store_rc store_es_bulk(struct store *store, struct store_doc *docs, size_t n, struct err *err) {
     struct store_es *s = (struct store_es *)store;
-    struct store_doc **pending = mem_new(n + 1, sizeof *pending);
+    struct store_doc **pending = mem_calloc(n + 1, sizeof *pending);
     size_t left = 0;
     for (size_t i = 0; i < n; i++)
         if (docs[i].verdict == STORE_PENDING) pending[left++] = &docs[i];
@@ -317,7 +317,7 @@ const struct store_engine store_es = {
     .open = store_es_open,
     .bulk = store_es_bulk,
     .search = es_search,
-    .erase = es_erase,
+    .delete_matching = es_erase,
     .refresh = es_refresh,
     .close = store_es_close,
 };

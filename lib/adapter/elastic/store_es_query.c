@@ -53,7 +53,7 @@ static void add_time(const struct store_es *s, const char *edge, int64_t ms, str
                    ",{\"bool\":{\"must_not\":[{\"exists\":{\"field\":\"@timestamp\"}}],"
                    "\"filter\":[{\"range\":{\"timestamp.keyword\":{\"%s\":\"",
                    edge);
-        when_format(out, ms, clock_offset_s(ms), WHEN_LOCAL);
+        datetime_format(out, ms, clock_offset_s(ms), DATETIME_LOCAL);
         buf_text(out, "\"}}}]}}");
     }
     buf_text(out, "]}}");
@@ -167,7 +167,7 @@ static int64_t time_of(struct span sort, struct span source, struct arena *arena
     if (ms > INT64_MIN && ms < INT64_MAX) return ms;
     int64_t now_ms = clock_wall_ms(), at_ms = 0;
     struct span text = es_text(source, "timestamp", arena);
-    if (text.p) when_parse(text, now_ms, clock_offset_s(now_ms), &at_ms, &(struct err){0});
+    if (text.p) datetime_parse(text, now_ms, clock_offset_s(now_ms), &at_ms, &(struct err){0});
     return at_ms;
 }
 

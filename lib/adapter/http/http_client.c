@@ -32,7 +32,7 @@ static size_t on_reply(char *bytes, size_t one, size_t n, void *ctx) {
 
 int http_client_check_url(const char *url, struct err *err) {
     CURLU *u = curl_url();
-    if (!u) mem_die();
+    if (!u) mem_abort();
     CURLUcode code = curl_url_set(u, CURLUPART_URL, url, 0);
     curl_url_cleanup(u);
     if (code) return err_set(err, "\"%s\" is not an address: %s", url, curl_url_strerror(code));
@@ -47,9 +47,9 @@ struct http_client *http_client_new(const struct http_client_conf *conf, size_t 
     if (given(conf->ca) && access(conf->ca, R_OK) != 0)
         return err_as(NULL, err, "cannot read the certificates in %s: %s", conf->ca, strerror(errno));
     curl_global_init(CURL_GLOBAL_DEFAULT);
-    struct http_client *c = mem_new(1, sizeof *c);
+    struct http_client *c = mem_calloc(1, sizeof *c);
     *c = (struct http_client){.conf = conf, .gzip_from = gzip_from, .reply_most = reply_most};
-    if (!(c->multi = curl_multi_init())) mem_die();
+    if (!(c->multi = curl_multi_init())) mem_abort();
     curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)KEPT);
     return c;
 }
@@ -57,7 +57,7 @@ struct http_client *http_client_new(const struct http_client_conf *conf, size_t 
 static void add_header(struct http_call *call, const char *name, const char *value) {
     BUF_LOCAL struct buf line = {0};
     buf_printf(&line, "%s%s", name, value);
-    if (!(call->headers = curl_slist_append(call->headers, line.p))) mem_die();
+    if (!(call->headers = curl_slist_append(call->headers, line.p))) mem_abort();
 }
 
 static void set_access(struct http_call *call, const struct http_client_conf *conf) {
@@ -87,15 +87,15 @@ static void set_body(struct http_call *call) {
         add_header(call, "Content-Encoding: ", "gzip");
     }
     curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.n);
-    if (curl_easy_setopt(call->easy, CURLOPT_COPYPOSTFIELDS, body.p) != CURLE_OK) mem_die();
+    if (curl_easy_setopt(call->easy, CURLOPT_COPYPOSTFIELDS, body.p) != CURLE_OK) mem_abort();
 }
 
 void http_client_start(struct http_client *c, struct http_call *call, const char *url) {
     CURL *e = call->easy = curl_easy_init();
-    if (!e) mem_die();
+    if (!e) mem_abort();
     buf_clear(&call->reply);
     call->client = c;
-    call->error = mem_new(1, CURL_ERROR_SIZE);
+    call->error = mem_calloc(1, CURL_ERROR_SIZE);
     curl_easy_setopt(e, CURLOPT_URL, url);
     curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
@@ -114,7 +114,7 @@ void http_client_start(struct http_client *c, struct http_call *call, const char
     if (call->body.n) set_body(call);
     curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, call->method);
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, call->headers);
-    if (curl_multi_add_handle(c->multi, e) != CURLM_OK) mem_die(); /* fails here only without memory */
+    if (curl_multi_add_handle(c->multi, e) != CURLM_OK) mem_abort(); /* fails here only without memory */
     c->busy++;
 }
 

@@ -122,7 +122,7 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
     struct http_server *s = cls;
     struct conn *c = *context;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        *context = c = mem_new(1, sizeof *c);
+        *context = c = mem_calloc(1, sizeof *c);
         *c = (struct conn){.server = s, .mhd = mhd, .accepted_ms = clock_mono_ms()};
         c->deadline_ms = c->accepted_ms + (s->conf.request_ms < s->conf.keepalive_ms ? s->conf.request_ms
                                                                                      : s->conf.keepalive_ms);
@@ -287,7 +287,7 @@ void http_respond(struct http_request *r, unsigned status, struct span body) {
     struct conn *c = (struct conn *)(void *)r;
     c->status = status;
     c->response = MHD_create_response_from_buffer(body.n, (void *)(uintptr_t)body.p, MHD_RESPMEM_MUST_COPY);
-    if (!c->response) mem_die();
+    if (!c->response) mem_abort();
     c->close |= c->server->quiet;
     MHD_add_response_header(c->response, MHD_HTTP_HEADER_CONTENT_TYPE, "text/plain");
     for (size_t i = 0; i < sizeof r->fields / sizeof *r->fields && r->fields[i].name; i++)
@@ -342,7 +342,7 @@ static struct MHD_Daemon *start(struct http_server *s, int fd) {
 }
 
 struct http_server *http_server_open(const struct http_server_conf *conf, bool *hopeless, struct err *err) {
-    struct http_server *s = mem_new(1, sizeof *s);
+    struct http_server *s = mem_calloc(1, sizeof *s);
     s->conf = *conf;
     TAILQ_INIT(&s->conns);
     s->facts.max_connections = s->conf.max_connections = fit_open_files(conf->max_connections);

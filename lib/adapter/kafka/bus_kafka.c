@@ -149,7 +149,7 @@ static void bus_kafka_close(struct bus *bus) {
 
 static enum bus_rc bus_kafka_open(const struct conf *conf, const struct bus_open *how, struct bus **out,
                                   struct err *err) {
-    struct kafka_bus *b = mem_new(1, sizeof *b);
+    struct kafka_bus *b = mem_calloc(1, sizeof *b);
     b->base = (struct bus){.engine = &bus_kafka, .wake = -1};
     b->conf = conf_section(conf, &kafka_section);
     b->how = *how;
@@ -175,7 +175,7 @@ static enum bus_rc begin(struct kafka_bus *b, struct err *err) {
     if (!e) return BUS_OK;
     rd_kafka_poll(b->producer.rk, 0);
     kafka_client_error(&b->producer, rd_kafka_error_code(e), "begin a transaction", err);
-    rc = rd_kafka_error_is_fatal(e) ? BUS_FATAL : BUS_UNDONE;
+    rc = rd_kafka_error_is_fatal(e) ? BUS_FATAL : BUS_ABORTED;
     rd_kafka_error_destroy(e);
     return rc;
 }
@@ -212,7 +212,7 @@ static enum bus_rc put(struct kafka_bus *b, const char *topic, int32_t partition
     switch (code) {
     case RD_KAFKA_RESP_ERR_NO_ERROR: b->queued++; return BUS_OK;
     case RD_KAFKA_RESP_ERR__QUEUE_FULL:
-        return err_as(BUS_BUSY, err, "kafka %s: the queue to the brokers is full", b->conf->brokers);
+        return err_as(BUS_FULL, err, "kafka %s: the queue to the brokers is full", b->conf->brokers);
     case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
         return err_as(BUS_POISON, err, "%zu bytes are more than the brokers take (message.max.bytes)",
                       value.n + key.n);
@@ -221,7 +221,7 @@ static enum bus_rc put(struct kafka_bus *b, const char *topic, int32_t partition
                       (int)partition);
     default:
         kafka_client_error(&b->producer, code, "write", err);
-        return b->transactional_id && !b->producer.fatal ? BUS_UNDONE : BUS_FATAL;
+        return b->transactional_id && !b->producer.fatal ? BUS_ABORTED : BUS_FATAL;
     }
 }
 
@@ -232,7 +232,7 @@ static enum bus_rc bus_kafka_put(struct bus *bus, const char *topic, int32_t par
     enum bus_rc rc = put(b, topic, partition, key, value, tag, err);
     if (!b->transactional_id || rc == BUS_OK || rc == BUS_POISON || rc == BUS_FATAL) return rc;
     kafka_read_undo(bus);
-    return BUS_UNDONE;
+    return BUS_ABORTED;
 }
 
 static enum bus_rc given_up(struct kafka_bus *b, struct err *err) {

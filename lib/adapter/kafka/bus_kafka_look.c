@@ -72,10 +72,10 @@ static bool keep_newest(void *ctx, const struct bus_record *record) {
     if (!record->key.p) return true;
     struct buf *value = NULL;
     if (record->value.p) {
-        value = mem_new(1, sizeof *value);
+        value = mem_calloc(1, sizeof *value);
         buf_span(value, record->value);
     }
-    struct buf *had = value ? map_put(values, record->key, value) : map_cut(values, record->key);
+    struct buf *had = value ? map_put(values, record->key, value) : map_remove(values, record->key);
     if (had) buf_release(had);
     free(had);
     return true;

@@ -44,9 +44,9 @@ static void own(struct kafka_bus *b, const kafka_list *list) {
     b->news = true;
     rd_kafka_topic_partition_list_destroy(b->parts);
     b->parts = rd_kafka_topic_partition_list_copy(list);
-    b->told = mem_grow(b->told, n, sizeof *b->told);
-    b->ends = mem_grow(b->ends, n, sizeof *b->ends);
-    b->group_offsets = mem_grow(b->group_offsets, n, sizeof *b->group_offsets);
+    b->told = mem_realloc(b->told, n, sizeof *b->told);
+    b->ends = mem_realloc(b->ends, n, sizeof *b->ends);
+    b->group_offsets = mem_realloc(b->group_offsets, n, sizeof *b->group_offsets);
     for (size_t i = 0; i < n; i++) {
         b->told[i] = (struct bus_part){.partition = list->elems[i].partition};
         b->ends[i] = -1;
@@ -166,8 +166,8 @@ enum bus_rc kafka_read_start(struct kafka_bus *b, struct err *err) {
     rd_kafka_poll_set_consumer(b->consumer.rk);
     kafka_wake(b, rd_kafka_queue_get_consumer(b->consumer.rk));
     b->cap = b->how.max_records ? b->how.max_records : BATCH_RECORDS;
-    b->messages = mem_new(b->cap, sizeof *b->messages);
-    b->records = mem_new(b->cap, sizeof *b->records);
+    b->messages = mem_calloc(b->cap, sizeof *b->messages);
+    b->records = mem_calloc(b->cap, sizeof *b->records);
     if (!grouped) return take_all(b, err);
     KAFKA_LOCAL kafka_list *topics = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(topics, b->how.input, RD_KAFKA_PARTITION_UA);
@@ -281,7 +281,7 @@ enum bus_rc kafka_read_poll(struct kafka_bus *b, int wait_ms, struct bus_batch *
         if (b->n)
             b->why = RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS; /* out of the library's queue: read again */
         drop_turn(b);
-        return err_as(BUS_UNDONE, err, "the group was rebalanced in mid-turn");
+        return err_as(BUS_ABORTED, err, "the group was rebalanced in mid-turn");
     }
     if (rc == BUS_OK && b->why && b->parts->cnt)
         rc = kafka_client_error(&b->consumer, b->why, "read the group's committed offsets", err);
@@ -317,7 +317,7 @@ static enum bus_rc commit_failed(struct kafka_bus *b, rd_kafka_error_t *e, struc
     enum bus_rc rc = kafka_client_error(&b->producer, code, "commit", err);
     if (abortable) kafka_read_undo(&b->base);
     if (rc == BUS_FATAL || b->producer.fatal) return BUS_FATAL;
-    return abortable ? BUS_UNDONE : again ? BUS_RETRY : BUS_FATAL;
+    return abortable ? BUS_ABORTED : again ? BUS_RETRY : BUS_FATAL;
 }
 
 /* A thread of its own, for the library does not heed its limit here: when the broker goes away in that very
@@ -354,7 +354,7 @@ static enum bus_rc start_sending(struct kafka_bus *b, struct err *err) {
     bool known = prepare_offsets(b);
     if (!known) {
         kafka_read_undo(&b->base);
-        return err_as(BUS_UNDONE, err, "kafka %s: can't commit: this reader has no partition now",
+        return err_as(BUS_ABORTED, err, "kafka %s: can't commit: this reader has no partition now",
                       b->conf->brokers);
     }
     if (thrd_create(&thread, send_offsets, b) != thrd_success || thrd_detach(thread))
@@ -410,7 +410,7 @@ static enum bus_rc commit_offsets(struct kafka_bus *b, struct err *err) {
         err_set(err, "kafka %s: the group was rebalanced", b->conf->brokers);
         drop_turn(b);
         if (b->parts->cnt) b->why = code;
-        return BUS_UNDONE;
+        return BUS_ABORTED;
     default: return kafka_client_error(&b->consumer, code, "commit its offsets", err);
     }
 }

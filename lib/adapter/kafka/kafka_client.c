@@ -64,7 +64,7 @@ static const struct {
      * that is there. */
     {PRODUCERS, "max.in.flight", "1"},
     {KAFKA_WRITER, "linger.ms", "2"},
-    {KAFKA_WRITER, "queue.buffering.max.kbytes", "32768"}, /* bounded: past it put() answers BUS_BUSY */
+    {KAFKA_WRITER, "queue.buffering.max.kbytes", "32768"}, /* bounded: past it put() answers BUS_FULL */
     {KAFKA_WRITER, "queue.buffering.max.messages", "200000"},
     {KAFKA_COPIER, "transaction.timeout.ms", "10000"}, /* so long readers wait after a crash */
     {KAFKA_COPIER, "retry.backoff.ms", "10"},          /* the first send of a transaction waits this long */

@@ -82,7 +82,7 @@ static void close_local(struct bus *bus) {
 
 static enum bus_rc open_local(const struct conf *conf, const struct bus_open *how, struct bus **out,
                               struct err *err) {
-    struct local *l = mem_new(1, sizeof *l);
+    struct local *l = mem_calloc(1, sizeof *l);
     l->bus = (struct bus){.engine = &bus_sqlite, .wake = -1};
     l->conf = conf_section(conf, &bus_sqlite_section);
     l->how = *how;
@@ -120,8 +120,8 @@ static enum bus_rc put(struct bus *bus, const char *topic, int32_t partition, st
         return err_as(BUS_POISON, err, "a record of %zu bytes for %s is larger than bus.max_record",
                       key.n + value.n, topic);
     if (!l->how.group && l->staging.used > QUEUE_BYTES)
-        return err_as(BUS_BUSY, err, "%d MB wait to be written", QUEUE_BYTES >> 20);
-    if (l->full) return err_as(BUS_BUSY, err, "%s", l->full_why.text);
+        return err_as(BUS_FULL, err, "%d MB wait to be written", QUEUE_BYTES >> 20);
+    if (l->full) return err_as(BUS_FULL, err, "%s", l->full_why.text);
     l->staged = mem_room(l->staged, l->n_staged, &l->cap_staged, sizeof *l->staged);
     struct staged *p = &l->staged[l->n_staged++];
     const struct topic *t = local_topic(l, topic);

@@ -23,8 +23,8 @@ static void load_position(struct local *l) {
 }
 
 /* Within a write transaction: sets the end of the lease. False: the group is not this reader's any more. */
-static bool lease(struct local *l, int64_t until_ms) {
-    local_run(l, "UPDATE owner SET lease_until = ? WHERE name = ? AND epoch = ?", "isi", until_ms,
+static bool lease(struct local *l, int64_t watermark_ms) {
+    local_run(l, "UPDATE owner SET lease_until = ? WHERE name = ? AND epoch = ?", "isi", watermark_ms,
               l->how.group, l->epoch);
     return sqlite3_changes(l->file.db) > 0;
 }

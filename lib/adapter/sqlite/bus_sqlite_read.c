@@ -52,7 +52,7 @@ void local_fetch(struct local *l) {
     struct bus_record r;
     uint64_t lost = 0;
     size_t max = l->how.max_records ? l->how.max_records : BATCH_RECORDS;
-    l->part = (struct bus_part){.asked_ms = clock_mono_ms(), .until_ms = local_now_ms(l)};
+    l->part = (struct bus_part){.asked_ms = clock_mono_ms(), .watermark_ms = local_now_ms(l)};
     bool quiet = sqlite_file_quiet(&l->file);
     int64_t from = l->input.position, next = local_next(l, l->input.topic);
     sqlite3_stmt *s =

@@ -9,7 +9,7 @@ struct topic *local_topic(struct local *l, const char *name) {
     for (size_t i = 0; i < l->n_topics; i++)
         if (strcmp(l->topics[i].name, name) == 0) return &l->topics[i];
     l->topics = mem_room(l->topics, l->n_topics, &l->cap_topics, sizeof *l->topics);
-    l->topics[l->n_topics] = (struct topic){.name = mem_text(name, strlen(name))};
+    l->topics[l->n_topics] = (struct topic){.name = mem_strndup(name, strlen(name))};
     return &l->topics[l->n_topics++];
 }
 

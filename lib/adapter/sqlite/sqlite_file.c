@@ -64,7 +64,7 @@ static void judge(struct sqlite_file *f, int rc) {
     switch (what) {
     case SQLITE_OK:
     case SQLITE_DONE: return;
-    case SQLITE_NOMEM: mem_die();
+    case SQLITE_NOMEM: mem_abort();
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         sqlite_file_fail(f, "%s: another process keeps the %s locked", path, f->kind->what);
@@ -165,7 +165,7 @@ int64_t sqlite_file_finish(struct sqlite_file *f, sqlite3_stmt *s) {
 /* Makes the folders above path: the last one is the data folder, which the group distlog shares whatever the
  * umask; those above it are nobody else's, as the XDG specification has it. */
 static void make_folders(struct sqlite_file *f) {
-    char *folder = mem_text(f->path, strlen(f->path));
+    char *folder = mem_strndup(f->path, strlen(f->path));
     for (char *slash = strchr(folder + 1, '/'), *next; slash; slash = next) {
         next = strchr(slash + 1, '/');
         *slash = '\0';
@@ -313,7 +313,7 @@ static void prepare_file(struct sqlite_file *f, bool create) {
 
 void sqlite_file_open(struct sqlite_file *f, const struct sqlite_file_kind *kind, const char *path,
                       bool create) {
-    *f = (struct sqlite_file){.kind = kind, .lock_fd = -1, .path = mem_text(path, strlen(path))};
+    *f = (struct sqlite_file){.kind = kind, .lock_fd = -1, .path = mem_strndup(path, strlen(path))};
     prepare_file(f, create);
     connect_to(f, path);
     set_up(f);

@@ -111,7 +111,7 @@ static sqlite3_str *find(const struct local *l, const struct store_query *query)
 /* Runs and frees that; how many it found. They are numbered from 1 in temp.hit, in order. */
 static int64_t take_down(struct local *l, sqlite3_str *query) {
     char *sql = sqlite3_str_finish(query);
-    if (!sql) mem_die();
+    if (!sql) mem_abort();
     sqlite_file_exec(&l->file, sql);
     sqlite3_free(sql);
     return sqlite_file_run(&l->file, "SELECT count(*) FROM temp.hit", "");
@@ -137,7 +137,7 @@ static void number_index(struct local *l) {
 static enum store_rc local_open(const struct conf *conf, bool create, struct store **out, struct err *err) {
     const struct local_conf *c = conf_section(conf, &store_sqlite_section);
     const struct store_conf *all = conf_section(conf, &store_section);
-    struct local *l = mem_new(1, sizeof *l);
+    struct local *l = mem_calloc(1, sizeof *l);
     l->store.engine = &store_sqlite;
     l->index = all->index;
     buf_printf(&l->store.place, "store local %s, index %s", c->path, all->index);
@@ -166,7 +166,7 @@ static bool insert(struct local *l, const struct store_doc *d) {
 
 static enum store_rc local_bulk(struct store *store, struct store_doc *docs, size_t n, struct err *err) {
     struct local *l = (struct local *)store;
-    bool *stored = mem_new(n + 1, sizeof *stored); /* no verdict is told before the commit */
+    bool *stored = mem_calloc(n + 1, sizeof *stored); /* no verdict is told before the commit */
     sqlite_file_begin(&l->file, true);
     for (size_t i = 0; i < n; i++)
         if (docs[i].verdict == STORE_PENDING) stored[i] = insert(l, &docs[i]);
@@ -275,7 +275,7 @@ const struct store_engine store_sqlite = {
     .open = local_open,
     .bulk = local_bulk,
     .search = local_search,
-    .erase = local_erase,
+    .delete_matching = local_erase,
     .refresh = local_refresh,
     .close = local_close,
 };
