@@ -12,7 +12,8 @@ struct alert_conf {
 
 static const struct opt alert_rows[] = {
     OPT(struct alert_conf, STRING, group, "", .flag = "group", .arg = "NAME",
-        .help = "go on where this consumer group left off; empty: from now on, for this reader alone"),
+        .help =
+            "go on where this consumer group left off; empty: from now on, for this reader alone"),
     OPT(struct alert_conf, BOOL, from_start, "false", .flag = "from-start", .bits = OPT_FLAG_ONLY,
         .help = "without a group: begin with the oldest alert that is there"),
 };
@@ -30,8 +31,10 @@ static void add_alert(struct buf *lines, const struct event *e) {
     struct span what = e->kind == EVENT_ALERT ? e->alert.text : (struct span){0};
     if (span_is(what, "HEARTBEAT_MISSED"))
         line_add(lines, "ALERT: Node % missed its heartbeat!\n", e->node.text);
-    else if (span_is(what, "HEARTBEAT_RECOVERED")) line_add(lines, "ALERT: Node % is back\n", e->node.text);
-    else line_add(lines, "%: %, %\n", e->level.text, e->node.text, e->log_id.text);
+    else if (span_is(what, "HEARTBEAT_RECOVERED"))
+        line_add(lines, "ALERT: Node % is back\n", e->node.text);
+    else
+        line_add(lines, "%: %, %\n", e->level.text, e->node.text, e->log_id.text);
 }
 
 /* The group moves on after the lines are out: a crash may print some again, and loses none. */
@@ -40,7 +43,8 @@ static enum bus_rc turn(void *ctx, struct bus *bus, const struct bus_batch *b, s
     for (size_t i = 0; i < b->n; i++) {
         const struct bus_record *r = &b->records[i];
         struct event e;
-        if (event_parse(r->value, &a->arena, &e, err) == INPUT_OK) add_alert(&a->lines, &e);
+        if (event_parse(r->value, &a->arena, &e, err) == INPUT_OK)
+            add_alert(&a->lines, &e);
         else
             log_say(&a->run->log, "%s-%" PRId32 " offset %" PRId64 " is not an alert: %s",
                     a->reader.how.input, r->partition, r->offset, err->text);
@@ -55,7 +59,8 @@ static int run_alert(struct run *run) {
     const struct alert_conf *conf = conf_section(run->conf, &alert_section);
     const char *topic = run->argc ? run->argv[0] : topics->alerts;
     struct bus_open how = {.group = conf->group, .input = topic, .from_start = conf->from_start};
-    struct alerting a = {.run = run, .reader = {.how = how, .flow = topic, .turn = turn, .ctx = &a}};
+    struct alerting a = {.run = run,
+                         .reader = {.how = how, .flow = topic, .turn = turn, .ctx = &a}};
     daemon_init(&a.reader.daemon, run);
     int code = reader_run(&a.reader);
     arena_release(&a.arena);

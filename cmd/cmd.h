@@ -2,8 +2,8 @@
  * cmd_x`.
  *
  * To add a command x: write cmd/x.c with its row, its DESCRIPTION and EXAMPLES in man/text.c and
- * test/cli/NNNN-x.sh, add x to COMMANDS in the Makefile, run `make generate`. The rest of the man page, help
- * and completion come from the row.
+ * test/cli/NNNN-x.sh, add x to COMMANDS in the Makefile, run `make generate`. The rest of the man
+ * page, help and completion come from the row.
  *
  * Owns the exit codes. Main thread.
  * SPDX-License-Identifier: Apache-2.0 */
@@ -37,18 +37,19 @@ struct cmd {
     const char *name;
     const char *operands; /* as the synopsis shows them: "[IN PROCESSED ALERTS]"; NULL: none */
     int min_operands, max_operands;
-    bool topics;                               /* the operands are names of topics */
-    const char *summary;                       /* one line, lower case, no full stop */
-    const struct opt_section *const *sections; /* whose flags it takes; NULL-terminated; [0] is its own */
-    const struct cmd_alias *aliases;           /* ends with a NULL name; NULL for none */
-    bool without_conf;                         /* runs even if the configuration can't be read: help */
-    int (*run)(struct run *run);               /* returns an enum exit_code */
+    bool topics;         /* the operands are names of topics */
+    const char *summary; /* one line, lower case, no full stop */
+    const struct opt_section *const
+        *sections;                   /* whose flags it takes; NULL-terminated; [0] is its own */
+    const struct cmd_alias *aliases; /* ends with a NULL name; NULL for none */
+    bool without_conf;               /* runs even if the configuration can't be read: help */
+    int (*run)(struct run *run);     /* returns an enum exit_code */
 };
 
 /* Every command of this build, NULL-terminated (distlog.c). */
 extern const struct cmd *const cmd_all[];
-/* Every section of settings: engines_sections and each command's own; NULL-terminated. Made at first
- * use. */
+/* Every section of settings: engines_sections and each command's own; NULL-terminated. Made at
+ * first use. */
 const struct opt_section *const *cmd_sections(void);
 /* The command of this name, alias, or "distlog-" + name; *alias is set where it was one. NULL if
  * none. */

@@ -40,13 +40,16 @@ struct auth_conf {
 #define HTTP(key, T, field, ...) OPT_ROW(key, struct collect_conf, T, http.field, __VA_ARGS__)
 static const struct opt collect_rows[] = {
     HTTP("listen", STRING, listen, "127.0.0.1:9880", .flag = "listen", .arg = "HOST:PORT",
-         .help = "where to listen; [::1]:PORT for IPv6, *:PORT for every address, port 0 for a free one"),
+         .help = "where to listen; [::1]:PORT for IPv6, *:PORT for every address, port 0 for a "
+                 "free one"),
     OPT(struct collect_conf, MAP, routes, "log.input=nodes", .bits = OPT_NAME,
-        .help = "which topic a tag goes to; the tag is the path, /log.input; / goes to topics.input"),
+        .help =
+            "which topic a tag goes to; the tag is the path, /log.input; / goes to topics.input"),
     HTTP("max_body", BYTES, max_body, "32MB", .min = 1, .max = INT64_C(1) << 30,
          .help = "largest body of one request"),
     OPT(struct collect_conf, BYTES, max_inflated, "64MB", .min = 1, .max = INT64_C(1) << 30,
-        .help = "largest body of one request after gzip or deflate is undone, or MessagePack made JSON"),
+        .help = "largest body of one request after gzip or deflate is undone, or MessagePack made "
+                "JSON"),
     OPT(struct collect_conf, INT, max_records, "500000", .min = 1, .max = 100000000,
         .help = "most records in one request"),
     HTTP("max_buffered", BYTES, max_buffered, "256MB", .min = 1,
@@ -60,7 +63,8 @@ static const struct opt collect_rows[] = {
     HTTP("request_timeout", MS, request_ms, "30s", .min = 1, .max = 86400000,
          .help = "how long one request may take to arrive, and the bus to take its records"),
     OPT(struct collect_conf, LIST, cors_allow_origins, "",
-        .help = "web pages that may post: exact origins, or *; none: requests with CORS are refused"),
+        .help =
+            "web pages that may post: exact origins, or *; none: requests with CORS are refused"),
 };
 static const struct opt_section collect_section =
     OPT_SECTION("collect", "HTTP ingest", collect_rows, struct collect_conf);
@@ -71,7 +75,8 @@ static const struct opt tls_rows[] = {
     OPT(struct tls_conf, STRING, key, "", .bits = OPT_PATH | OPT_KEY, .arg = "FILE",
         .help = "the certificate's private key (PEM)"),
 };
-static const struct opt_section tls_section = OPT_SECTION("collect.tls", "HTTPS", tls_rows, struct tls_conf);
+static const struct opt_section tls_section =
+    OPT_SECTION("collect.tls", "HTTPS", tls_rows, struct tls_conf);
 
 static const struct opt auth_rows[] = {
     OPT(struct auth_conf, STRING, user, "", .help = "who may post, by basic authentication"),
@@ -79,8 +84,9 @@ static const struct opt auth_rows[] = {
     OPT(struct auth_conf, STRING, token, "", .bits = OPT_SECRET,
         .help = "bearer token that may post; with a user too, either is taken"),
 };
-static const struct opt_section auth_section = OPT_SECTION(
-    "collect.auth", "who may post; all empty: everybody who reaches it", auth_rows, struct auth_conf);
+static const struct opt_section auth_section =
+    OPT_SECTION("collect.auth", "who may post; all empty: everybody who reaches it", auth_rows,
+                struct auth_conf);
 
 struct collect {
     const struct run *run;
@@ -99,21 +105,26 @@ struct collect {
 /* The bus has a request's records durably, or why it does not. */
 static void on_settled(void *ctx, struct http_request *r, unsigned status, const char *why) {
     (void)ctx;
-    if (status == 503) http_field(r, "Retry-After", "1");
-    if (why) http_refuse(r, status, why);
-    else http_respond(r, status, SPAN_LIT(""));
+    if (status == 503)
+        http_field(r, "Retry-After", "1");
+    if (why)
+        http_refuse(r, status, why);
+    else
+        http_respond(r, status, SPAN_LIT(""));
 }
 
 static const char *topic_of(const struct collect *c, struct span tag) {
     const struct topics_conf *topics = conf_section(c->run->conf, &topics_section);
     for (size_t i = 0; i < c->conf->routes.n; i++)
-        if (span_is(tag, c->conf->routes.keys[i])) return c->conf->routes.values[i];
+        if (span_is(tag, c->conf->routes.keys[i]))
+            return c->conf->routes.values[i];
     return tag.n == 0 ? topics->input : NULL;
 }
 
 static void refuse_tag(const struct collect *c, struct http_request *r, struct span tag) {
     BUF_LOCAL struct buf why = {0};
-    line_add(&why, "no route for the tag '%'; known tags:", (struct span){tag.p, tag.n < 256 ? tag.n : 256});
+    line_add(&why, "no route for the tag '%'; known tags:",
+             (struct span){tag.p, tag.n < 256 ? tag.n : 256});
     for (size_t i = 0; i < c->conf->routes.n; i++)
         buf_printf(&why, "%s %s", i ? "," : "", c->conf->routes.keys[i]);
     http_refuse(r, 404, why.p);
@@ -127,13 +138,14 @@ static void answer_get(struct collect *c, struct http_request *r) {
                      SPAN_LIT("distlog collect " DISTLOG_VERSION
                               ": POST records as JSON, NDJSON, a json= form "
                               "or MessagePack to /TAG\n"));
-    else http_respond(r, trouble ? 503 : 200, span_of(trouble ? trouble : "ok\n"));
+    else
+        http_respond(r, trouble ? 503 : 200, span_of(trouble ? trouble : "ok\n"));
 }
 
 /* --- requests --- */
 
-/* May it come from this web page, if it does? What a browser asks before it posts is answered here. True:
- * answered. */
+/* May it come from this web page, if it does? What a browser asks before it posts is answered here.
+ * True: answered. */
 static bool answer_page(const struct collect *c, struct http_request *r) {
     const char *origin;
     enum access_page page = access_page(&c->access, http_header(r, "Origin"), &origin);
@@ -144,9 +156,11 @@ static bool answer_page(const struct collect *c, struct http_request *r) {
         http_field(r, "Vary", "Origin");
     }
     if (preflight)
-        ok = page == ACCESS_PAGE && span_is(http_header(r, "Access-Control-Request-Method"), "POST");
+        ok =
+            page == ACCESS_PAGE && span_is(http_header(r, "Access-Control-Request-Method"), "POST");
     if (!ok) {
-        http_refuse(r, 403, "this origin and method may not post here (collect.cors_allow_origins)");
+        http_refuse(r, 403,
+                    "this origin and method may not post here (collect.cors_allow_origins)");
     } else if (preflight) {
         http_field(r, "Access-Control-Allow-Methods", "POST");
         http_field(r, "Access-Control-Allow-Headers", headers.p ? headers.p : "");
@@ -160,7 +174,8 @@ static void on_head(void *ctx, struct http_request *r) {
     struct collect *c = ctx;
     struct err err;
     bool get = span_is(r->path, "/") || span_is(r->path, "/healthz");
-    if (answer_page(c, r)) return;
+    if (answer_page(c, r))
+        return;
     struct span tag = ingest_tag(r->path, &c->arena);
     if (get && span_is(r->method, "GET")) {
         answer_get(c, r);
@@ -198,7 +213,8 @@ static unsigned read_body(struct collect *c, const struct http_request *r, struc
         rc = msgpack_json(body, limit, lines, err);
         body = buf_view(lines);
     }
-    if (rc == INPUT_OK) rc = ingest_read(format, body, &c->limits, &c->arena, &c->records, err);
+    if (rc == INPUT_OK)
+        rc = ingest_read(format, body, &c->limits, &c->arena, &c->records, err);
     return rc == INPUT_OK ? 0 : rc == INPUT_LARGE ? 413 : 400;
 }
 
@@ -207,8 +223,10 @@ static void on_body(void *ctx, struct http_request *r) {
     struct err err;
     BUF_LOCAL struct buf plain = {0}, lines = {0};
     unsigned status = read_body(c, r, &plain, &lines, &err);
-    if (status) http_refuse(r, status, err.text);
-    else outbox_put(&c->outbox, r, topic_of(c, ingest_tag(r->path, &c->arena)), &c->records);
+    if (status)
+        http_refuse(r, status, err.text);
+    else
+        outbox_put(&c->outbox, r, topic_of(c, ingest_tag(r->path, &c->arena)), &c->records);
     arena_clear(&c->arena);
 }
 
@@ -223,9 +241,11 @@ static int prepare(struct collect *c, struct err *err) {
                                        .max_records = (size_t)c->conf->max_records};
     access_init(&c->access, auth->user, auth->password, auth->token, &c->conf->cors_allow_origins);
     if (!auth->user[0] != !auth->password[0])
-        return err_set(err, "collect.auth.user and collect.auth.password: one without the other; set both or "
-                            "none");
-    if (strchr(auth->user, ':')) return err_set(err, "collect.auth.user: a user's name can't have a ':'");
+        return err_set(
+            err, "collect.auth.user and collect.auth.password: one without the other; set both or "
+                 "none");
+    if (strchr(auth->user, ':'))
+        return err_set(err, "collect.auth.user: a user's name can't have a ':'");
     return 0;
 }
 
@@ -235,10 +255,12 @@ static enum exit_code listen_http(struct collect *c, struct err *err) {
     BUF_LOCAL struct buf cert = {0}, key = {0};
     bool hopeless = true;
     if (!tls->cert[0] != !tls->key[0])
-        err_set(err, "collect.tls.cert and collect.tls.key: one without the other; set both or none");
+        err_set(err,
+                "collect.tls.cert and collect.tls.key: one without the other; set both or none");
     else if (tls->cert[0] && buf_file(&cert, tls->cert, PEM_BYTES, err) != 0)
         err_prefix(err, "collect.tls.cert");
-    else if (tls->key[0] && buf_file(&key, tls->key, PEM_BYTES, err) != 0) err_prefix(err, "collect.tls.key");
+    else if (tls->key[0] && buf_file(&key, tls->key, PEM_BYTES, err) != 0)
+        err_prefix(err, "collect.tls.key");
     else {
         struct http_server_conf how = c->conf->http;
         how.cert = buf_view(&cert).p;
@@ -247,7 +269,8 @@ static enum exit_code listen_http(struct collect *c, struct err *err) {
         how.body = on_body;
         how.ctx = c;
         c->server = http_server_open(&how, &hopeless, err);
-        if (!c->server) err_prefix(err, tls->cert[0] ? "collect.listen, collect.tls" : "collect.listen");
+        if (!c->server)
+            err_prefix(err, tls->cert[0] ? "collect.listen, collect.tls" : "collect.listen");
     }
     return c->server ? EXIT_DONE : hopeless ? EXIT_USAGE : EXIT_FAILED;
 }
@@ -262,7 +285,8 @@ static void warn(const struct collect *c) {
                 tls ? "" : "what is sent can be read on the way (collect.tls)");
     if (facts->max_connections < c->conf->http.max_connections)
         log_say(log,
-                "collect.max_connections is %" PRId64 ", but the limit of open files (ulimit -n) allows "
+                "collect.max_connections is %" PRId64
+                ", but the limit of open files (ulimit -n) allows "
                 "%" PRId64,
                 c->conf->http.max_connections, facts->max_connections);
 }
@@ -284,11 +308,12 @@ static void turn(struct collect *c, int idle_ms) {
     outbox_serve(&c->outbox);
 }
 
-/* Serves until asked to stop; then answers what is in flight and hands everything to the bus, within
- * LEAVE_MS. */
+/* Serves until asked to stop; then answers what is in flight and hands everything to the bus,
+ * within LEAVE_MS. */
 static enum exit_code serve(struct collect *c) {
     const struct http_server_facts *facts = http_server_facts(c->server);
-    while (!stop_asked()) turn(c, IDLE_MS);
+    while (!stop_asked())
+        turn(c, IDLE_MS);
     int64_t begin = clock_mono_ms(), now;
     http_server_quiesce(c->server);
     do { /* at least once: a request may have arrived that nobody has looked at */
@@ -325,6 +350,7 @@ static int run_collect(struct run *run) {
 const struct cmd cmd_collect = {
     .name = "collect",
     .summary = "take records over HTTP and put them on the bus",
-    .sections = (const struct opt_section *const[]){&collect_section, &tls_section, &auth_section, NULL},
+    .sections =
+        (const struct opt_section *const[]){&collect_section, &tls_section, &auth_section, NULL},
     .run = run_collect,
 };

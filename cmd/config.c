@@ -23,7 +23,8 @@ static int run_config(struct run *run) {
     const struct config_conf *conf = conf_section(run->conf, &config_section);
     BUF_LOCAL struct buf out = {0};
     conf_write(run->conf, conf->origin, &out);
-    if (!conf->check) fwrite(out.p, 1, out.n, stdout);
+    if (!conf->check)
+        fwrite(out.p, 1, out.n, stdout);
     return EXIT_DONE;
 }
 

@@ -11,7 +11,8 @@ struct daemon {
     const struct run *run;
     struct backoff backoff;
     bool in_trouble; /* something was said and is not over yet */
-    bool in_doubt;   /* the last batch failed: only one that does not can show that the trouble is over */
+    bool in_doubt;   /* the last batch failed: only one that does not can show that the trouble is
+                        over */
     bool introduced; /* the first line was printed */
 };
 
@@ -32,8 +33,8 @@ struct store *daemon_store(struct daemon *d);
 /* For commands that look at what is there: is there a bus? Opening would make one, and an empty one
  * would answer "nothing" to a wrong path. False: said. */
 bool daemon_has_bus(const struct run *run);
-/* Something answered "later": says so once, waits with backoff (returns early on a signal). False: time to
- * leave without its answer. */
+/* Something answered "later": says so once, waits with backoff (returns early on a signal). False:
+ * time to leave without its answer. */
 bool daemon_trouble(struct daemon *d, const struct err *err);
 /* It worked: says so once if there was trouble, and no doubt. */
 void daemon_well(struct daemon *d);

@@ -38,14 +38,18 @@ static int erase(const struct run *run, const struct filter *f, bool dry_run) {
     struct err err;
     BUF_LOCAL struct buf line = {0}, answer = {0};
     uint64_t count;
-    bool ok = f->store->engine->delete_matching(f->store, &f->query, dry_run, isatty(STDERR_FILENO) ? show : NULL,
-                                      &count, &answer, &err) == STORE_OK;
+    bool ok = f->store->engine->delete_matching(f->store, &f->query, dry_run,
+                                                isatty(STDERR_FILENO) ? show : NULL, &count,
+                                                &answer, &err) == STORE_OK;
     buf_text(&line, dry_run ? "Documents to delete: " : "Deleted documents: ");
     line_json(&line, buf_view(&answer));
     buf_char(&line, '\n');
-    if (!ok) log_say(&run->log, "%s", err.text);
-    if (answer.n) ok = line_write(run, &line) && ok;
-    if (ok && stop_asked()) log_say(&run->log, "stopped before the end: what is left is still there");
+    if (!ok)
+        log_say(&run->log, "%s", err.text);
+    if (answer.n)
+        ok = line_write(run, &line) && ok;
+    if (ok && stop_asked())
+        log_say(&run->log, "stopped before the end: what is left is still there");
     return ok && !stop_asked() ? EXIT_DONE : EXIT_FAILED;
 }
 

@@ -16,10 +16,10 @@ struct filter {
     bool all;                 /* the query leaves out nothing */
 };
 
-/* Makes the query that the flags say, opens the store and names it in the log. what: NULL, or the operand
- * of search: REGISTRATION and HEARTBEAT restrict the message type, anything else the level, in any letter
- * case. older_than_ms: 0, or the least age of what is chosen. EXIT_DONE with f->store, or the exit code,
- * f->store NULL, and it is said why: EXIT_USAGE is an empty value, a time that is none, or what and a flag
- * that contradict each other. filter_close in any case. */
+/* Makes the query that the flags say, opens the store and names it in the log. what: NULL, or the
+ * operand of search: REGISTRATION and HEARTBEAT restrict the message type, anything else the level,
+ * in any letter case. older_than_ms: 0, or the least age of what is chosen. EXIT_DONE with
+ * f->store, or the exit code, f->store NULL, and it is said why: EXIT_USAGE is an empty value, a
+ * time that is none, or what and a flag that contradict each other. filter_close in any case. */
 int filter_open(const struct run *run, const char *what, int64_t older_than_ms, struct filter *f);
 void filter_close(struct filter *f);

@@ -9,11 +9,13 @@ enum { WIDTH = 80, COLUMN = 28 }; /* of the page; where an option's help begins 
 
 /* Goes on from column at to a later one, or to that of the next line. */
 static size_t move(size_t at, size_t column, struct buf *out) {
-    buf_printf(out, "%s%*s", at > column ? "\n" : "", (int)(at > column ? column : column - at), "");
+    buf_printf(out, "%s%*s", at > column ? "\n" : "", (int)(at > column ? column : column - at),
+               "");
     return column;
 }
 
-/* Adds text from column on (the line is at column at, two before it at most), broken between words. */
+/* Adds text from column on (the line is at column at, two before it at most), broken between words.
+ */
 static void wrap(const char *text, size_t at, size_t column, struct buf *out) {
     at = move(at && at + 2 > column ? WIDTH : at, column, out);
     for (size_t n; *text; text += n + strspn(text + n, " ")) {
@@ -21,7 +23,8 @@ static void wrap(const char *text, size_t at, size_t column, struct buf *out) {
         n = strcspn(text, " ");
         for (size_t i = 0; i < n; i++)
             columns += (text[i] & 0xc0) != 0x80; /* UTF-8 continuations take no room */
-        if (at > column) at = at + 1 + columns > WIDTH ? move(WIDTH, column, out) : move(at, at + 1, out);
+        if (at > column)
+            at = at + 1 + columns > WIDTH ? move(WIDTH, column, out) : move(at, at + 1, out);
         buf_add(out, text, n);
         at += columns;
     }
@@ -29,11 +32,14 @@ static void wrap(const char *text, size_t at, size_t column, struct buf *out) {
 }
 
 /* letter 0: only a long one; flag NULL: only a letter; arg NULL: no value. */
-static void option(char letter, const char *flag, const char *arg, const char *help, struct buf *out) {
+static void option(char letter, const char *flag, const char *arg, const char *help,
+                   struct buf *out) {
     size_t from = out->n;
     buf_printf(out, letter ? "  -%c" : "    ", letter);
-    if (flag) buf_printf(out, "%s--%s", letter ? ", " : "  ", flag);
-    if (arg) buf_printf(out, " %s", arg);
+    if (flag)
+        buf_printf(out, "%s--%s", letter ? ", " : "  ", flag);
+    if (arg)
+        buf_printf(out, " %s", arg);
     wrap(help, out->n - from, COLUMN, out);
 }
 
@@ -50,14 +56,17 @@ static void options(const struct cmd *cmd, struct buf *out) {
     for (const struct opt_section *const *s = cmd->sections; *s; s++)
         for (size_t i = 0; i < (*s)->n; i++) {
             const struct opt *row = &(*s)->rows[i];
-            if (!row->flag) continue;
+            if (!row->flag)
+                continue;
             BUF_LOCAL struct buf help = {0};
             buf_text(&help, row->help);
             bool none = !*row->def || strcmp(row->def, "0") == 0 || strcmp(row->def, "0s") == 0;
-            if (row->type != OPT_BOOL && !none) buf_printf(&help, " (%s)", row->def);
+            if (row->type != OPT_BOOL && !none)
+                buf_printf(&help, " (%s)", row->def);
             else if (row->type == OPT_BOOL && strcmp(row->def, "true") == 0)
                 buf_printf(&help, " (on; --no-%s: off)", row->flag);
-            option(row->letter, row->flag, row->type == OPT_BOOL ? NULL : opt_arg(row), help.p, out);
+            option(row->letter, row->flag, row->type == OPT_BOOL ? NULL : opt_arg(row), help.p,
+                   out);
         }
     common_options(out);
 }
@@ -67,7 +76,8 @@ static void command_page(const struct cmd *cmd, struct buf *out) {
                cmd->operands ? cmd->operands : "");
     wrap(cmd->summary, 0, 0, out);
     options(cmd, out);
-    buf_printf(out, "\n`distlog config` shows all settings, distlog-%s(1) tells more.\n", cmd->name);
+    buf_printf(out, "\n`distlog config` shows all settings, distlog-%s(1) tells more.\n",
+               cmd->name);
 }
 
 static void overview(struct buf *out) {
@@ -91,8 +101,10 @@ static int run_help(struct run *run) {
         cmd_unknown(&run->log, run->argv[0]);
         return EXIT_USAGE;
     }
-    if (cmd) command_page(cmd, &page);
-    else overview(&page);
+    if (cmd)
+        command_page(cmd, &page);
+    else
+        overview(&page);
     fwrite(page.p, 1, page.n, stdout);
     return EXIT_DONE;
 }

@@ -31,35 +31,38 @@ static const struct opt rows[] = {
     OPT(struct node_conf, STRING, id, "", .flag = "id",
         .help = "the node_id; empty: node_01, node_02, node_03 for payment, order, service, else "
                 "node_NAME"),
-    OPT(struct node_conf, STRING, url, "http://localhost:9880/log.input", .flag = "url", .arg = "URL",
-        .bits = OPT_URL, .help = "where to post"),
-    OPT_ROW("heartbeat", struct node_conf, MS, traffic.heartbeat_ms, "5s", .flag = "heartbeat", .min = 1,
-            .max = 86400000, .help = "time between two heartbeats"),
-    OPT_ROW("interval", struct node_conf, MS, traffic.interval_ms, "1s", .flag = "interval", .min = 1,
-            .max = 86400000, .help = "time between two logs"),
+    OPT(struct node_conf, STRING, url, "http://localhost:9880/log.input", .flag = "url",
+        .arg = "URL", .bits = OPT_URL, .help = "where to post"),
+    OPT_ROW("heartbeat", struct node_conf, MS, traffic.heartbeat_ms, "5s", .flag = "heartbeat",
+            .min = 1, .max = 86400000, .help = "time between two heartbeats"),
+    OPT_ROW("interval", struct node_conf, MS, traffic.interval_ms, "1s", .flag = "interval",
+            .min = 1, .max = 86400000, .help = "time between two logs"),
     OPT(struct node_conf, MAP, weights, "INFO=80,WARN=15,ERROR=5", .flag = "weights",
         .help = "how often each log level comes"),
-    OPT_ROW("message", struct node_conf, STRING, traffic.message, "Sample log message from {node_id}",
-            .flag = "message", .arg = "TEXT",
+    OPT_ROW("message", struct node_conf, STRING, traffic.message,
+            "Sample log message from {node_id}", .flag = "message", .arg = "TEXT",
             .help = "the text of a log; {node_id} in it becomes the node's id"),
-    OPT(struct node_conf, CHOICE, time_format, "local", .flag = "time-format", .choices = "local|rfc3339",
-        .help = "how timestamps are written"),
+    OPT(struct node_conf, CHOICE, time_format, "local", .flag = "time-format",
+        .choices = "local|rfc3339", .help = "how timestamps are written"),
     OPT_ROW("keep_going", struct node_conf, BOOL, traffic.keep_going, "false", .flag = "keep-going",
             .help = "after an ERROR register again and go on, instead of ending"),
     OPT(struct node_conf, INT, queue, "1000", .flag = "queue", .min = 2 * BATCH, .max = 1000000,
-        .help = "records that a node keeps while the collector is away; beyond it new ones are dropped"),
+        .help = "records that a node keeps while the collector is away; beyond it new ones are "
+                "dropped"),
     OPT(struct node_conf, INT, parallel, "32", .flag = "parallel", .min = 1, .max = 10000,
         .help = "requests at a time, all nodes together"),
     OPT_ROW("timeout", struct node_conf, MS, http.timeout_ms, "10s", .flag = "timeout", .min = 1,
             .max = 3600000, .help = "how long a request may take"),
-    OPT_ROW("ca", struct node_conf, STRING, http.ca, "", .flag = "ca", .bits = OPT_PATH, .arg = "FILE",
-            .help = "certificates to trust for https (PEM); empty: the system's"),
-    OPT_ROW("user", struct node_conf, STRING, http.user, "", .help = "user for basic authentication"),
+    OPT_ROW("ca", struct node_conf, STRING, http.ca, "", .flag = "ca", .bits = OPT_PATH,
+            .arg = "FILE", .help = "certificates to trust for https (PEM); empty: the system's"),
+    OPT_ROW("user", struct node_conf, STRING, http.user, "",
+            .help = "user for basic authentication"),
     OPT_ROW("password", struct node_conf, STRING, http.password, "", .bits = OPT_SECRET,
             .help = "its password"),
     OPT_ROW("token", struct node_conf, STRING, http.token, "", .bits = OPT_SECRET,
             .help = "bearer token, where there is no password"),
-    OPT(struct node_conf, INT, nodes, "1", .flag = "nodes", .min = 1, .max = 1000000, .bits = OPT_FLAG_ONLY,
+    OPT(struct node_conf, INT, nodes, "1", .flag = "nodes", .min = 1, .max = 1000000,
+        .bits = OPT_FLAG_ONLY,
         .help = "that many nodes at once; their ids are numbered: node_0001, node_0002, …"),
     OPT_ROW("count", struct node_conf, INT, traffic.count, "0", .flag = "count", .letter = 'n',
             .bits = OPT_FLAG_ONLY, .help = "end after that many logs a node; 0: never"),
@@ -103,8 +106,9 @@ struct sim {
     struct arena ids;
 };
 
-/* Queues the record in s->body. A full queue takes no more, but what it holds must make sense to whoever gets
- * it: a registration behind its ERROR and a goodbye have the room that the others leave. */
+/* Queues the record in s->body. A full queue takes no more, but what it holds must make sense to
+ * whoever gets it: a registration behind its ERROR and a goodbye have the room that the others
+ * leave. */
 static void keep(struct sim *s, struct node *n, enum traffic_kind kind) {
     size_t spare = kind == TRAFFIC_GOODBYE ? 0 : kind == TRAFFIC_REGISTRATION ? 1 : 2;
     if (n->count + spare < (size_t)s->conf->queue) {
@@ -115,8 +119,8 @@ static void keep(struct sim *s, struct node *n, enum traffic_kind kind) {
     } else {
         s->dropped++;
         if (!s->dropping)
-            log_say(&s->run->log, "%s has %zu undelivered records (node.queue): dropping new ones", n->id,
-                    n->count);
+            log_say(&s->run->log, "%s has %zu undelivered records (node.queue): dropping new ones",
+                    n->id, n->count);
         s->dropping = true;
     }
     buf_clear(&s->body);
@@ -125,7 +129,8 @@ static void keep(struct sim *s, struct node *n, enum traffic_kind kind) {
 /* The oldest `some` records, a line each, without the last one's end. */
 static struct span oldest(const struct node *n, size_t some) {
     const char *from = n->queue.p + n->head, *end = from;
-    while (some--) end = strchr(end, '\n') + 1;
+    while (some--)
+        end = strchr(end, '\n') + 1;
     return (struct span){from, (size_t)(end - from) - 1};
 }
 
@@ -134,7 +139,8 @@ static void forget(struct sim *s, struct node *n, size_t some) {
     n->head += oldest(n, some).n + 1;
     n->count -= some;
     s->waiting -= some;
-    if (n->head < n->queue.n / 2) return;
+    if (n->head < n->queue.n / 2)
+        return;
     n->queue.n -= n->head;
     memmove(n->queue.p, n->queue.p + n->head, n->queue.n + 1);
     n->head = 0;
@@ -147,7 +153,8 @@ static struct traffic_now time_now(void) {
 }
 
 static void say_goodbye(struct sim *s, struct node *n, const struct traffic_now *now) {
-    if (traffic_goodbye(&n->traffic, now, &s->body)) keep(s, n, TRAFFIC_GOODBYE);
+    if (traffic_goodbye(&n->traffic, now, &s->body))
+        keep(s, n, TRAFFIC_GOODBYE);
     s->alive--;
 }
 
@@ -155,13 +162,18 @@ static void say_goodbye(struct sim *s, struct node *n, const struct traffic_now 
 static void make_events(struct sim *s) {
     struct traffic_now now = time_now();
     enum traffic_kind kind;
-    if (now.mono_ms < s->next_due_ms || s->leave_ms) return;
+    if (now.mono_ms < s->next_due_ms || s->leave_ms)
+        return;
     s->next_due_ms = INT64_MAX;
     for (struct node *n = s->nodes; n < s->nodes + s->n; n++) {
-        if (n->traffic.ended) continue;
-        while (traffic_take(&n->traffic, &now, &s->body, &kind)) keep(s, n, kind);
-        if (n->traffic.ended) say_goodbye(s, n, &now);
-        if (traffic_due(&n->traffic) < s->next_due_ms) s->next_due_ms = traffic_due(&n->traffic);
+        if (n->traffic.ended)
+            continue;
+        while (traffic_take(&n->traffic, &now, &s->body, &kind))
+            keep(s, n, kind);
+        if (n->traffic.ended)
+            say_goodbye(s, n, &now);
+        if (traffic_due(&n->traffic) < s->next_due_ms)
+            s->next_due_ms = traffic_due(&n->traffic);
     }
 }
 
@@ -171,7 +183,8 @@ static void begin_stop(struct sim *s) {
     s->retry_ms = now.mono_ms;
     s->next_due_ms = INT64_MAX;
     for (struct node *n = s->nodes; n < s->nodes + s->n; n++)
-        if (!n->traffic.ended) say_goodbye(s, n, &now);
+        if (!n->traffic.ended)
+            say_goodbye(s, n, &now);
 }
 
 /* Posts its oldest `some` records: one as it is, several as an array. */
@@ -182,18 +195,22 @@ static void post(struct sim *s, struct node *n, size_t some) {
     n->call.method = "POST";
     buf_clear(body);
     buf_printf(body, some > 1 ? "[%.*s]" : "%.*s", SPAN_ARG(lines));
-    for (char *at = body->p; (at = strchr(at, '\n'));) *at = ',';
+    for (char *at = body->p; (at = strchr(at, '\n'));)
+        *at = ',';
     http_client_start(s->client, &n->call, s->conf->url);
 }
 
-/* Node after node posts what it has, as long as there are requests free. While there is trouble one at a
- * time finds out whether it is over. */
+/* Node after node posts what it has, as long as there are requests free. While there is trouble one
+ * at a time finds out whether it is over. */
 static void post_ready(struct sim *s, int64_t now_ms) {
     for (size_t i = 0; i < s->n; i++, s->turn = (s->turn + 1) % s->n) {
         struct node *n = &s->nodes[s->turn];
-        if (n->sending || !n->count) continue;
-        if (s->in_trouble && (s->in_flight || now_ms < s->retry_ms)) return;
-        if (s->in_flight == (size_t)s->conf->parallel) return;
+        if (n->sending || !n->count)
+            continue;
+        if (s->in_trouble && (s->in_flight || now_ms < s->retry_ms))
+            return;
+        if (s->in_flight == (size_t)s->conf->parallel)
+            return;
         post(s, n, n->alone ? 1 : n->count < BATCH ? n->count : BATCH);
         s->in_flight++;
         n->probe = s->in_trouble;
@@ -203,7 +220,8 @@ static void post_ready(struct sim *s, int64_t now_ms) {
 /* The line of an answer's body that says most: the last one. */
 static const char *reason(struct http_call *call) {
     struct buf *text = &call->reply;
-    while (text->n && strchr("\r\n", text->p[text->n - 1])) text->p[--text->n] = '\0';
+    while (text->n && strchr("\r\n", text->p[text->n - 1]))
+        text->p[--text->n] = '\0';
     const char *all = buf_view(text).p, *line = strrchr(all, '\n');
     return line ? line + 1 : all;
 }
@@ -211,15 +229,19 @@ static const char *reason(struct http_call *call) {
 static void on_trouble(struct sim *s, struct http_call *call, int64_t now_ms) {
     if (!s->in_trouble) {
         s->trouble_ms = now_ms;
-        log_say(&s->run->log, "%s does not take records: %s%.0ld%s%s; keeping them and trying again",
+        log_say(&s->run->log,
+                "%s does not take records: %s%.0ld%s%s; keeping them and trying again",
                 s->conf->url, call->status ? "HTTP " : "", call->status, call->status ? " " : "",
                 reason(call));
-    } else if (now_ms < s->retry_ms) return; /* an answer to a request from before */
+    } else if (now_ms < s->retry_ms)
+        return; /* an answer to a request from before */
     s->in_trouble = true;
     s->retry_ms = now_ms + backoff_next(&s->backoff);
     int64_t asked_s = call->wait_s < LONGEST_RETRY_AFTER_S ? call->wait_s : LONGEST_RETRY_AFTER_S;
-    if (s->retry_ms < now_ms + asked_s * 1000) s->retry_ms = now_ms + asked_s * 1000;
-    if (s->leave_ms) s->leave_ms = now_ms; /* one try was due; nobody waits longer for a stop */
+    if (s->retry_ms < now_ms + asked_s * 1000)
+        s->retry_ms = now_ms + asked_s * 1000;
+    if (s->leave_ms)
+        s->leave_ms = now_ms; /* one try was due; nobody waits longer for a stop */
 }
 
 static void on_success(struct sim *s, struct node *n, size_t sent, int64_t now_ms) {
@@ -230,7 +252,8 @@ static void on_success(struct sim *s, struct node *n, size_t sent, int64_t now_m
         s->backoff.tries = 0;
     }
     s->posted += sent;
-    if (s->conf->quiet || s->n > 1) return;
+    if (s->conf->quiet || s->n > 1)
+        return;
     for (struct span line, lines = oldest(n, sent); span_next(&lines, '\n', &line);)
         line_add(&s->body, "%\n", line);
     s->failed = !line_write(s->run, &s->body);
@@ -243,14 +266,16 @@ static void on_reply(struct sim *s, struct node *n) {
     bool denied = status == 401 || status == 403;
     s->in_flight--;
     n->sending = 0;
-    if (status / 100 == 2) on_success(s, n, sent, now_ms);
+    if (status / 100 == 2)
+        on_success(s, n, sent, now_ms);
     else if (status == 0 || status == 408 || status == 429 || status >= 500) {
         on_trouble(s, &n->call, now_ms);
         return;
     } else if (status < 400 || denied || status == 404) {
         if (!s->failed)
             log_say(&s->run->log, "%s: HTTP %d %s; nothing can be delivered there (see node.url%s)",
-                    s->conf->url, status, reason(&n->call), denied ? ", node.user, node.token" : "");
+                    s->conf->url, status, reason(&n->call),
+                    denied ? ", node.user, node.token" : "");
         s->failed = true;
         return;
     } else if (sent > 1) {
@@ -259,38 +284,47 @@ static void on_reply(struct sim *s, struct node *n) {
     } else {
         s->refused++;
         struct span line = oldest(n, 1);
-        log_say(&s->run->log, "%s refuses a record: HTTP %d %s: %.*s", s->conf->url, status, reason(&n->call),
-                SPAN_ARG(line));
+        log_say(&s->run->log, "%s refuses a record: HTTP %d %s: %.*s", s->conf->url, status,
+                reason(&n->call), SPAN_ARG(line));
     }
     forget(s, n, sent);
-    if (n->alone) n->alone--;
+    if (n->alone)
+        n->alone--;
 }
 
 static int wait_ms(const struct sim *s, int64_t now_ms) {
     int64_t until = now_ms + NAP_MS;
-    if (s->next_due_ms < until) until = s->next_due_ms;
-    if (s->end_ms && s->end_ms < until) until = s->end_ms;
-    if (s->leave_ms && s->leave_ms < until) until = s->leave_ms;
-    if (s->in_trouble && !s->in_flight && s->waiting && s->retry_ms < until) until = s->retry_ms;
+    if (s->next_due_ms < until)
+        until = s->next_due_ms;
+    if (s->end_ms && s->end_ms < until)
+        until = s->end_ms;
+    if (s->leave_ms && s->leave_ms < until)
+        until = s->leave_ms;
+    if (s->in_trouble && !s->in_flight && s->waiting && s->retry_ms < until)
+        until = s->retry_ms;
     return until > now_ms ? (int)(until - now_ms) : 0;
 }
 
 static void work(struct sim *s) {
     while (!s->failed && (s->alive || s->waiting)) {
         int64_t now_ms = clock_mono_ms();
-        if (!s->leave_ms && (stop_asked() || (s->end_ms && now_ms >= s->end_ms))) begin_stop(s);
+        if (!s->leave_ms && (stop_asked() || (s->end_ms && now_ms >= s->end_ms)))
+            begin_stop(s);
         make_events(s);
         post_ready(s, now_ms);
         http_client_wait(s->client, wait_ms(s, now_ms));
-        for (struct http_call *done; (done = http_client_done(s->client));) on_reply(s, (struct node *)done);
-        if (s->leave_ms && clock_mono_ms() >= s->leave_ms) break;
+        for (struct http_call *done; (done = http_client_done(s->client));)
+            on_reply(s, (struct node *)done);
+        if (s->leave_ms && clock_mono_ms() >= s->leave_ms)
+            break;
     }
 }
 
 /* node_01 → node_0001, node_billing → node_billing_0001. */
 static const char *numbered(struct arena *arena, const char *id, int64_t number) {
     int stem = (int)strlen(id);
-    while (stem && id[stem - 1] >= '0' && id[stem - 1] <= '9') stem--;
+    while (stem && id[stem - 1] >= '0' && id[stem - 1] <= '9')
+        stem--;
     return arena_printf(arena, "%.*s%s%04lld", stem, id, id[stem] ? "" : "_", (long long)number);
 }
 
@@ -306,14 +340,16 @@ static void make_nodes(struct sim *s, const char *id) {
         traffic_init(&n->traffic, &s->traffic, n->id, seed,
                      now_ms + s->conf->traffic.heartbeat_ms * i / many);
     }
-    if (s->conf->run_for) s->end_ms = now_ms + s->conf->run_for;
+    if (s->conf->run_for)
+        s->end_ms = now_ms + s->conf->run_for;
     log_say(&s->run->log, "%s%s%s (%s) → %s", s->nodes[0].id, many > 1 ? " to " : "",
             many > 1 ? s->nodes[many - 1].id : "", s->traffic.service, s->conf->url);
 }
 
 static int run_node(struct run *run) {
     const struct node_conf *c = conf_section(run->conf, &node_section);
-    struct sim s = {.run = run, .conf = c, .backoff = {.base_ms = FIRST_WAIT_MS, .max_ms = LAST_WAIT_MS}};
+    struct sim s = {
+        .run = run, .conf = c, .backoff = {.base_ms = FIRST_WAIT_MS, .max_ms = LAST_WAIT_MS}};
     const char *service = c->name, *preset = traffic_preset(c->name, &service);
     const char *id = *c->id ? c->id : preset ? preset : arena_printf(&s.ids, "node_%s", c->name);
     struct err err;
@@ -321,7 +357,8 @@ static int run_node(struct run *run) {
     s.traffic = c->traffic;
     s.traffic.service = service;
     s.traffic.style = strcmp(c->time_format, "local") ? DATETIME_RFC3339 : DATETIME_LOCAL;
-    if (traffic_weights(&c->weights, s.traffic.weights, &err)) err_prefix(&err, "node.weights");
+    if (traffic_weights(&c->weights, s.traffic.weights, &err))
+        err_prefix(&err, "node.weights");
     else if (http_client_check_url(c->url, &err) == 0)
         s.client = http_client_new(&c->http, 0, REPLY_MOST, &err);
     if (s.client) {
@@ -329,10 +366,11 @@ static int run_node(struct run *run) {
         make_nodes(&s, id);
         work(&s);
         log_say(&run->log, "stopped: posted %llu, refused %llu, dropped %llu, undelivered %zu",
-                (unsigned long long)s.posted, (unsigned long long)s.refused, (unsigned long long)s.dropped,
-                s.waiting);
+                (unsigned long long)s.posted, (unsigned long long)s.refused,
+                (unsigned long long)s.dropped, s.waiting);
         code = s.failed || s.waiting ? EXIT_FAILED : EXIT_DONE;
-    } else log_say(&run->log, "%s", err.text);
+    } else
+        log_say(&run->log, "%s", err.text);
     for (size_t i = 0; i < s.n; i++) {
         http_call_release(&s.nodes[i].call);
         buf_release(&s.nodes[i].queue);

@@ -27,11 +27,13 @@ static struct registry_node *sorted(const struct registry *r, size_t *n) {
     *n = 0;
     for (size_t place = 0; registry_each(r, &place, &node); nodes[(*n)++] = node)
         nodes = mem_room(nodes, *n, &cap, sizeof *nodes);
-    if (nodes) qsort(nodes, *n, sizeof *nodes, span_order);
+    if (nodes)
+        qsort(nodes, *n, sizeof *nodes, span_order);
     return nodes;
 }
 
-static void add_json(struct buf *out, const struct registry_node *n, const char *since, const char *last) {
+static void add_json(struct buf *out, const struct registry_node *n, const char *since,
+                     const char *last) {
     BUF_LOCAL struct buf json = {0};
     buf_text(&json, "{\"node_id\":");
     buf_json(&json, n->id);
@@ -44,7 +46,8 @@ static void add_json(struct buf *out, const struct registry_node *n, const char 
 }
 
 /* Times and status are of one width, so they come first, and the names last. */
-static void add_row(struct buf *out, const struct registry_node *n, const char *since, const char *last) {
+static void add_row(struct buf *out, const struct registry_node *n, const char *since,
+                    const char *last) {
     BUF_LOCAL struct buf service = {0};
     buf_printable(&service, n->service.p ? n->service : SPAN_LIT("-"));
     buf_printf(out, "%-8s%s  %s  %-*s  ", n->silent ? "silent" : "UP", since, last, SERVICE_WIDTH,
@@ -60,7 +63,8 @@ static bool show(const struct run *run, const struct registry *r) {
     size_t n;
     struct registry_node *nodes = sorted(r, &n);
     bool table = strcmp(conf->format, "table") == 0;
-    int width = (int)strlen(style == DATETIME_LOCAL ? "2024-01-31 23:59:59" : "2024-01-31T23:59:59+01:00");
+    int width =
+        (int)strlen(style == DATETIME_LOCAL ? "2024-01-31 23:59:59" : "2024-01-31T23:59:59+01:00");
     if (table)
         buf_printf(&out, "%-8s%-*s  %-*s  %-*s  NODE\n", "STATUS", width, "SINCE", width, "LAST",
                    SERVICE_WIDTH, "SERVICE");
@@ -86,10 +90,13 @@ static enum bus_rc look(const struct run *run, struct registry *r, struct err *e
     struct bus_batch now = {0};
     struct bus *bus;
     enum bus_rc rc = engines_open_bus(run->conf, &(struct bus_open){0}, &bus, err);
-    if (rc != BUS_OK) return rc;
+    if (rc != BUS_OK)
+        return rc;
     rc = pubsub_load(bus, state.p, topics->input, NULL, r, &garbage, err);
-    if (rc == BUS_OK) rc = bus->engine->lag(bus, conf->group, topics->input, &left, err);
-    if (rc == BUS_OK) rc = bus->engine->poll(bus, 0, &now, err);
+    if (rc == BUS_OK)
+        rc = bus->engine->lag(bus, conf->group, topics->input, &left, err);
+    if (rc == BUS_OK)
+        rc = bus->engine->poll(bus, 0, &now, err);
     struct registry_part part;
     for (size_t i = 0; rc == BUS_OK && registry_part(r, i, &part); i++)
         registry_confirm(r, part.partition, 0, now.now_ms);
@@ -105,8 +112,10 @@ static int run_nodes(struct run *run) {
     struct err err;
     int code = EXIT_FAILED;
     if (daemon_has_bus(run)) {
-        if (look(run, registry, &err) != BUS_OK) log_say(&run->log, "%s", err.text);
-        else if (show(run, registry)) code = EXIT_DONE;
+        if (look(run, registry, &err) != BUS_OK)
+            log_say(&run->log, "%s", err.text);
+        else if (show(run, registry))
+            code = EXIT_DONE;
     }
     registry_free(registry);
     return code;

@@ -1,8 +1,8 @@
 /* pubsub: routes what the nodes sent, and tells when one goes quiet. A turn is one poll: all that
  * follows from its records, and from the time that the bus has proved to have passed, becomes
- * visible with one commit. What did not happen (BUS_ABORTED) and what changes hands is forgotten and
- * loaded again from the bus. Owns the router. Main thread.
- * SPDX-License-Identifier: Apache-2.0 */
+ * visible with one commit. What did not happen (BUS_ABORTED) and what changes hands is forgotten
+ * and loaded again from the bus. Owns the router. Main thread. SPDX-License-Identifier: Apache-2.0
+ */
 
 #include "../lib/adapter/os/clock.h"
 #include "../lib/core/route.h"
@@ -47,7 +47,8 @@ static enum bus_rc put_outs(struct pubsub *p, const struct bus_record *record, s
     for (size_t i = 0; i < p->route.n; i++) {
         const struct route_out *out = &p->route.outs[i];
         const char *topic = p->topics[out->topic];
-        enum bus_rc rc = p->bus->engine->put(p->bus, topic, out->partition, out->key, out->value, 0, err);
+        enum bus_rc rc =
+            p->bus->engine->put(p->bus, topic, out->partition, out->key, out->value, 0, err);
         if (rc == BUS_OK) {
             p->turn[ROUTED] += out->topic == ROUTE_PROCESSED;
             p->turn[ALERTS] += out->topic == ROUTE_ALERTS;
@@ -55,11 +56,14 @@ static enum bus_rc put_outs(struct pubsub *p, const struct bus_record *record, s
             rc = buried ? BUS_OK : bury(p, p->input, record, err->text, err);
             buried = true;
         } else if (rc == BUS_POISON) {
-            struct bus_record made = {.partition = -1, .offset = -1, .key = out->key, .value = out->value};
+            struct bus_record made = {
+                .partition = -1, .offset = -1, .key = out->key, .value = out->value};
             rc = bury(p, topic, &made, err->text, err);
         }
-        if (rc != BUS_OK) return rc;
-        if (out->alarm) line_add(&p->lines, "ALERT: Node % missed its heartbeat!\n", out->key);
+        if (rc != BUS_OK)
+            return rc;
+        if (out->alarm)
+            line_add(&p->lines, "ALERT: Node % missed its heartbeat!\n", out->key);
     }
     return BUS_OK;
 }
@@ -67,7 +71,8 @@ static enum bus_rc put_outs(struct pubsub *p, const struct bus_record *record, s
 /* Takes steps, route_expire or route_save, until none is left, and puts what they lead to. */
 static enum bus_rc put_steps(struct pubsub *p, bool (*step)(struct route *r), struct err *err) {
     enum bus_rc rc = BUS_OK;
-    while (rc == BUS_OK && step(&p->route)) rc = put_outs(p, NULL, err);
+    while (rc == BUS_OK && step(&p->route))
+        rc = put_outs(p, NULL, err);
     return rc;
 }
 
@@ -75,25 +80,27 @@ static enum bus_rc put_steps(struct pubsub *p, bool (*step)(struct route *r), st
 
 static void tell_spread(struct pubsub *p) {
     struct span node = p->route.step.spread;
-    if (!node.p || p->told_spread) return;
+    if (!node.p || p->told_spread)
+        return;
     p->told_spread = true;
-    log_say(&p->run->log,
-            "records of node %.*s come on several partitions of %s: its alarms go by the one that is"
-            " behind. Key records by node_id; after partitions were added, have the nodes register"
-            " again (said for the first node only)",
-            SPAN_ARG(node), p->input);
+    log_say(
+        &p->run->log,
+        "records of node %.*s come on several partitions of %s: its alarms go by the one that is"
+        " behind. Key records by node_id; after partitions were added, have the nodes register"
+        " again (said for the first node only)",
+        SPAN_ARG(node), p->input);
 }
 
-static enum bus_rc unregistered(struct pubsub *p, const struct bus_record *record, const struct event *e,
-                                struct err *err) {
+static enum bus_rc unregistered(struct pubsub *p, const struct bus_record *record,
+                                const struct event *e, struct err *err) {
     bool dead = strcmp(p->conf->unregistered, "dead_letter") == 0;
     p->turn[UNREGISTERED]++;
     if (!p->told_unregistered)
-        log_say(
-            &p->run->log,
-            "node %.*s is not registered: such records are %s. A node registers first, under the key of its"
-            " records, its node_id (said for the first node only; pubsub.unregistered)",
-            SPAN_ARG(e->node.text), dead ? "dead letters" : "dropped");
+        log_say(&p->run->log,
+                "node %.*s is not registered: such records are %s. A node registers first, under "
+                "the key of its"
+                " records, its node_id (said for the first node only; pubsub.unregistered)",
+                SPAN_ARG(e->node.text), dead ? "dead letters" : "dropped");
     p->told_unregistered = true;
     return dead ? bury(p, p->input, record, "the node is not registered", err) : BUS_OK;
 }
@@ -102,10 +109,13 @@ static enum bus_rc unregistered(struct pubsub *p, const struct bus_record *recor
 static int judge(const struct pubsub *p, struct span value, struct arena *arena, struct event *e,
                  struct err *err) {
     enum { FIXED = 512 }; /* the rest of an alert */
-    if (event_parse(value, arena, e, err) != INPUT_OK || event_of_node(e, err) != INPUT_OK) return -1;
+    if (event_parse(value, arena, e, err) != INPUT_OK || event_of_node(e, err) != INPUT_OK)
+        return -1;
     /* An alert has the id three times, and once more as its key. */
-    if (e->kind == EVENT_REGISTRATION && 24 * e->node.text.n + 6 * e->service.text.n + FIXED > p->max_record)
-        return err_set(err, "node_id and service_name are so long that alerts would exceed bus.max_record");
+    if (e->kind == EVENT_REGISTRATION &&
+        24 * e->node.text.n + 6 * e->service.text.n + FIXED > p->max_record)
+        return err_set(
+            err, "node_id and service_name are so long that alerts would exceed bus.max_record");
     return 0;
 }
 
@@ -117,8 +127,10 @@ static enum bus_rc handle(struct pubsub *p, const struct bus_record *record, int
     p->turn[READ]++;
     registry_pass(p->route.registry, &at);
     enum bus_rc rc = put_steps(p, route_expire, err);
-    if (rc != BUS_OK) return rc;
-    if (judge(p, record->value, &p->arena, &e, err) != 0) return bury(p, p->input, record, err->text, err);
+    if (rc != BUS_OK)
+        return rc;
+    if (judge(p, record->value, &p->arena, &e, err) != 0)
+        return bury(p, p->input, record, err->text, err);
     bool routed = route_record(&p->route, &e, record->key.p ? record->key : e.node.text, &at);
     tell_spread(p);
     return routed ? put_outs(p, record, err) : unregistered(p, record, &e, err);
@@ -131,12 +143,14 @@ static enum bus_rc take_over(struct pubsub *p, const struct bus_batch *b, struct
     uint64_t garbage;
     p->reader.again = true;
     p->generation = b->generation;
-    if (b->n) p->bus->engine->undo(p->bus);
-    enum bus_rc rc = pubsub_load(p->bus, p->state_topic.p, p->input, b, p->route.registry, &garbage, err);
+    if (b->n)
+        p->bus->engine->undo(p->bus);
+    enum bus_rc rc =
+        pubsub_load(p->bus, p->state_topic.p, p->input, b, p->route.registry, &garbage, err);
     p->reader.fresh = rc != BUS_OK;
     if (rc == BUS_OK && garbage)
-        log_say(&p->run->log, "%" PRIu64 " records of %s made no sense and were passed over", garbage,
-                p->state_topic.p);
+        log_say(&p->run->log, "%" PRIu64 " records of %s made no sense and were passed over",
+                garbage, p->state_topic.p);
     return rc;
 }
 
@@ -145,15 +159,19 @@ static enum bus_rc work(struct pubsub *p, const struct bus_batch *b, struct err 
     enum bus_rc rc = BUS_OK;
     memset(p->turn, 0, sizeof p->turn);
     buf_clear(&p->lines);
-    for (size_t i = 0; i < b->n && rc == BUS_OK; i++) rc = handle(p, &b->records[i], b->now_ms, err);
-    if (rc != BUS_OK) return rc;
+    for (size_t i = 0; i < b->n && rc == BUS_OK; i++)
+        rc = handle(p, &b->records[i], b->now_ms, err);
+    if (rc != BUS_OK)
+        return rc;
     for (size_t i = 0; i < b->n_parts; i++) {
         const struct bus_part *part = &b->parts[i];
         if (part->at_end)
-            registry_confirm(p->route.registry, part->partition, part->asked_ms, part->watermark_ms);
+            registry_confirm(p->route.registry, part->partition, part->asked_ms,
+                             part->watermark_ms);
     }
     rc = put_steps(p, route_expire, err);
-    if (rc != BUS_OK || !(b->n || p->turn[ALERTS] || p->turn[ROUTED] || p->turn[DEAD])) return rc;
+    if (rc != BUS_OK || !(b->n || p->turn[ALERTS] || p->turn[ROUTED] || p->turn[DEAD]))
+        return rc;
     rc = put_steps(p, route_save, err);
     return rc == BUS_OK ? reader_commit(&p->reader, p->bus, err) : rc;
 }
@@ -161,10 +179,13 @@ static enum bus_rc work(struct pubsub *p, const struct bus_batch *b, struct err 
 static enum bus_rc turn(void *ctx, struct bus *bus, const struct bus_batch *b, struct err *err) {
     struct pubsub *p = ctx;
     p->bus = bus;
-    if (p->reader.fresh || b->generation != p->generation) return take_over(p, b, err);
+    if (p->reader.fresh || b->generation != p->generation)
+        return take_over(p, b, err);
     enum bus_rc rc = work(p, b, err);
-    if (rc != BUS_OK) return rc;
-    for (size_t i = 0; i < COUNTS; i++) p->all[i] += p->turn[i];
+    if (rc != BUS_OK)
+        return rc;
+    for (size_t i = 0; i < COUNTS; i++)
+        p->all[i] += p->turn[i];
     if (p->lines.n)
         line_write(p->run, &p->lines); /* says itself what went wrong; the alerts are in the bus */
     int64_t next = registry_next(p->route.registry);
@@ -194,9 +215,10 @@ static void setup(struct pubsub *p, struct run *run) {
     const struct topics_conf *topics = conf_section(run->conf, &topics_section);
     const struct bus_conf *bus = conf_section(run->conf, &bus_section);
     bool named = run->argc == 3;
-    *p = (struct pubsub){.run = run,
-                         .conf = conf_section(run->conf, &pubsub_section),
-                         .reader = {.wait_ms = LONGEST_WAIT_MS, .idle = true, .turn = turn, .ctx = p}};
+    *p = (struct pubsub){
+        .run = run,
+        .conf = conf_section(run->conf, &pubsub_section),
+        .reader = {.wait_ms = LONGEST_WAIT_MS, .idle = true, .turn = turn, .ctx = p}};
     p->input = named ? run->argv[0] : topics->input;
     buf_printf(&p->state_topic, "%s.state", p->conf->group);
     p->topics[ROUTE_PROCESSED] = named ? run->argv[1] : topics->processed;
@@ -207,8 +229,8 @@ static void setup(struct pubsub *p, struct run *run) {
                               .style = pubsub_style(p->conf),
                               .offset_s = clock_offset_s};
     route_init(&p->route, &conf, pubsub_registry(p->conf));
-    p->reader.how =
-        (struct bus_open){.group = p->conf->group, .input = p->input, .state = p->topics[ROUTE_STATE]};
+    p->reader.how = (struct bus_open){
+        .group = p->conf->group, .input = p->input, .state = p->topics[ROUTE_STATE]};
     daemon_init(&p->reader.daemon, run);
 }
 
@@ -224,10 +246,11 @@ static int run_pubsub(struct run *run) {
         code = reader_run(&p.reader);
         /* `up` reads this line: "name N" pairs. */
         log_say(&run->log,
-                "stopped: read %" PRIu64 ", routed %" PRIu64 ", alerts %" PRIu64 ", dead letters %" PRIu64
-                ", unregistered %" PRIu64,
+                "stopped: read %" PRIu64 ", routed %" PRIu64 ", alerts %" PRIu64
+                ", dead letters %" PRIu64 ", unregistered %" PRIu64,
                 p.all[READ], p.all[ROUTED], p.all[ALERTS], p.all[DEAD], p.all[UNREGISTERED]);
-    } else log_say(&run->log, "%s", err.text);
+    } else
+        log_say(&run->log, "%s", err.text);
     route_release(&p.route);
     arena_release(&p.arena);
     buf_release(&p.lines);

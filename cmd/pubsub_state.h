@@ -23,5 +23,6 @@ enum datetime_style pubsub_style(const struct pubsub_conf *c);
  * parts, up to what is committed; or, if that is NULL, all there are, up to the end of input.
  * *garbage: how many state records made no sense. Not BUS_OK: with err, and the registry is of no
  * use. */
-enum bus_rc pubsub_load(struct bus *bus, const char *state, const char *input, const struct bus_batch *parts,
-                        struct registry *registry, uint64_t *garbage, struct err *err);
+enum bus_rc pubsub_load(struct bus *bus, const char *state, const char *input,
+                        const struct bus_batch *parts, struct registry *registry, uint64_t *garbage,
+                        struct err *err);

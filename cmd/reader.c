@@ -8,8 +8,8 @@
 enum { WAIT_MS = 1000 };  /* a poll; a signal ends it */
 enum { OPEN_AGAIN = -1 }; /* beside the exit codes */
 
-enum bus_rc reader_bury(struct reader *r, struct bus *bus, const char *topic, const struct bus_record *record,
-                        const char *reason, struct err *err) {
+enum bus_rc reader_bury(struct reader *r, struct bus *bus, const char *topic,
+                        const struct bus_record *record, const char *reason, struct err *err) {
     const struct bus_conf *conf = conf_section(r->daemon.run->conf, &bus_section);
     struct deadletter letter = {.reason = reason,
                                 .topic = topic,
@@ -25,8 +25,8 @@ enum bus_rc reader_bury(struct reader *r, struct bus *bus, const char *topic, co
     buf_printf(&to, "%s.dlq", r->how.input);
     enum bus_rc rc = bus->engine->put(bus, to.p, -1, key, buf_view(&text), 0, err);
     if (rc == BUS_POISON) { /* its topic takes less than bus.max_record says: the stream goes on */
-        log_say(&r->daemon.run->log, "%s-%" PRId32 " offset %" PRId64 " is lost: no room in %s: %s", topic,
-                record->partition, record->offset, to.p, err->text);
+        log_say(&r->daemon.run->log, "%s-%" PRId32 " offset %" PRId64 " is lost: no room in %s: %s",
+                topic, record->partition, record->offset, to.p, err->text);
         rc = BUS_OK;
     }
     return rc;
@@ -35,7 +35,8 @@ enum bus_rc reader_bury(struct reader *r, struct bus *bus, const char *topic, co
 enum bus_rc reader_commit(struct reader *r, struct bus *bus, struct err *err) {
     enum bus_rc rc;
     while ((rc = bus->engine->commit(bus, err)) == BUS_RETRY)
-        if (!daemon_trouble(&r->daemon, err)) break;
+        if (!daemon_trouble(&r->daemon, err))
+            break;
     return rc;
 }
 
@@ -47,10 +48,12 @@ static bool look_at(struct reader *r, const struct bus_batch *b, bool *standby) 
                 r->how.input);
     if (b->standby && !*standby)
         log_say(log, "another reader of the group %s is active: standing by", r->how.group);
-    if (!b->standby && *standby) log_say(log, "active now");
+    if (!b->standby && *standby)
+        log_say(log, "active now");
     *standby = b->standby;
     bool end = b->n_parts > 0;
-    for (size_t i = 0; i < b->n_parts; i++) end = end && b->parts[i].at_end;
+    for (size_t i = 0; i < b->n_parts; i++)
+        end = end && b->parts[i].at_end;
     return end;
 }
 
@@ -66,23 +69,29 @@ static int follow(struct reader *r, struct bus *bus) {
         bool end = r->again = false, stuck = false;
         enum bus_rc rc = bus->engine->poll(bus, wait_ms, &b, &err);
         polled |= rc == BUS_OK;
-        if (rc == BUS_OK) end = look_at(r, &b, &standby);
+        if (rc == BUS_OK)
+            end = look_at(r, &b, &standby);
         if (rc == BUS_OK && (b.n || (r->idle && !b.standby))) {
             rc = r->turn(r->ctx, bus, &b, &err);
             stuck = rc == BUS_ABORTED && r->daemon.in_doubt; /* as the one before it */
-            if ((b.n && !r->again) || rc != BUS_OK) r->daemon.in_doubt = rc != BUS_OK;
+            if ((b.n && !r->again) || rc != BUS_OK)
+                r->daemon.in_doubt = rc != BUS_OK;
         }
         r->fresh = r->fresh || b.standby || rc == BUS_ABORTED;
-        if (r->failed) return EXIT_FAILED;
-        if (rc == BUS_OK) daemon_well(&r->daemon);
+        if (r->failed)
+            return EXIT_FAILED;
+        if (rc == BUS_OK)
+            daemon_well(&r->daemon);
         if (rc != BUS_OK && (daemon_overdue() || (rc == BUS_FATAL && !polled))) {
             log_say(&r->daemon.run->log, "leaving: %s", err.text);
             return EXIT_FAILED;
         }
-        if (stuck || (rc != BUS_OK && rc != BUS_ABORTED)) daemon_trouble(&r->daemon, &err);
+        if (stuck || (rc != BUS_OK && rc != BUS_ABORTED))
+            daemon_trouble(&r->daemon, &err);
         if (daemon_done(&r->daemon, end && rc == BUS_OK && !r->again))
             return rc == BUS_FATAL ? EXIT_FAILED : EXIT_DONE;
-        if (rc == BUS_FATAL) return OPEN_AGAIN;
+        if (rc == BUS_FATAL)
+            return OPEN_AGAIN;
     }
 }
 
@@ -90,7 +99,8 @@ int reader_run(struct reader *r) {
     int code = OPEN_AGAIN;
     while (code == OPEN_AGAIN) {
         struct bus *bus = daemon_bus(&r->daemon, &r->how, r->flow);
-        if (!bus) return stop_asked() ? EXIT_DONE : EXIT_FAILED;
+        if (!bus)
+            return stop_asked() ? EXIT_DONE : EXIT_FAILED;
         code = follow(r, bus);
         bus->engine->close(bus);
     }

@@ -1,7 +1,6 @@
 /* reader: the loop of a daemon that reads one topic and handles batch after batch: pubsub, store
- * and alert. Opens the bus, opens it again when it must be, says what happens to it, and knows when to leave.
- * Owns the bus. Main thread. Callers: cmd/ only.
- * SPDX-License-Identifier: Apache-2.0 */
+ * and alert. Opens the bus, opens it again when it must be, says what happens to it, and knows when
+ * to leave. Owns the bus. Main thread. Callers: cmd/ only. SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
 #include "daemon.h"
@@ -24,7 +23,7 @@ struct reader {
 /* Reads until it is time to leave. Returns the exit code. */
 int reader_run(struct reader *r);
 /* Puts a record of topic into the dead letters of the input. reason may be err's own text. */
-enum bus_rc reader_bury(struct reader *r, struct bus *bus, const char *topic, const struct bus_record *record,
-                        const char *reason, struct err *err);
+enum bus_rc reader_bury(struct reader *r, struct bus *bus, const char *topic,
+                        const struct bus_record *record, const char *reason, struct err *err);
 /* Commits, waiting while the bus answers "later", until it is time to leave. */
 enum bus_rc reader_commit(struct reader *r, struct bus *bus, struct err *err);

@@ -26,7 +26,8 @@ static const struct opt search_rows[] = {
     OPT(struct search_conf, CHOICE, format, "json", .flag = "format", .choices = "json|raw",
         .bits = OPT_FLAG_ONLY,
         .help = "json: as the node sent it; raw: with _id and @timestamp, which store added"),
-    OPT(struct search_conf, BOOL, follow, "false", .flag = "follow", .letter = 'f', .bits = OPT_FLAG_ONLY,
+    OPT(struct search_conf, BOOL, follow, "false", .flag = "follow", .letter = 'f',
+        .bits = OPT_FLAG_ONLY,
         .help = "oldest first, then wait for new documents and print them as they are stored"),
 };
 static const struct opt_section search_section =
@@ -45,7 +46,8 @@ struct searching {
     struct map seen; /* their ids: what is stored during the first search may be found twice */
 };
 
-static void add_line(struct buf *lines, const struct search_conf *conf, const struct store_hit *hit) {
+static void add_line(struct buf *lines, const struct search_conf *conf,
+                     const struct store_hit *hit) {
     struct span json = hit->json;
     if (strcmp(conf->format, "raw") == 0) {
         BUF_LOCAL struct buf id = {0};
@@ -63,17 +65,20 @@ static void add_line(struct buf *lines, const struct search_conf *conf, const st
 
 static bool print_hit(void *ctx, const struct store_hit *hit) {
     struct searching *s = ctx;
-    if (map_get(&s->seen, hit->id)) return true;
+    if (map_get(&s->seen, hit->id))
+        return true;
     add_line(&s->lines, s->conf, hit);
     s->found++;
-    if (s->lines.n >= FLUSH_BYTES) s->failed = !line_write(s->run, &s->lines);
+    if (s->lines.n >= FLUSH_BYTES)
+        s->failed = !line_write(s->run, &s->lines);
     return !s->failed && !stop_asked();
 }
 
 /* What is found before following: newest first, to be printed the other way round. */
 static bool keep_hit(void *ctx, const struct store_hit *hit) {
     struct searching *s = ctx;
-    if (map_get(&s->seen, hit->id)) return true; /* the first try broke off behind it */
+    if (map_get(&s->seen, hit->id))
+        return true; /* the first try broke off behind it */
     add_line(&s->last, s->conf, hit);
     map_put(&s->seen, hit->id, s);
     return !stop_asked();
@@ -84,12 +89,16 @@ static int search(struct searching *s, const struct store_query *query, store_ea
     struct err err;
     struct store *store = s->filter.store;
     enum store_rc rc;
-    while ((rc = store->engine->search(store, query, each, s, &err)) == STORE_RETRY && s->conf->follow) {
+    while ((rc = store->engine->search(store, query, each, s, &err)) == STORE_RETRY &&
+           s->conf->follow) {
         daemon_trouble(&s->daemon, &err);
-        if (stop_asked()) return EXIT_DONE;
+        if (stop_asked())
+            return EXIT_DONE;
     }
-    if (rc == STORE_OK) daemon_well(&s->daemon);
-    else log_say(&s->run->log, "%s", err.text);
+    if (rc == STORE_OK)
+        daemon_well(&s->daemon);
+    else
+        log_say(&s->run->log, "%s", err.text);
     return rc == STORE_OK && !s->failed && line_write(s->run, &s->lines) ? EXIT_DONE : EXIT_FAILED;
 }
 
@@ -101,7 +110,8 @@ static int follow(struct searching *s) {
     new.limit = -1;
     new.oldest_first = true;
     int code = search(s, &new, print_hit); /* sets the cursor to the end */
-    if (code == EXIT_DONE) code = search(s, &s->filter.query, keep_hit);
+    if (code == EXIT_DONE)
+        code = search(s, &s->filter.query, keep_hit);
     for (size_t from, end = s->last.n; end > 0; end = from) {
         const char *before = memrchr(s->last.p, '\n', end - 1);
         from = before ? (size_t)(before + 1 - s->last.p) : 0;
@@ -110,7 +120,8 @@ static int follow(struct searching *s) {
     buf_release(&s->last);
     while (code == EXIT_DONE && !stop_asked()) {
         code = search(s, &new, print_hit);
-        if (code == EXIT_DONE && !stop_asked()) clock_sleep_ms(FOLLOW_MS);
+        if (code == EXIT_DONE && !stop_asked())
+            clock_sleep_ms(FOLLOW_MS);
     }
     return code;
 }
@@ -118,9 +129,11 @@ static int follow(struct searching *s) {
 static int print_all(struct searching *s, const char *what) {
     line_add(&s->lines, what ? "Search results for %:\n" : "Search results:\n", span_of(what));
     s->filter.query.limit = s->conf->limit;
-    if (s->conf->follow) return follow(s);
+    if (s->conf->follow)
+        return follow(s);
     int code = search(s, &s->filter.query, print_hit);
-    if (code == EXIT_DONE && !s->found) log_say(&s->run->log, "nothing found");
+    if (code == EXIT_DONE && !s->found)
+        log_say(&s->run->log, "nothing found");
     return code;
 }
 
@@ -128,7 +141,8 @@ static int run_search(struct run *run) {
     struct searching s = {.run = run, .conf = conf_section(run->conf, &search_section)};
     int code = filter_open(run, run->argv[0], 0, &s.filter);
     daemon_init(&s.daemon, run);
-    if (s.filter.store) code = print_all(&s, run->argv[0]);
+    if (s.filter.store)
+        code = print_all(&s, run->argv[0]);
     map_release(&s.seen);
     buf_release(&s.lines);
     filter_close(&s.filter);

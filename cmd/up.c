@@ -12,12 +12,15 @@
 #include "line.h"
 
 enum {
-    QUICK_MS = 1000,  /* a child that lived shorter has failed at its start */
-    QUICK_MOST = 3,   /* so often in a row: starting it again will not help */
-    LEAVE_MS = 10000, /* every command leaves within 5 s of a TERM; a loaded machine may need longer */
+    QUICK_MS = 1000, /* a child that lived shorter has failed at its start */
+    QUICK_MOST = 3,  /* so often in a row: starting it again will not help */
+    LEAVE_MS =
+        10000, /* every command leaves within 5 s of a TERM; a loaded machine may need longer */
     NAP_MS = 200,
-    FIRST_WAIT_MS = 250,   /* before a crashed child is started again; doubles with each failed start */
-    SILENT_FROM_MS = 6500, /* of the demo's second node, after its start: between two of its posts */
+    FIRST_WAIT_MS =
+        250, /* before a crashed child is started again; doubles with each failed start */
+    SILENT_FROM_MS =
+        6500, /* of the demo's second node, after its start: between two of its posts */
     SILENT_MS = 12000
 };
 
@@ -39,25 +42,30 @@ struct stage {
     const char *title, *command, *colour;
     int level; /* stages start level by level upwards, and stop downwards */
     struct process process;
-    bool ready, counted;                   /* has said its first line, its last */
-    unsigned quick;                        /* failed starts in a row */
-    int64_t started_ms, start_ms, told_ms; /* monotonic; start_ms: not before; told_ms: TERM was sent, or 0 */
-    struct buf last;                       /* line on standard error */
+    bool ready, counted; /* has said its first line, its last */
+    unsigned quick;      /* failed starts in a row */
+    int64_t started_ms, start_ms,
+        told_ms;     /* monotonic; start_ms: not before; told_ms: TERM was sent, or 0 */
+    struct buf last; /* line on standard error */
 };
 
 enum { ALERT_LEVEL, STORE_LEVEL, PUBSUB_LEVEL, COLLECT_LEVEL, NODE_LEVEL };
 
 /* Back to front, so that whoever is asked to take something is there. */
 static const struct stage plan[] = {
-    {"alert", "alert", "31", .level = ALERT_LEVEL},    {"store", "store", "32", .level = STORE_LEVEL},
-    {"pubsub", "pubsub", "35", .level = PUBSUB_LEVEL}, {"collect", "collect", "36", .level = COLLECT_LEVEL},
-    {"payment", "node", "33", .level = NODE_LEVEL},    {"order", "node", "33", .level = NODE_LEVEL},
+    {"alert", "alert", "31", .level = ALERT_LEVEL},
+    {"store", "store", "32", .level = STORE_LEVEL},
+    {"pubsub", "pubsub", "35", .level = PUBSUB_LEVEL},
+    {"collect", "collect", "36", .level = COLLECT_LEVEL},
+    {"payment", "node", "33", .level = NODE_LEVEL},
+    {"order", "node", "33", .level = NODE_LEVEL},
     {"service", "node", "33", .level = NODE_LEVEL},
 };
 enum { STAGES = sizeof plan / sizeof plan[0], BASE = 4, QUIET = 5 };
 
 /* What the stages count, and say in their last line: "stopped: read 12, routed 13, alerts 2, …". */
-static const char *const counts[] = {"accepted", "refused", "routed", "alerts", "stored", "dead letters"};
+static const char *const counts[] = {"accepted", "refused", "routed",
+                                     "alerts",   "stored",  "dead letters"};
 enum { COUNTS = sizeof counts / sizeof counts[0] };
 
 struct up {
@@ -73,7 +81,8 @@ struct up {
 
 static void stop(struct up *u, int code) {
     u->stopping = true;
-    if (u->code == EXIT_DONE) u->code = code;
+    if (u->code == EXIT_DONE)
+        u->code = code;
 }
 
 static void count(struct up *u, struct stage *s, const char *said) {
@@ -82,40 +91,47 @@ static void count(struct up *u, struct stage *s, const char *said) {
         char label[32];
         snprintf(label, sizeof label, " %s ", counts[i]);
         const char *at = strstr(said, label);
-        if (at && s->level < NODE_LEVEL) u->totals[i] += strtoull(at + strlen(label), NULL, 10);
+        if (at && s->level < NODE_LEVEL)
+            u->totals[i] += strtoull(at + strlen(label), NULL, 10);
     }
 }
 
-/* collect's first line ends with "…, http://127.0.0.1:9880, log.input → nodes": the demo's nodes post there.
- * False: not this one. */
+/* collect's first line ends with "…, http://127.0.0.1:9880, log.input → nodes": the demo's nodes
+ * post there. False: not this one. */
 static bool learn_url(struct up *u, const char *said) {
     const char *url = strstr(said, ", http");
-    if (!url) return false;
+    if (!url)
+        return false;
     size_t n = strcspn(url += 2, ",");
     const char *tag = url[n] ? url + n + 2 : "";
     buf_clear(&u->url);
     buf_printf(&u->url, "%.*s/%.*s", (int)n, url, (int)strcspn(tag, " "), tag);
-    log_say(&u->run->log, "ready: post records to %s, look for them with `distlog search ERROR`", u->url.p);
+    log_say(&u->run->log, "ready: post records to %s, look for them with `distlog search ERROR`",
+            u->url.p);
     return true;
 }
 
 static void on_line(void *ctx, struct process *p, int stream, struct span text) {
     struct up *u = ctx;
     struct stage *s = u->stages;
-    while (&s->process != p) s++;
+    while (&s->process != p)
+        s++;
     BUF_LOCAL struct buf line = {0}, own = {0};
     buf_printf(&own, "distlog %s: ", s->command);
     if (stream == 2 && text.n >= own.n && memcmp(text.p, own.p, own.n) == 0)
         text = (struct span){text.p + own.n, text.n - own.n};
-    if (u->colour) buf_printf(&line, "\033[%sm%-7s |\033[0m ", s->colour, s->title);
-    else buf_printf(&line, "%-7s | ", s->title);
+    if (u->colour)
+        buf_printf(&line, "\033[%sm%-7s |\033[0m ", s->colour, s->title);
+    else
+        buf_printf(&line, "%-7s | ", s->title);
     line_add(&line, "%\n", text);
     fwrite(line.p, 1, line.n, stream == 1 ? stdout : stderr);
     if (stream == 2) {
         buf_clear(&s->last);
         buf_printable(&s->last, text);
         const char *said = s->last.p ? s->last.p : "";
-        if (strncmp(said, "stopped: ", 9) == 0) count(u, s, said);
+        if (strncmp(said, "stopped: ", 9) == 0)
+            count(u, s, said);
         s->ready = s->ready || s->level != COLLECT_LEVEL || learn_url(u, said);
     }
 }
@@ -124,7 +140,8 @@ static void on_line(void *ctx, struct process *p, int stream, struct span text) 
 static void start(struct up *u, struct stage *s) {
     size_t n = 0, overrides = 0;
     struct err err;
-    while (u->run->overrides[overrides]) overrides++;
+    while (u->run->overrides[overrides])
+        overrides++;
     const char **argv = mem_calloc(2 * overrides + 16, sizeof *argv);
     argv[n++] = "distlog";
     argv[n++] = s->command;
@@ -136,9 +153,12 @@ static void start(struct up *u, struct stage *s) {
     }
     /* An ERROR would end the silence without a word about coming back. */
     const char *weights = s == &u->stages[QUIET] ? "INFO=65,WARN=25" : "INFO=65,WARN=25,ERROR=10";
-    const char *const node[] = {"--name", s->title, "--keep-going", "--weights", weights, "--url", u->url.p};
-    if (s->level < COLLECT_LEVEL) argv[n++] = "--drain";
-    for (size_t i = 0; s->level == NODE_LEVEL && i < sizeof node / sizeof *node; i++) argv[n++] = node[i];
+    const char *const node[] = {"--name", s->title, "--keep-going", "--weights",
+                                weights,  "--url",  u->url.p};
+    if (s->level < COLLECT_LEVEL)
+        argv[n++] = "--drain";
+    for (size_t i = 0; s->level == NODE_LEVEL && i < sizeof node / sizeof *node; i++)
+        argv[n++] = node[i];
     s->ready = s->counted = false;
     s->told_ms = 0;
     s->started_ms = clock_mono_ms();
@@ -153,8 +173,10 @@ static void start(struct up *u, struct stage *s) {
 static void start_due(struct up *u, int64_t now_ms) {
     for (struct stage *s = u->stages; s < u->stages + u->n && !u->stopping; s++) {
         for (struct stage *below = u->stages; below < s; below++)
-            if (below->level < s->level && !below->ready) return;
-        if (!s->process.pid && now_ms >= s->start_ms) start(u, s);
+            if (below->level < s->level && !below->ready)
+                return;
+        if (!s->process.pid && now_ms >= s->start_ms)
+            start(u, s);
     }
 }
 
@@ -162,12 +184,15 @@ static void start_due(struct up *u, int64_t now_ms) {
 static bool stop_next(struct up *u, int64_t now_ms) {
     int level = -1;
     for (struct stage *s = u->stages; s < u->stages + u->n; s++)
-        if (s->process.pid) level = s->level; /* the stages are in order of their levels */
+        if (s->process.pid)
+            level = s->level; /* the stages are in order of their levels */
     for (struct stage *s = u->stages; s < u->stages + u->n; s++) {
-        if (!s->process.pid || s->level != level) continue;
+        if (!s->process.pid || s->level != level)
+            continue;
         if (!s->told_ms) {
-            /* Goes on first, if it is the silent one: a SIGCONT that comes late takes back the SIGSTOP by
-             * which a leak checker or debugger looks at a process that is about to leave, and it would hang.
+            /* Goes on first, if it is the silent one: a SIGCONT that comes late takes back the
+             * SIGSTOP by which a leak checker or debugger looks at a process that is about to
+             * leave, and it would hang.
              */
             kill(-s->process.pid, SIGCONT);
             kill(-s->process.pid, SIGTERM);
@@ -195,8 +220,8 @@ static void on_crash(struct up *u, struct stage *s, int code, int64_t now_ms) {
         int wait_ms = FIRST_WAIT_MS << s->quick;
         s->start_ms = now_ms + wait_ms;
         log_say(&u->run->log, "%s %s %d; starting it again in %d ms", s->title,
-                code > 128 ? "was killed by signal" : "ended with exit code", code > 128 ? code - 128 : code,
-                wait_ms);
+                code > 128 ? "was killed by signal" : "ended with exit code",
+                code > 128 ? code - 128 : code, wait_ms);
     }
 }
 
@@ -206,19 +231,23 @@ static void on_end(struct up *u, struct stage *s, int code, int64_t now_ms) {
     if (s->told_ms && code != EXIT_DONE) {
         log_say(&u->run->log, "%s did not stop cleanly (exit code %d)", s->title, code);
         stop(u, EXIT_FAILED);
-    } else if (!u->stopping) on_crash(u, s, code, now_ms);
+    } else if (!u->stopping)
+        on_crash(u, s, code, now_ms);
     s->ready = false;
 }
 
 /* One node falls silent for a while: stopped, as a hung machine would be. */
 static void play_silence(struct up *u, int64_t now_ms) {
     struct stage *s = &u->stages[QUIET];
-    if (u->n <= QUIET || !s->process.pid || u->stopping || u->silence == BACK) return;
-    if (now_ms < s->started_ms + SILENT_FROM_MS + (u->silence == SILENT ? SILENT_MS : 0)) return;
+    if (u->n <= QUIET || !s->process.pid || u->stopping || u->silence == BACK)
+        return;
+    if (now_ms < s->started_ms + SILENT_FROM_MS + (u->silence == SILENT ? SILENT_MS : 0))
+        return;
     if (u->silence == TALKS)
         log_say(&u->run->log, "the node of %s falls silent for %d s now (SIGSTOP)", s->title,
                 SILENT_MS / 1000);
-    else log_say(&u->run->log, "the node of %s goes on (SIGCONT)", s->title);
+    else
+        log_say(&u->run->log, "the node of %s goes on (SIGCONT)", s->title);
     kill(-s->process.pid, u->silence == TALKS ? SIGSTOP : SIGCONT);
     u->silence++;
 }
@@ -226,17 +255,22 @@ static void play_silence(struct up *u, int64_t now_ms) {
 static void supervise(struct up *u, int64_t run_for) {
     struct process *all[STAGES];
     int64_t end_ms = run_for ? clock_mono_ms() + run_for : INT64_MAX;
-    for (size_t i = 0; i < u->n; i++) all[i] = &u->stages[i].process;
+    for (size_t i = 0; i < u->n; i++)
+        all[i] = &u->stages[i].process;
     for (;;) {
         int64_t now_ms = clock_mono_ms();
         int code;
-        if (stop_asked() || now_ms >= end_ms) u->stopping = true;
-        if (!u->stopping) start_due(u, now_ms);
-        else if (!stop_next(u, now_ms)) return;
+        if (stop_asked() || now_ms >= end_ms)
+            u->stopping = true;
+        if (!u->stopping)
+            start_due(u, now_ms);
+        else if (!stop_next(u, now_ms))
+            return;
         play_silence(u, now_ms);
         process_read(all, u->n, NAP_MS, on_line, u);
         for (struct stage *s = u->stages; s < u->stages + u->n; s++)
-            if (process_ended(&s->process, &code)) on_end(u, s, code, clock_mono_ms());
+            if (process_ended(&s->process, &code))
+                on_end(u, s, code, clock_mono_ms());
         if (fflush(stdout) != 0 && !u->stopping) {
             log_say(&u->run->log, "cannot write to standard output");
             stop(u, EXIT_FAILED);
@@ -251,11 +285,13 @@ static int run_up(struct run *run) {
     u.colour = isatty(STDOUT_FILENO) && isatty(STDERR_FILENO) && !(no_color && *no_color);
     memcpy(u.stages, plan, sizeof plan);
     supervise(&u, conf->run_for);
-    for (size_t i = 0; i < COUNTS; i++) printf("%s%s %llu", i ? ", " : "", counts[i], u.totals[i]);
+    for (size_t i = 0; i < COUNTS; i++)
+        printf("%s%s %llu", i ? ", " : "", counts[i], u.totals[i]);
     printf("\n");
     if (u.missing.n)
         log_say(&run->log, "counts are missing, because these left without them: %s", u.missing.p);
-    for (size_t i = 0; i < STAGES; i++) buf_release(&u.stages[i].last);
+    for (size_t i = 0; i < STAGES; i++)
+        buf_release(&u.stages[i].last);
     buf_release(&u.url);
     buf_release(&u.missing);
     return u.code;

@@ -37,38 +37,44 @@ static const struct opt store_rows[] = {
         .help = "which engine keeps the documents"),
     OPT(struct store_conf, STRING, group, "distlog-store", .flag = "group", .arg = "NAME",
         .help = "the consumer group that store reads in"),
-    OPT(struct store_conf, STRING, index, "logs", .flag = "index", .arg = "NAME", .bits = OPT_PATTERN,
-        .help = "the index that documents go to"),
+    OPT(struct store_conf, STRING, index, "logs", .flag = "index", .arg = "NAME",
+        .bits = OPT_PATTERN, .help = "the index that documents go to"),
     OPT(struct store_conf, BOOL, quiet, "false", .flag = "quiet", .letter = 'q',
         .help = "print no line for each document"),
 };
-const struct opt_section store_section =
-    OPT_SECTION("store", "the index that store writes and search reads", store_rows, struct store_conf);
+const struct opt_section store_section = OPT_SECTION(
+    "store", "the index that store writes and search reads", store_rows, struct store_conf);
 
 const struct opt_section *const engines_sections[] = {
     &bus_section,   &bus_sqlite_section,   &kafka_section, &topics_section,
     &store_section, &store_sqlite_section, &es_section,    NULL};
 
-enum bus_rc engines_open_bus(const struct conf *conf, const struct bus_open *how, struct bus **out, struct err *err) {
+enum bus_rc engines_open_bus(const struct conf *conf, const struct bus_open *how, struct bus **out,
+                             struct err *err) {
     const struct bus_conf *c = conf_section(conf, &bus_section);
     const struct bus_engine *const *engine = bus_engines;
-    while (strcmp((*engine)->name, c->type) != 0) engine++; /* BUS_NAMES has no other */
+    while (strcmp((*engine)->name, c->type) != 0)
+        engine++; /* BUS_NAMES has no other */
     struct bus_open all = *how;
     all.max_record = c->max_record;
     enum bus_rc rc = (*engine)->open(conf, &all, out, err);
 #ifdef DISTLOG_DEV
-    if (rc == BUS_OK) *out = bus_check(*out, &all);
+    if (rc == BUS_OK)
+        *out = bus_check(*out, &all);
 #endif
     return rc;
 }
 
-enum store_rc engines_open_store(const struct conf *conf, bool create, struct store **out, struct err *err) {
+enum store_rc engines_open_store(const struct conf *conf, bool create, struct store **out,
+                                 struct err *err) {
     const struct store_conf *c = conf_section(conf, &store_section);
     const struct store_engine *const *engine = store_engines;
-    while (strcmp((*engine)->name, c->type) != 0) engine++; /* STORE_NAMES has no other */
+    while (strcmp((*engine)->name, c->type) != 0)
+        engine++; /* STORE_NAMES has no other */
     enum store_rc rc = (*engine)->open(conf, create, out, err);
 #ifdef DISTLOG_DEV
-    if (rc == STORE_OK) *out = store_check(*out);
+    if (rc == STORE_OK)
+        *out = store_check(*out);
 #endif
     return rc;
 }

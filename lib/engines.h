@@ -18,6 +18,8 @@ extern const struct opt_section bus_section, topics_section;
 extern const struct opt_section *const engines_sections[];
 
 /* Opens the bus that conf names; with bus_check around it when built with DEV=1. */
-enum bus_rc engines_open_bus(const struct conf *conf, const struct bus_open *how, struct bus **out, struct err *err);
+enum bus_rc engines_open_bus(const struct conf *conf, const struct bus_open *how, struct bus **out,
+                             struct err *err);
 /* Opens the store that conf names. */
-enum store_rc engines_open_store(const struct conf *conf, bool create, struct store **out, struct err *err);
+enum store_rc engines_open_store(const struct conf *conf, bool create, struct store **out,
+                                 struct err *err);

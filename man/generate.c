@@ -18,22 +18,34 @@ static void roff(struct buf *out, struct span text) {
         const unsigned char *u = (const unsigned char *)text.p + i;
         bool at_start = out->n == 0 || out->p[out->n - 1] == '\n';
         len = utf8_sequence(text.p + i, text.n - i);
-        if (at_start && (*u == '.' || *u == '\'')) buf_text(out, "\\&");
-        if (len == 2) buf_printf(out, "\\[u%04X]", (u[0] & 31u) << 6 | (u[1] & 63u));
+        if (at_start && (*u == '.' || *u == '\''))
+            buf_text(out, "\\&");
+        if (len == 2)
+            buf_printf(out, "\\[u%04X]", (u[0] & 31u) << 6 | (u[1] & 63u));
         else if (len == 3)
             buf_printf(out, "\\[u%04X]", (u[0] & 15u) << 12 | (u[1] & 63u) << 6 | (u[2] & 63u));
-        else if (*u == '\\') buf_text(out, "\\e");
-        else if (*u == '-') buf_text(out, "\\-");
-        else if (*u == '\'') buf_text(out, "\\(aq");
-        else if (*u == '`') buf_text(out, "\\(ga");
-        else if (*u == '^') buf_text(out, "\\(ha");
-        else if (*u == '~') buf_text(out, "\\(ti");
-        else buf_add(out, u, len ? len : 1);
-        if (len == 0) len = 1;
+        else if (*u == '\\')
+            buf_text(out, "\\e");
+        else if (*u == '-')
+            buf_text(out, "\\-");
+        else if (*u == '\'')
+            buf_text(out, "\\(aq");
+        else if (*u == '`')
+            buf_text(out, "\\(ga");
+        else if (*u == '^')
+            buf_text(out, "\\(ha");
+        else if (*u == '~')
+            buf_text(out, "\\(ti");
+        else
+            buf_add(out, u, len ? len : 1);
+        if (len == 0)
+            len = 1;
     }
 }
 
-static void roff_text(struct buf *out, const char *text) { roff(out, span_of(text)); }
+static void roff_text(struct buf *out, const char *text) {
+    roff(out, span_of(text));
+}
 
 /* Paragraphs with an empty line between; one that begins with a blank is an example, kept as it is.
  */
@@ -51,9 +63,13 @@ static void paragraphs(struct buf *out, const char *text) {
 }
 
 static void heading(struct buf *out, const char *name, const char *section, const char *summary) {
-    buf_text(out, ".\\\" Made by `make generate` from the tables in cmd/ and lib/; change them there.\n.TH ");
-    for (const char *c = name; *c; c++) buf_char(out, (char)toupper((unsigned char)*c));
-    buf_printf(out, " %s \"\" \"distlog %s\" \"distlog manual\"\n.SH NAME\n", section, DISTLOG_VERSION);
+    buf_text(
+        out,
+        ".\\\" Made by `make generate` from the tables in cmd/ and lib/; change them there.\n.TH ");
+    for (const char *c = name; *c; c++)
+        buf_char(out, (char)toupper((unsigned char)*c));
+    buf_printf(out, " %s \"\" \"distlog %s\" \"distlog manual\"\n.SH NAME\n", section,
+               DISTLOG_VERSION);
     roff_text(out, name);
     buf_text(out, " \\- ");
     roff_text(out, summary);
@@ -64,7 +80,8 @@ static void heading(struct buf *out, const char *name, const char *section, cons
 static void flag(struct buf *out, const struct opt *row) {
     const char *arg = row->type == OPT_BOOL ? NULL : opt_arg(row);
     buf_text(out, ".TP\n");
-    if (row->letter) buf_printf(out, "\\fB\\-%c\\fR, ", row->letter);
+    if (row->letter)
+        buf_printf(out, "\\fB\\-%c\\fR, ", row->letter);
     buf_text(out, "\\fB\\-\\-");
     roff_text(out, row->flag);
     buf_text(out, "\\fR");
@@ -76,7 +93,9 @@ static void flag(struct buf *out, const struct opt *row) {
     buf_char(out, '\n');
 }
 
-static bool is_setting(const struct opt *row) { return !(row->bits & OPT_FLAG_ONLY); }
+static bool is_setting(const struct opt *row) {
+    return !(row->bits & OPT_FLAG_ONLY);
+}
 
 /* The flag's help, what it must be, its default and the setting behind it. */
 static void flag_help(struct buf *out, const struct opt_section *s, const struct opt *row) {
@@ -128,17 +147,19 @@ static void exit_status(struct buf *out) {
 
 /* The files and the environment that every command looks at. */
 static void surroundings(struct buf *out) {
-    buf_text(out, ".SH ENVIRONMENT\n"
-                  ".TP\n\\fBDISTLOG_CONFIG\\fR\nThe file with the settings, unless \\fB\\-c\\fR names one.\n"
-                  ".TP\n\\fBDISTLOG_DATA\\fR\nThe data folder of the embedded engines.\n"
-                  ".TP\n\\fBDISTLOG_\\fISECTION\\fB_\\fIKEY\\fR\n"
-                  "One setting, such as \\fBDISTLOG_BUS_TYPE\\fR.\n"
-                  ".SH FILES\n"
-                  ".TP\n\\fI./distlog.yaml\\fR, \\fI\\(ti/.config/distlog/distlog.yaml\\fR, "
-                  "\\fI/etc/distlog/distlog.yaml\\fR\n"
-                  "The settings: the first of these that is there.\n"
-                  ".TP\n\\fI\\(ti/.local/share/distlog\\fR\n"
-                  "The data folder, unless \\fBDISTLOG_DATA\\fR or \\fBXDG_DATA_HOME\\fR says otherwise.\n");
+    buf_text(
+        out,
+        ".SH ENVIRONMENT\n"
+        ".TP\n\\fBDISTLOG_CONFIG\\fR\nThe file with the settings, unless \\fB\\-c\\fR names one.\n"
+        ".TP\n\\fBDISTLOG_DATA\\fR\nThe data folder of the embedded engines.\n"
+        ".TP\n\\fBDISTLOG_\\fISECTION\\fB_\\fIKEY\\fR\n"
+        "One setting, such as \\fBDISTLOG_BUS_TYPE\\fR.\n"
+        ".SH FILES\n"
+        ".TP\n\\fI./distlog.yaml\\fR, \\fI\\(ti/.config/distlog/distlog.yaml\\fR, "
+        "\\fI/etc/distlog/distlog.yaml\\fR\n"
+        "The settings: the first of these that is there.\n"
+        ".TP\n\\fI\\(ti/.local/share/distlog\\fR\n"
+        "The data folder, unless \\fBDISTLOG_DATA\\fR or \\fBXDG_DATA_HOME\\fR says otherwise.\n");
 }
 
 static void see_also(struct buf *out, const char *self) {
@@ -155,14 +176,17 @@ static void sections_of(const struct cmd *cmd, struct buf *out) {
     for (size_t i = 0; cmd->sections && cmd->sections[i]; i++) {
         const struct opt_section *s = cmd->sections[i];
         size_t r = 0;
-        while (r < s->n && !is_setting(&s->rows[r])) r++;
-        if (r == s->n) continue;
+        while (r < s->n && !is_setting(&s->rows[r]))
+            r++;
+        if (r == s->n)
+            continue;
         buf_text(out, n++ ? ", "
                           : ".PP\nSettings that have no flag are given with \\fB\\-o\\fR, too. "
                             "This command\\(aqs own, in \\fBdistlog.yaml\\fR(5): ");
         roff_text(out, s->name);
     }
-    if (n) buf_text(out, ".\n");
+    if (n)
+        buf_text(out, ".\n");
 }
 
 static void command_page(const struct cmd *cmd, struct buf *out) {
@@ -185,7 +209,8 @@ static void command_page(const struct cmd *cmd, struct buf *out) {
     sections_of(cmd, out);
     exit_status(out);
     if (cmd->aliases) {
-        buf_text(out, ".SH \"OTHER NAMES\"\nA link by one of these names, with or without .py, runs:\n");
+        buf_text(out,
+                 ".SH \"OTHER NAMES\"\nA link by one of these names, with or without .py, runs:\n");
         for (const struct cmd_alias *a = cmd->aliases; a->name; a++) {
             buf_text(out, ".TP\n\\fB");
             roff_text(out, a->name);
@@ -209,16 +234,18 @@ static void command_page(const struct cmd *cmd, struct buf *out) {
 static void main_page(struct buf *out) {
     heading(out, "distlog", "1",
             "carry events from nodes to a searchable store, and say when one goes quiet");
-    buf_text(out, ".SH SYNOPSIS\n\\fBdistlog\\fR \\fICOMMAND\\fR [\\fIOPTIONS\\fR] [\\fIARGUMENTS\\fR]\n"
-                  ".SH DESCRIPTION\n");
-    paragraphs(out,
-               "distlog carries events from microservice nodes to a searchable store, and says within "
-               "seconds when a node goes quiet. Each stage is a command; they meet on a bus: one SQLite "
-               "file on this machine, or Apache Kafka. distlog(7) is a tour of how they work together.\n\n"
-               "A link by the name distlog-COMMAND runs that command.\n\n"
-               "Results go to standard output, diagnostics to standard error. TERM or INT: a command "
-               "finishes what it holds, commits, and leaves within 5 seconds; a second signal ends it "
-               "at once.");
+    buf_text(out,
+             ".SH SYNOPSIS\n\\fBdistlog\\fR \\fICOMMAND\\fR [\\fIOPTIONS\\fR] [\\fIARGUMENTS\\fR]\n"
+             ".SH DESCRIPTION\n");
+    paragraphs(
+        out,
+        "distlog carries events from microservice nodes to a searchable store, and says within "
+        "seconds when a node goes quiet. Each stage is a command; they meet on a bus: one SQLite "
+        "file on this machine, or Apache Kafka. distlog(7) is a tour of how they work together.\n\n"
+        "A link by the name distlog-COMMAND runs that command.\n\n"
+        "Results go to standard output, diagnostics to standard error. TERM or INT: a command "
+        "finishes what it holds, commits, and leaves within 5 seconds; a second signal ends it "
+        "at once.");
     buf_text(out, ".SH COMMANDS\n");
     for (size_t i = 0; cmd_all[i]; i++) {
         buf_printf(out, ".TP\n.BR distlog\\-%s (1)\n", cmd_all[i]->name);
@@ -256,7 +283,8 @@ static void setting(struct buf *out, const struct opt_section *s, const struct o
         for (const char *const *code = row->code; *code; code++) {
             buf_text(out, code == row->code ? " " : ", ");
             roff_text(out, *code);
-            if ((*code)[strlen(*code) - 1] == '.') buf_char(out, '*');
+            if ((*code)[strlen(*code) - 1] == '.')
+                buf_char(out, '*');
         }
         buf_char(out, '.');
     }
@@ -272,27 +300,30 @@ static void setting(struct buf *out, const struct opt_section *s, const struct o
 static void yaml_page(const struct opt_section *const *sections, struct buf *out) {
     heading(out, "distlog.yaml", "5", "the settings of distlog");
     buf_text(out, ".SH DESCRIPTION\n");
-    paragraphs(out, "The first that is there is read: the file that -c names, $DISTLOG_CONFIG, "
-                    "./distlog.yaml, distlog/distlog.yaml in the user's and in the system's configuration "
-                    "folder. Without any, every setting has its default.\n\n"
-                    "Each setting is written below its section, or overridden on the command line with "
-                    "-o section.key=value, or in the environment: DISTLOG_ and its name in capitals, with _ "
-                    "for each dot. The command line wins over the environment, and that over the file. "
-                    "distlog config prints what holds, and with --origin where it came from.\n\n"
-                    "A ./distlog.yaml that others may change is not read: every command that needs settings "
-                    "ends with exit code 2 and says how to go on. Others may change a file that belongs "
-                    "to another user than the caller or root, or that its group or everyone may write. The "
-                    "same goes for the folder that it is in, unless that is sticky as /tmp is, and for what "
-                    "a symbolic link leads to. A group with the owner's number, as each user's private "
-                    "group has it, does not count. After a look into the file, -c ./distlog.yaml reads it "
-                    "anyway. From no file that others may change, however it was named, are the items taken "
-                    "that load code or run programs; each such setting below lists them.\n\n"
-                    "Durations are written 250ms, 5s, 15m, 2h or 7d, sizes 512KB, 32MB or 10GB. ${NAME} is "
-                    "the environment's value, $$ a dollar sign. Paths expand ~/. An unknown or "
-                    "repeated key, a wrong type and a bad value are errors that name file, line, key and "
-                    "what was expected.");
-    buf_text(out, ".PP\n.RS 4\n.EX\nbus:\n  type: local\npubsub:\n  heartbeat_timeout: 10s\n.EE\n.RE\n"
-                  ".SH SETTINGS\n");
+    paragraphs(
+        out,
+        "The first that is there is read: the file that -c names, $DISTLOG_CONFIG, "
+        "./distlog.yaml, distlog/distlog.yaml in the user's and in the system's configuration "
+        "folder. Without any, every setting has its default.\n\n"
+        "Each setting is written below its section, or overridden on the command line with "
+        "-o section.key=value, or in the environment: DISTLOG_ and its name in capitals, with _ "
+        "for each dot. The command line wins over the environment, and that over the file. "
+        "distlog config prints what holds, and with --origin where it came from.\n\n"
+        "A ./distlog.yaml that others may change is not read: every command that needs settings "
+        "ends with exit code 2 and says how to go on. Others may change a file that belongs "
+        "to another user than the caller or root, or that its group or everyone may write. The "
+        "same goes for the folder that it is in, unless that is sticky as /tmp is, and for what "
+        "a symbolic link leads to. A group with the owner's number, as each user's private "
+        "group has it, does not count. After a look into the file, -c ./distlog.yaml reads it "
+        "anyway. From no file that others may change, however it was named, are the items taken "
+        "that load code or run programs; each such setting below lists them.\n\n"
+        "Durations are written 250ms, 5s, 15m, 2h or 7d, sizes 512KB, 32MB or 10GB. ${NAME} is "
+        "the environment's value, $$ a dollar sign. Paths expand ~/. An unknown or "
+        "repeated key, a wrong type and a bad value are errors that name file, line, key and "
+        "what was expected.");
+    buf_text(out,
+             ".PP\n.RS 4\n.EX\nbus:\n  type: local\npubsub:\n  heartbeat_timeout: 10s\n.EE\n.RE\n"
+             ".SH SETTINGS\n");
     for (size_t i = 0; sections[i]; i++) {
         const struct opt_section *s = sections[i];
         size_t settings = 0;
@@ -305,7 +336,8 @@ static void yaml_page(const struct opt_section *const *sections, struct buf *out
                 buf_text(out, ".\n");
             }
         for (size_t r = 0; r < s->n; r++)
-            if (is_setting(&s->rows[r])) setting(out, s, &s->rows[r]);
+            if (is_setting(&s->rows[r]))
+                setting(out, s, &s->rows[r]);
     }
     see_also(out, "");
 }
@@ -313,18 +345,20 @@ static void yaml_page(const struct opt_section *const *sections, struct buf *out
 /* Adds the words between the '|' of the n characters at choices. */
 static void one_of(const char *choices, size_t n, struct buf *values) {
     buf_text(values, " words='");
-    for (size_t i = 0; i < n; i++) buf_char(values, choices[i] == '|' ? ' ' : choices[i]);
+    for (size_t i = 0; i < n; i++)
+        buf_char(values, choices[i] == '|' ? ' ' : choices[i]);
     buf_text(values, "' files='' ;;\n");
 }
 
-/* Adds the flags of cmd, and how to complete what is one of a few words or a file: values of flags, and the
- * first operand. */
+/* Adds the flags of cmd, and how to complete what is one of a few words or a file: values of flags,
+ * and the first operand. */
 static void completion_case(const struct cmd *cmd, struct buf *flags, struct buf *values) {
     buf_printf(flags, "    %s) flags='", cmd->name);
     for (size_t i = 0; cmd->sections && cmd->sections[i]; i++)
         for (size_t r = 0; r < cmd->sections[i]->n; r++) {
             const struct opt *row = &cmd->sections[i]->rows[r];
-            if (!row->flag) continue;
+            if (!row->flag)
+                continue;
             buf_printf(flags, strcmp(row->def, "true") == 0 ? "--no-%s " : "--%s ", row->flag);
             if (row->type == OPT_CHOICE) {
                 buf_printf(values, "    %s:--%s)", cmd->name, row->flag);
@@ -336,54 +370,64 @@ static void completion_case(const struct cmd *cmd, struct buf *flags, struct buf
         }
     buf_text(flags, "--config --help --version' ;;\n");
     size_t n = cmd->operands ? strcspn(cmd->operands, " ") : 0;
-    if (!n || !memchr(cmd->operands, '|', n)) return;
+    if (!n || !memchr(cmd->operands, '|', n))
+        return;
     buf_printf(values, "    %s:*%s)", cmd->name, cmd->name);
     one_of(cmd->operands, n, values);
 }
 
 static void completion(const struct opt_section *const *sections, struct buf *out) {
     struct buf flags = {0}, values = {0};
-    for (size_t i = 0; cmd_all[i]; i++) completion_case(cmd_all[i], &flags, &values);
-    buf_text(out, "# Bash completion of distlog. Made by `make generate` from the tables in cmd/ and lib/.\n"
-                  "# SPDX-License-Identifier: Apache-2.0\n_distlog()\n{\n"
-                  "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}\n"
-                  "    local command='' i flags='--config --help --version' words='' files=yes\n"
-                  "    local commands='");
-    for (size_t i = 0; cmd_all[i]; i++) buf_printf(out, "%s%s", i ? " " : "", cmd_all[i]->name);
+    for (size_t i = 0; cmd_all[i]; i++)
+        completion_case(cmd_all[i], &flags, &values);
+    buf_text(
+        out,
+        "# Bash completion of distlog. Made by `make generate` from the tables in cmd/ and lib/.\n"
+        "# SPDX-License-Identifier: Apache-2.0\n_distlog()\n{\n"
+        "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}\n"
+        "    local command='' i flags='--config --help --version' words='' files=yes\n"
+        "    local commands='");
+    for (size_t i = 0; cmd_all[i]; i++)
+        buf_printf(out, "%s%s", i ? " " : "", cmd_all[i]->name);
     buf_text(out, "'\n    local settings='");
     for (size_t i = 0; sections[i]; i++)
         for (size_t r = 0; r < sections[i]->n; r++)
             if (is_setting(&sections[i]->rows[r]))
                 buf_printf(out, "%s.%s= ", sections[i]->name, sections[i]->rows[r].name);
-    buf_text(out, "'\n"
-                  "    case ${COMP_WORDS[0]##*/} in distlog-*) command=${COMP_WORDS[0]##*/distlog-} ;; esac\n"
-                  "    command=${command#distlog-}\n"
-                  "    for ((i = 1; i < COMP_CWORD && ${#command} == 0; i++)); do\n"
-                  "        case ${COMP_WORDS[i]} in\n"
-                  "        -c | -o | --config) i=$((i + 1)) ;;\n"
-                  "        -*) ;;\n"
-                  "        *) command=${COMP_WORDS[i]} ;;\n"
-                  "        esac\n"
-                  "    done\n"
-                  "    case $command in\n");
+    buf_text(
+        out,
+        "'\n"
+        "    case ${COMP_WORDS[0]##*/} in distlog-*) command=${COMP_WORDS[0]##*/distlog-} ;; esac\n"
+        "    command=${command#distlog-}\n"
+        "    for ((i = 1; i < COMP_CWORD && ${#command} == 0; i++)); do\n"
+        "        case ${COMP_WORDS[i]} in\n"
+        "        -c | -o | --config) i=$((i + 1)) ;;\n"
+        "        -*) ;;\n"
+        "        *) command=${COMP_WORDS[i]} ;;\n"
+        "        esac\n"
+        "    done\n"
+        "    case $command in\n");
     buf_span(out, buf_view(&flags));
     buf_text(out, "    esac\n    case $command:$prev in\n"
                   "    *:-c | *:--config) ;;\n"
                   "    *:-o) words=$settings files='' ;;\n");
     buf_span(out, buf_view(&values));
-    buf_text(out, "    help:help) words=$commands files='' ;;\n"
-                  "    *) case $cur in\n"
-                  "        -*) words=$flags files='' ;;\n"
-                  "        *) [ -n \"$command\" ] || { words=$commands files=''; } ;;\n"
-                  "        esac ;;\n"
-                  "    esac\n"
-                  "    [ \"${words: -2}\" != '= ' ] || compopt -o nospace 2>/dev/null\n"
-                  "    COMPREPLY=()\n"
-                  "    [ -z \"$words\" ] || mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
-                  "    [ -z \"$files\" ] || mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
-                  "    [ -z \"$files\" ] || compopt -o filenames 2>/dev/null\n"
-                  "}\ncomplete -F _distlog distlog");
-    for (size_t i = 0; cmd_all[i]; i++) buf_printf(out, " distlog-%s", cmd_all[i]->name);
+    buf_text(
+        out,
+        "    help:help) words=$commands files='' ;;\n"
+        "    *) case $cur in\n"
+        "        -*) words=$flags files='' ;;\n"
+        "        *) [ -n \"$command\" ] || { words=$commands files=''; } ;;\n"
+        "        esac ;;\n"
+        "    esac\n"
+        "    [ \"${words: -2}\" != '= ' ] || compopt -o nospace 2>/dev/null\n"
+        "    COMPREPLY=()\n"
+        "    [ -z \"$words\" ] || mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
+        "    [ -z \"$files\" ] || mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
+        "    [ -z \"$files\" ] || compopt -o filenames 2>/dev/null\n"
+        "}\ncomplete -F _distlog distlog");
+    for (size_t i = 0; cmd_all[i]; i++)
+        buf_printf(out, " distlog-%s", cmd_all[i]->name);
     buf_char(out, '\n');
     buf_release(&flags);
     buf_release(&values);
@@ -402,18 +446,22 @@ static void save(const char *dir, const char *name, struct buf *out) {
     buf_clear(out);
 }
 
-/* One setting at its default. A file of the data folder as it is written, so that it is the same on any
- * machine. */
+/* One setting at its default. A file of the data folder as it is written, so that it is the same on
+ * any machine. */
 static void yaml_setting(const struct conf *conf, const char *key, int indent, struct buf *out) {
     const struct setting *v = conf_find(conf, key);
     const struct opt *row = v->row;
     buf_printf(out, "%*s# %s", indent, "", row->help);
-    if (row->type == OPT_CHOICE) buf_printf(out, " (%s)", row->choices);
+    if (row->type == OPT_CHOICE)
+        buf_printf(out, " (%s)", row->choices);
     buf_printf(out, "\n%*s%s: ", indent, "", row->name);
-    if (row->bits & OPT_DATA) buf_text(out, row->def);
-    else conf_print(v, out);
+    if (row->bits & OPT_DATA)
+        buf_text(out, row->def);
+    else
+        conf_print(v, out);
     buf_char(out, '\n');
-    if (opt_has_file(row)) buf_printf(out, "%*s%s_file: ''\n", indent, "", row->name);
+    if (opt_has_file(row))
+        buf_printf(out, "%*s%s_file: ''\n", indent, "", row->name);
 }
 
 /* distlog.yaml: every setting, each level of a section's name ("bus.local") opened once. */
@@ -429,13 +477,15 @@ static void yaml_file(const struct opt_section *const *sections, struct buf *out
                   "# $DISTLOG_DATA, else $XDG_DATA_HOME/distlog, else ~/.local/share/distlog.\n");
     for (const struct opt_section *s; (s = *sections); sections++) {
         int indent = 2;
-        for (const char *dot = s->name; (dot = strchr(dot, '.')); dot++) indent += 2;
+        for (const char *dot = s->name; (dot = strchr(dot, '.')); dot++)
+            indent += 2;
         for (const struct opt *row = s->rows; row < s->rows + s->n; row++) {
-            if (!is_setting(row)) continue;
+            if (!is_setting(row))
+                continue;
             const char *dot = strrchr(s->name, '.'), *last = dot ? dot + 1 : s->name;
             if (before != s->name)
-                buf_printf(out, "%s%*s# %s\n%*s%s:\n", dot ? "" : "\n", indent - 2, "", s->help, indent - 2,
-                           "", last);
+                buf_printf(out, "%s%*s# %s\n%*s%s:\n", dot ? "" : "\n", indent - 2, "", s->help,
+                           indent - 2, "", last);
             before = s->name;
             buf_clear(&key);
             buf_printf(&key, "%s.%s", s->name, row->name);
@@ -479,8 +529,10 @@ int main(int argc, char **argv) {
         return EXIT_USAGE;
     }
     for (size_t i = 0; cmd_all[i]; i++) {
-        for (const struct cmd_alias *a = cmd_all[i]->aliases; aliases && a && a->name; a++) puts(a->name);
-        for (const struct man_example *e = man_text(cmd_all[i]->name)->examples; examples && e->command; e++)
+        for (const struct cmd_alias *a = cmd_all[i]->aliases; aliases && a && a->name; a++)
+            puts(a->name);
+        for (const struct man_example *e = man_text(cmd_all[i]->name)->examples;
+             examples && e->command; e++)
             printf("%s\t%s\n", cmd_all[i]->name, e->command);
     }
     return EXIT_DONE;

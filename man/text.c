@@ -42,7 +42,8 @@ static const struct man_text texts[] = {
          {"distlog collect -o collect.routes=log.input=nodes,audit=audit_log",
           "what is posted to /audit goes to a topic of its own"},
          {"DISTLOG_COLLECT_AUTH_TOKEN=s3cret distlog collect --listen '*:9880'",
-          "for other machines, with a bearer token (and collect.tls, unless the network is trusted)"},
+          "for other machines, with a bearer token (and collect.tls, unless the network is "
+          "trusted)"},
          {NULL, NULL},
      }},
     {"pubsub",
@@ -131,24 +132,36 @@ static const struct man_text texts[] = {
          {NULL, NULL},
      }},
     {"deadletter",
-     "A record that makes no sense to pubsub or that the store refuses for good becomes a dead letter: it "
-     "goes to the topic TOPIC.dlq, with the reason and where it came from. A letter is called by its place "
+     "A record that makes no sense to pubsub or that the store refuses for good becomes a dead "
+     "letter: it "
+     "goes to the topic TOPIC.dlq, with the reason and where it came from. A letter is called by "
+     "its place "
      "there: nodes.dlq-0-17 has offset 17 in partition 0.\n\n"
-     "list prints a line for each letter that waits: its name, when it became one, where the record came "
+     "list prints a line for each letter that waits: its name, when it became one, where the "
+     "record came "
      "from, its key, and the reason, with a tab between. Without a TOPIC these are "
      "the letters of topics.input and topics.processed.\n\n"
-     "show prints one letter and its record, with control characters escaped, or with --raw the bytes of "
+     "show prints one letter and its record, with control characters escaped, or with --raw the "
+     "bytes of "
      "the record as they are.\n\n"
-     "retry sends letters once more, to the topic that they came from and under the same key: the one "
-     "named, or all that wait at its beginning. What was sent is done with and no longer listed, exactly "
-     "once, also when retry is killed; a record that fails again comes back as a new letter. On the bus it "
-     "is a new record with a time of its own, behind all that is there already. A retry holds 128 MB of "
-     "letters and says when there are more. A record that was too large to be kept whole can't be sent "
-     "again: that is said, and it goes on waiting until retention takes it, as it does all letters.",
+     "retry sends letters once more, to the topic that they came from and under the same key: the "
+     "one "
+     "named, or all that wait at its beginning. What was sent is done with and no longer listed, "
+     "exactly "
+     "once, also when retry is killed; a record that fails again comes back as a new letter. On "
+     "the bus it "
+     "is a new record with a time of its own, behind all that is there already. A retry holds 128 "
+     "MB of "
+     "letters and says when there are more. A record that was too large to be kept whole can't be "
+     "sent "
+     "again: that is said, and it goes on waiting until retention takes it, as it does all "
+     "letters.",
      (const struct man_example[]){
          {"distlog deadletter list", "what waits, and why"},
-         {"distlog deadletter list processed_logs | cut -f 5 | sort | uniq -c", "how often each reason"},
-         {"distlog deadletter show --raw nodes.dlq-0-0 >record", "the record as its sender wrote it"},
+         {"distlog deadletter list processed_logs | cut -f 5 | sort | uniq -c",
+          "how often each reason"},
+         {"distlog deadletter show --raw nodes.dlq-0-0 >record",
+          "the record as its sender wrote it"},
          {"distlog deadletter retry nodes.dlq-0-0", "this one again"},
          {"distlog deadletter retry", "all of them, once the cause is cured"},
          {NULL, NULL},
@@ -200,7 +213,8 @@ static const struct man_text texts[] = {
 
 const struct man_text *man_text(const char *command) {
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        if (strcmp(texts[i].command, command) == 0) return &texts[i];
+        if (strcmp(texts[i].command, command) == 0)
+            return &texts[i];
     fprintf(stderr, "man/text.c: no text for the command %s\n", command);
     exit(1);
 }

@@ -12,10 +12,11 @@
 #include <zlib.h>
 
 void versions_print(struct buf *out) {
-    buf_printf(out,
-               "librdkafka %s, libcurl %s, jansson %s, libyaml %s, SQLite %s, libmicrohttpd %s, zlib %s, "
-               "msgpack-c %s",
-               rd_kafka_version_str(), curl_version_info(CURLVERSION_NOW)->version, jansson_version_str(),
-               yaml_get_version_string(), sqlite3_libversion(), MHD_get_version(), zlibVersion(),
-               msgpack_version());
+    buf_printf(
+        out,
+        "librdkafka %s, libcurl %s, jansson %s, libyaml %s, SQLite %s, libmicrohttpd %s, zlib %s, "
+        "msgpack-c %s",
+        rd_kafka_version_str(), curl_version_info(CURLVERSION_NOW)->version, jansson_version_str(),
+        yaml_get_version_string(), sqlite3_libversion(), MHD_get_version(), zlibVersion(),
+        msgpack_version());
 }

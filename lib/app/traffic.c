@@ -25,7 +25,8 @@ int traffic_weights(const struct str_map *map, int64_t weights[TRAFFIC_LEVELS], 
     memset(weights, 0, TRAFFIC_LEVELS * sizeof *weights);
     for (size_t i = 0; i < map->n; i++) {
         int level = 0;
-        while (level < TRAFFIC_LEVELS && strcmp(map->keys[i], level_names[level]) != 0) level++;
+        while (level < TRAFFIC_LEVELS && strcmp(map->keys[i], level_names[level]) != 0)
+            level++;
         if (level == TRAFFIC_LEVELS)
             return err_set(err, "no log level \"%s\"; expected INFO, WARN and ERROR", map->keys[i]);
         const char *text = map->values[i];
@@ -38,14 +39,18 @@ int traffic_weights(const struct str_map *map, int64_t weights[TRAFFIC_LEVELS], 
     return sum ? 0 : err_set(err, "one of INFO, WARN and ERROR must be above 0");
 }
 
-void traffic_init(struct traffic *t, const struct traffic_conf *conf, const char *node, uint64_t seed,
-                  int64_t start_ms) {
-    *t = (struct traffic){
-        .conf = conf, .node = node, .rng = {seed}, .next_beat_ms = start_ms, .next_log_ms = INT64_MAX};
+void traffic_init(struct traffic *t, const struct traffic_conf *conf, const char *node,
+                  uint64_t seed, int64_t start_ms) {
+    *t = (struct traffic){.conf = conf,
+                          .node = node,
+                          .rng = {seed},
+                          .next_beat_ms = start_ms,
+                          .next_log_ms = INT64_MAX};
 }
 
 int64_t traffic_due(const struct traffic *t) {
-    if (t->ended) return INT64_MAX;
+    if (t->ended)
+        return INT64_MAX;
     return t->next_beat_ms < t->next_log_ms ? t->next_beat_ms : t->next_log_ms;
 }
 
@@ -86,11 +91,13 @@ static enum traffic_kind pick_level(struct traffic *t) {
     const int64_t *w = t->conf->weights;
     enum traffic_kind level = TRAFFIC_INFO;
     int64_t at = rng_range(&t->rng, 1, w[TRAFFIC_INFO] + w[TRAFFIC_WARN] + w[TRAFFIC_ERROR]);
-    while (at > w[level]) at -= w[level++];
+    while (at > w[level])
+        at -= w[level++];
     return level;
 }
 
-static enum traffic_kind write_log(struct traffic *t, const struct traffic_now *now, struct buf *out) {
+static enum traffic_kind write_log(struct traffic *t, const struct traffic_now *now,
+                                   struct buf *out) {
     char uuid[37];
     BUF_LOCAL struct buf id = {0}, message = {0};
     enum traffic_kind level = pick_level(t);
@@ -98,14 +105,17 @@ static enum traffic_kind write_log(struct traffic *t, const struct traffic_now *
     buf_printf(&id, "%s_%s", t->node, uuid);
     expand(t, &message);
     buf_char(out, '{');
-    members(out, (const char *const[]){"log_id", id.p, "node_id", t->node, "log_level", level_names[level],
-                                       "message", message.p, "message_type", "LOG", NULL});
+    members(out, (const char *const[]){"log_id", id.p, "node_id", t->node, "log_level",
+                                       level_names[level], "message", message.p, "message_type",
+                                       "LOG", NULL});
     if (level == TRAFFIC_WARN) {
         buf_printf(out, ",\"response_time_ms\":%d", (int)rng_range(&t->rng, 100, 1000));
         buf_printf(out, ",\"threshold_limit_ms\":%d", (int)rng_range(&t->rng, 300, 800));
     } else if (level == TRAFFIC_ERROR) {
-        buf_printf(out, ",\"error_details\":{\"error_code\":%d,\"error_message\":\"Sample error message\"}",
-                   (int)rng_range(&t->rng, 20, 100));
+        buf_printf(
+            out,
+            ",\"error_details\":{\"error_code\":%d,\"error_message\":\"Sample error message\"}",
+            (int)rng_range(&t->rng, 20, 100));
     }
     members(out, (const char *const[]){"service_name", t->conf->service, NULL});
     timestamp(t, now, out);
@@ -120,7 +130,8 @@ static int64_t advance(int64_t due, int64_t step, int64_t now) {
 bool traffic_take(struct traffic *t, const struct traffic_now *now, struct buf *out,
                   enum traffic_kind *kind) {
     const struct traffic_conf *c = t->conf;
-    if (t->ended || traffic_due(t) > now->mono_ms) return false;
+    if (t->ended || traffic_due(t) > now->mono_ms)
+        return false;
     if (!t->registered) {
         *kind = TRAFFIC_REGISTRATION;
         write_short(t, now, "REGISTRATION", "service_name", c->service, out);
@@ -148,7 +159,8 @@ bool traffic_take(struct traffic *t, const struct traffic_now *now, struct buf *
 
 bool traffic_goodbye(struct traffic *t, const struct traffic_now *now, struct buf *out) {
     bool known = t->registered;
-    if (known) write_short(t, now, "HEARTBEAT", "status", "DOWN", out);
+    if (known)
+        write_short(t, now, "HEARTBEAT", "status", "DOWN", out);
     t->registered = false;
     t->ended = true;
     return known;

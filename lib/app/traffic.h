@@ -52,12 +52,13 @@ const char *traffic_preset(const char *name, const char **service);
 int traffic_weights(const struct str_map *map, int64_t weights[TRAFFIC_LEVELS], struct err *err);
 
 /* A node that registers at start_ms (monotonic). conf and node are borrowed for its life. */
-void traffic_init(struct traffic *t, const struct traffic_conf *conf, const char *node, uint64_t seed,
-                  int64_t start_ms);
+void traffic_init(struct traffic *t, const struct traffic_conf *conf, const char *node,
+                  uint64_t seed, int64_t start_ms);
 /* When its next event is due (monotonic ms); INT64_MAX once it has ended. */
 int64_t traffic_due(const struct traffic *t);
 /* Adds the event that is due to out and tells its kind; false, with nothing added, if none is.
  * Events whose time passed unnoticed (the process was stopped) are skipped, not made up for. */
-bool traffic_take(struct traffic *t, const struct traffic_now *now, struct buf *out, enum traffic_kind *kind);
+bool traffic_take(struct traffic *t, const struct traffic_now *now, struct buf *out,
+                  enum traffic_kind *kind);
 /* Ends it. True with the goodbye added to out if it is registered and has not ended by an ERROR. */
 bool traffic_goodbye(struct traffic *t, const struct traffic_now *now, struct buf *out);

@@ -18,7 +18,8 @@ struct arena_block {
 
 void *arena_take(struct arena *a, size_t n) {
     size_t align = alignof(max_align_t);
-    if (n > SIZE_MAX / 2) mem_abort();
+    if (n > SIZE_MAX / 2)
+        mem_abort();
     n = (n + align - 1) / align * align;
     struct arena_block *b = a->head;
     if (!b || b->size - b->used < n) {
@@ -35,7 +36,8 @@ void *arena_take(struct arena *a, size_t n) {
 
 struct span arena_span(struct arena *a, struct span s) {
     char *copy = arena_take(a, s.n + 1);
-    if (s.n) memcpy(copy, s.p, s.n);
+    if (s.n)
+        memcpy(copy, s.p, s.n);
     copy[s.n] = '\0';
     return (struct span){copy, s.n};
 }
@@ -51,16 +53,19 @@ char *arena_printf(struct arena *a, const char *format, ...) {
     return (char *)copy.p;
 }
 
-/* The newest block is kept: as long as it lies on top of the heap, malloc gives nothing back to the kernel,
- * and the next turn has no page faults. */
+/* The newest block is kept: as long as it lies on top of the heap, malloc gives nothing back to the
+ * kernel, and the next turn has no page faults. */
 void arena_clear(struct arena *a) {
     struct arena_block *keep = NULL;
     for (struct arena_block *b = a->head, *next; b; b = next) {
         next = b->next;
-        if (keep || b->size > BLOCK) free(b);
-        else keep = b;
+        if (keep || b->size > BLOCK)
+            free(b);
+        else
+            keep = b;
     }
-    if (keep) *keep = (struct arena_block){.size = BLOCK};
+    if (keep)
+        *keep = (struct arena_block){.size = BLOCK};
     *a = (struct arena){.head = keep};
 }
 

@@ -35,7 +35,9 @@ int buf_file(struct buf *b, const char *path, size_t most, struct err *err);
 int buf_fd(struct buf *b, int fd, const char *path, size_t most, struct err *err);
 
 /* The bytes so far, valid until the next change. */
-static inline struct span buf_view(const struct buf *b) { return (struct span){b->p ? b->p : "", b->n}; }
+static inline struct span buf_view(const struct buf *b) {
+    return (struct span){b->p ? b->p : "", b->n};
+}
 
 /* Forgets the content and keeps the memory. */
 void buf_clear(struct buf *b);

@@ -17,6 +17,7 @@ void datetime_format(struct buf *out, int64_t ms, int32_t offset_s, enum datetim
 bool datetime_parse_zoned(struct span text, int64_t *ms);
 /* What a user gives to --since: "15m" (that long before now), "2026-11-24", "2026-11-24 06:34[:49]"
  * (local: offset_s), or one with a zone. 0, or -1 with err: what was expected. */
-int datetime_parse(struct span text, int64_t now_ms, int32_t offset_s, int64_t *ms, struct err *err);
+int datetime_parse(struct span text, int64_t now_ms, int32_t offset_s, int64_t *ms,
+                   struct err *err);
 /* "logs-%Y.%m.%d" with the UTC date of ms; %Y %m %d %H only. */
 void datetime_pattern(struct buf *out, const char *pattern, int64_t ms);

@@ -20,6 +20,7 @@ int err_prefix(struct err *e, const char *format, ...) {
     int n = vsnprintf(e->text, sizeof e->text, format, args);
     va_end(args);
     if (n >= 0 && (size_t)n + 3 < sizeof e->text)
-        snprintf(e->text + n, sizeof e->text - (size_t)n, ": %.*s", (int)sizeof had.text - n - 3, had.text);
+        snprintf(e->text + n, sizeof e->text - (size_t)n, ": %.*s", (int)sizeof had.text - n - 3,
+                 had.text);
     return -1;
 }

@@ -11,10 +11,12 @@ struct err {
     char text[768];
 };
 
-/* Sets the text; cut at the buffer's end, control characters escaped later by the log. Returns -1. */
+/* Sets the text; cut at the buffer's end, control characters escaped later by the log. Returns -1.
+ */
 int err_set(struct err *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same with what the caller's caller may do next: `return err_as(BUS_FATAL, err, …)`. */
 #define err_as(rc, ...) (err_set(__VA_ARGS__), (rc))
-/* Puts "prefix: " before what is there: the place that knows the file or the address adds it. Returns -1. */
+/* Puts "prefix: " before what is there: the place that knows the file or the address adds it.
+ * Returns -1. */
 int err_prefix(struct err *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 #define err_prefix_as(rc, ...) (err_prefix(__VA_ARGS__), (rc))

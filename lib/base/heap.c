@@ -13,10 +13,13 @@ static void set(struct heap *h, size_t place, struct heap_item *item) {
 
 void heap_moved(struct heap *h, struct heap_item *item) {
     size_t at = item->place;
-    for (; at > 1 && h->items[at / 2 - 1]->due > item->due; at /= 2) set(h, at, h->items[at / 2 - 1]);
+    for (; at > 1 && h->items[at / 2 - 1]->due > item->due; at /= 2)
+        set(h, at, h->items[at / 2 - 1]);
     for (size_t child; (child = at * 2) <= h->n; at = child) {
-        if (child < h->n && h->items[child]->due < h->items[child - 1]->due) child++;
-        if (h->items[child - 1]->due >= item->due) break;
+        if (child < h->n && h->items[child]->due < h->items[child - 1]->due)
+            child++;
+        if (h->items[child - 1]->due >= item->due)
+            break;
         set(h, at, h->items[child - 1]);
     }
     set(h, at, item);
@@ -33,7 +36,8 @@ struct heap_item *heap_top(const struct heap *h) {
 }
 
 void heap_remove(struct heap *h, struct heap_item *item) {
-    if (!item->place) return;
+    if (!item->place)
+        return;
     struct heap_item *last = h->items[--h->n];
     if (last != item) {
         set(h, item->place, last);

@@ -21,7 +21,8 @@ void log_say(const struct log *log, const char *format, ...) {
     buf_char(&line, '\n');
     for (size_t at = 0; at < line.n;) {
         ssize_t wrote = write(STDERR_FILENO, line.p + at, line.n - at);
-        if (wrote < 0 && errno != EINTR) break; /* standard error is gone: there is no place left to say so */
+        if (wrote < 0 && errno != EINTR)
+            break; /* standard error is gone: there is no place left to say so */
         at += wrote > 0 ? (size_t)wrote : 0;
     }
 }

@@ -29,10 +29,12 @@ void *map_put(struct map *m, struct span key, void *value) {
     if (!e) {
         e = mem_calloc(1, sizeof *e + key.n);
         *e = (struct map_entry){.key = {e->bytes, key.n}, .place = m->count};
-        if (key.n) memcpy(e->bytes, key.p, key.n);
+        if (key.n)
+            memcpy(e->bytes, key.p, key.n);
         m->entries = mem_room(m->entries, m->count, &m->cap, sizeof *m->entries);
         m->entries[m->count++] = e;
-        if (!tsearch(e, &m->root, span_order)) mem_abort();
+        if (!tsearch(e, &m->root, span_order))
+            mem_abort();
     }
     e->value = value;
     return had;
@@ -40,7 +42,8 @@ void *map_put(struct map *m, struct span key, void *value) {
 
 void *map_remove(struct map *m, struct span key) {
     struct map_entry *e = find(m, key);
-    if (!e) return NULL;
+    if (!e)
+        return NULL;
     void *had = e->value;
     struct map_entry *last = m->entries[--m->count];
     m->entries[e->place] = last;
@@ -51,7 +54,8 @@ void *map_remove(struct map *m, struct span key) {
 }
 
 bool map_next(const struct map *m, size_t *at, struct span *key, void **value) {
-    if (*at == m->count) return false;
+    if (*at == m->count)
+        return false;
     const struct map_entry *e = m->entries[(*at)++];
     *key = e->key;
     *value = e->value;

@@ -1,7 +1,7 @@
-/* map: bytes → pointer. The keys come from outside, so it is a balanced tree: whatever they are, a look
- * costs no more than their logarithm, which a hash table has to be seeded for. Owns its tree and copies of
- * the keys, not the values. One thread at a time. libc only.
- * SPDX-License-Identifier: Apache-2.0 */
+/* map: bytes → pointer. The keys come from outside, so it is a balanced tree: whatever they are, a
+ * look costs no more than their logarithm, which a hash table has to be seeded for. Owns its tree
+ * and copies of the keys, not the values. One thread at a time. libc only. SPDX-License-Identifier:
+ * Apache-2.0 */
 #pragma once
 
 #include "span.h"

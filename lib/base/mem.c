@@ -17,34 +17,40 @@ _Noreturn void mem_abort(void) {
 
 void *mem_calloc(size_t count, size_t size) {
     void *block = calloc(count ? count : 1, size ? size : 1);
-    if (!block) mem_abort();
+    if (!block)
+        mem_abort();
     return block;
 }
 
 void *mem_realloc(void *block, size_t count, size_t size) {
-    if (size && count > SIZE_MAX / size) mem_abort();
+    if (size && count > SIZE_MAX / size)
+        mem_abort();
     size_t want = count * size;
     void *grown = realloc(block, want ? want : 1);
-    if (!grown) mem_abort();
+    if (!grown)
+        mem_abort();
     return grown;
 }
 
 void *mem_room(void *list, size_t n, size_t *cap, size_t size) {
-    if (n < *cap) return list;
+    if (n < *cap)
+        return list;
     *cap = *cap ? *cap * 2 : 16;
     return mem_realloc(list, *cap, size);
 }
 
 char *mem_strndup(const char *bytes, size_t n) {
     char *text = mem_calloc(n + 1, 1);
-    if (n) memcpy(text, bytes, n);
+    if (n)
+        memcpy(text, bytes, n);
     return text;
 }
 
 char *mem_vprintf(size_t *n, const char *format, va_list args) {
     char *text;
     int length = vasprintf(&text, format, args);
-    if (length < 0) mem_abort(); /* the C library fails here only without memory: formats are ours */
+    if (length < 0)
+        mem_abort(); /* the C library fails here only without memory: formats are ours */
     *n = (size_t)length;
     return text;
 }

@@ -22,12 +22,14 @@ int64_t rng_range(struct rng *r, int64_t low, int64_t high) {
 
 void rng_uuid4(struct rng *r, char text[37]) {
     uint64_t a = rng_next(r), b = rng_next(r);
-    snprintf(text, 37, "%08x-%04x-4%03x-%04x-%012llx", (unsigned)(a >> 32), (unsigned)(a >> 16 & 0xffff),
-             (unsigned)(a & 0xfff), (unsigned)(0x8000 | b >> 50), (unsigned long long)(b & 0xffffffffffffu));
+    snprintf(text, 37, "%08x-%04x-4%03x-%04x-%012llx", (unsigned)(a >> 32),
+             (unsigned)(a >> 16 & 0xffff), (unsigned)(a & 0xfff), (unsigned)(0x8000 | b >> 50),
+             (unsigned long long)(b & 0xffffffffffffu));
 }
 
 uint64_t rng_os(void) {
     uint64_t bits;
-    if (getentropy(&bits, sizeof bits) != 0) mem_abort(); /* Linux 3.17 and later always have it once booted */
+    if (getentropy(&bits, sizeof bits) != 0)
+        mem_abort(); /* Linux 3.17 and later always have it once booted */
     return bits;
 }

@@ -1,8 +1,7 @@
-/* rng: random numbers, repeatable from a seed, or from the system: SplitMix64 (Steele, Lea, Flood: "Fast
- * splittable pseudorandom number generators", 2014). POSIX jrand48 has 48 bits of state, too few for
- * ids that must not meet. Owns its state. For simulation, jitter and ids, never for secrets. One thread
- * at a time. libc only.
- * SPDX-License-Identifier: Apache-2.0 */
+/* rng: random numbers, repeatable from a seed, or from the system: SplitMix64 (Steele, Lea, Flood:
+ * "Fast splittable pseudorandom number generators", 2014). POSIX jrand48 has 48 bits of state, too
+ * few for ids that must not meet. Owns its state. For simulation, jitter and ids, never for
+ * secrets. One thread at a time. libc only. SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
 #include <stdint.h>

@@ -9,14 +9,17 @@
 
 enum { LONGEST = 64 };
 
-static unsigned char least(unsigned a, unsigned b) { return (unsigned char)(a < b ? a : b); }
+static unsigned char least(unsigned a, unsigned b) {
+    return (unsigned char)(a < b ? a : b);
+}
 
 static size_t distance(const char *a, size_t n, const char *b, size_t m) {
     unsigned char d[LONGEST + 1][LONGEST + 1]; /* between the beginnings of a and b */
     for (size_t i = 0; i <= n; i++)
         for (size_t j = 0; j <= m; j++) {
             d[i][j] = (unsigned char)(i + j); /* if one of them is empty */
-            if (!i || !j) continue;
+            if (!i || !j)
+                continue;
             d[i][j] = least(d[i - 1][j - 1] + (unsigned)(a[i - 1] != b[j - 1]),
                             least(d[i - 1][j], d[i][j - 1]) + 1u);
             if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
@@ -36,9 +39,11 @@ void suggest_offer(struct suggest *n, const char *format, ...) {
     va_start(args, format);
     int length = vsnprintf(name, sizeof name, format, args);
     va_end(args);
-    if (length < 0 || length > LONGEST || strlen(n->word) > LONGEST) return;
+    if (length < 0 || length > LONGEST || strlen(n->word) > LONGEST)
+        return;
     size_t d = distance(n->word, strlen(n->word), name, (size_t)length);
-    if (d >= n->far) return;
+    if (d >= n->far)
+        return;
     n->far = d;
     snprintf(n->hint, sizeof n->hint, "; the nearest is '%s'", name);
 }

@@ -8,43 +8,61 @@
 #include <pwd.h>
 #include <unistd.h>
 
-enum { LINKS_MAX = 40, TARGET_BYTES = 4096 }; /* symbolic links in a row, as Linux has it; of what one says */
+enum {
+    LINKS_MAX = 40,
+    TARGET_BYTES = 4096
+}; /* symbolic links in a row, as Linux has it; of what one says */
 
 enum conf_risk conf_file_risk(const struct stat *st, uid_t caller) {
-    if (st->st_uid != caller && st->st_uid != 0) return CONF_RISK_OWNER;
-    if (S_ISLNK(st->st_mode) || S_ISCHR(st->st_mode)) return CONF_RISK_NONE;
-    if (S_ISDIR(st->st_mode) && st->st_mode & S_ISVTX) return CONF_RISK_NONE;
-    if (st->st_mode & S_IWOTH) return CONF_RISK_WORLD;
-    if (st->st_mode & S_IWGRP && st->st_gid != st->st_uid) return CONF_RISK_GROUP;
+    if (st->st_uid != caller && st->st_uid != 0)
+        return CONF_RISK_OWNER;
+    if (S_ISLNK(st->st_mode) || S_ISCHR(st->st_mode))
+        return CONF_RISK_NONE;
+    if (S_ISDIR(st->st_mode) && st->st_mode & S_ISVTX)
+        return CONF_RISK_NONE;
+    if (st->st_mode & S_IWOTH)
+        return CONF_RISK_WORLD;
+    if (st->st_mode & S_IWGRP && st->st_gid != st->st_uid)
+        return CONF_RISK_GROUP;
     return CONF_RISK_NONE;
 }
 
 static void conf_file_print_user(uid_t uid, struct buf *out) {
     const struct passwd *user = getpwuid(uid);
-    if (user) buf_printf(out, "user %s (uid %u)", user->pw_name, uid);
-    else buf_printf(out, "uid %u", uid);
+    if (user)
+        buf_printf(out, "user %s (uid %u)", user->pw_name, uid);
+    else
+        buf_printf(out, "uid %u", uid);
 }
 
 static void conf_file_print_group(gid_t gid, struct buf *out) {
     const struct group *group = getgrgid(gid);
-    if (group) buf_printf(out, "group %s (gid %u)", group->gr_name, gid);
-    else buf_printf(out, "gid %u", gid);
+    if (group)
+        buf_printf(out, "group %s (gid %u)", group->gr_name, gid);
+    else
+        buf_printf(out, "gid %u", gid);
 }
 
 /* Judges one thing on the way to the file. The first risk is the one that is reported. */
-static void conf_file_judge(struct conf_file *f, const struct stat *st, const char *what, const char *path) {
+static void conf_file_judge(struct conf_file *f, const struct stat *st, const char *what,
+                            const char *path) {
     enum conf_risk risk = conf_file_risk(st, geteuid());
-    if (f->risk.n || risk == CONF_RISK_NONE) return;
+    if (f->risk.n || risk == CONF_RISK_NONE)
+        return;
     if (risk == CONF_RISK_OWNER) {
         buf_printf(&f->risk, "%s belongs to ", what);
         conf_file_print_user(st->st_uid, &f->risk);
-        if (S_ISDIR(st->st_mode)) buf_text(&f->cure, "copy it to a folder of your own");
-        else buf_printf(&f->cure, "take %s over with chown", path);
+        if (S_ISDIR(st->st_mode))
+            buf_text(&f->cure, "copy it to a folder of your own");
+        else
+            buf_printf(&f->cure, "take %s over with chown", path);
         return;
     }
     buf_printf(&f->risk, "%s may be written by ", what);
-    if (risk == CONF_RISK_WORLD) buf_text(&f->risk, "everyone");
-    else conf_file_print_group(st->st_gid, &f->risk);
+    if (risk == CONF_RISK_WORLD)
+        buf_text(&f->risk, "everyone");
+    else
+        conf_file_print_group(st->st_gid, &f->risk);
     buf_printf(&f->risk, ", mode %04o", st->st_mode & 07777);
     buf_printf(&f->cure, "run chmod go-w %s", path);
 }
@@ -53,23 +71,28 @@ static void conf_file_judge(struct conf_file *f, const struct stat *st, const ch
 static int conf_file_follow(int link, const char *folder, struct buf *path) {
     char target[TARGET_BYTES];
     ssize_t n = readlinkat(link, "", target, sizeof target);
-    if (n <= 0 || (size_t)n == sizeof target) return -1;
+    if (n <= 0 || (size_t)n == sizeof target)
+        return -1;
     buf_clear(path);
-    if (*target != '/') buf_printf(path, "%s/", folder);
+    if (*target != '/')
+        buf_printf(path, "%s/", folder);
     buf_add(path, target, (size_t)n);
     return 0;
 }
 
-/* Judges one name and its folder; st becomes the name's own. If it is a symbolic link, path becomes where it
- * leads. What is judged and what is followed are the same, for both are held open. Returns the name's
- * descriptor, which does not read, or -1. */
+/* Judges one name and its folder; st becomes the name's own. If it is a symbolic link, path becomes
+ * where it leads. What is judged and what is followed are the same, for both are held open. Returns
+ * the name's descriptor, which does not read, or -1. */
 static int conf_file_step(struct conf_file *f, struct buf *path, struct stat *st) {
     const char *slash = strrchr(path->p, '/');
     size_t n = slash ? (size_t)(slash - path->p) : 0;
     BUF_LOCAL struct buf folder = {0}, what = {0};
-    if (!slash) buf_char(&folder, '.');
-    else if (n == 0) buf_char(&folder, '/');
-    else buf_add(&folder, path->p, n);
+    if (!slash)
+        buf_char(&folder, '.');
+    else if (n == 0)
+        buf_char(&folder, '/');
+    else
+        buf_add(&folder, path->p, n);
 
     struct stat of_folder;
     int name = -1;
@@ -81,22 +104,27 @@ static int conf_file_step(struct conf_file *f, struct buf *path, struct stat *st
         buf_printf(&what, "its folder %s", folder.p);
         conf_file_judge(f, st, S_ISLNK(st->st_mode) ? "its link" : "it", path->p);
         conf_file_judge(f, &of_folder, what.p, folder.p);
-        if (S_ISLNK(st->st_mode)) found = conf_file_follow(name, folder.p, path) == 0;
+        if (S_ISLNK(st->st_mode))
+            found = conf_file_follow(name, folder.p, path) == 0;
     }
-    if (dir >= 0) close(dir);
-    if (found) return name;
-    if (name >= 0) close(name);
+    if (dir >= 0)
+        close(dir);
+    if (found)
+        return name;
+    if (name >= 0)
+        close(name);
     return -1;
 }
 
-/* Judges all names on the way from path to a file, which st then describes. Returns that one's descriptor, or
- * -1: they lead to none. */
+/* Judges all names on the way from path to a file, which st then describes. Returns that one's
+ * descriptor, or -1: they lead to none. */
 static int conf_file_walk(struct conf_file *f, const char *path, struct stat *st) {
     BUF_LOCAL struct buf at = {0};
     buf_text(&at, path);
     for (int links = 0; links <= LINKS_MAX; links++) {
         int name = conf_file_step(f, &at, st);
-        if (name < 0 || !S_ISLNK(st->st_mode)) return name;
+        if (name < 0 || !S_ISLNK(st->st_mode))
+            return name;
         close(name);
     }
     return -1;
@@ -106,7 +134,8 @@ static int conf_file_walk(struct conf_file *f, const char *path, struct stat *st
 static int conf_file_read(struct conf_file *f, const char *path, int name, struct err *err) {
     struct stat named, st;
     f->fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (f->fd < 0 || fstat(f->fd, &st) != 0) return err_set(err, "cannot read %s: %s", path, strerror(errno));
+    if (f->fd < 0 || fstat(f->fd, &st) != 0)
+        return err_set(err, "cannot read %s: %s", path, strerror(errno));
     conf_file_judge(f, &st, "it", path);
     /* What a shell passes as /dev/fd/63 has no name that others could give to something else. */
     bool has_name = S_ISREG(st.st_mode) && st.st_nlink > 0;
@@ -125,12 +154,14 @@ int conf_file_open(struct conf_file *f, const char *path, bool if_safe, struct e
     int name = *path ? conf_file_walk(f, path, &st) : -1;
     bool unsafe = if_safe && f->risk.n; /* not even opened: a FIFO would keep us waiting */
     int failed = unsafe ? -1 : conf_file_read(f, path, name, err);
-    if (name >= 0) close(name);
+    if (name >= 0)
+        close(name);
     return if_safe && f->risk.n ? -1 : failed;
 }
 
 void conf_file_release(struct conf_file *f) {
-    if (f->fd >= 0) close(f->fd);
+    if (f->fd >= 0)
+        close(f->fd);
     f->fd = -1;
     buf_release(&f->risk);
     buf_release(&f->cure);

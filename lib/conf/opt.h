@@ -1,7 +1,7 @@
 /* opt: one row a setting. From that row come the flag, the YAML key, the environment name, the help
  * line, the man entry, the completion, distlog.yaml and the printed default; the default's text
- * goes through the same parser as the user's. Owns a struct conf: one C struct per section, each value
- * with its origin, and one arena for all texts. One thread while it is filled; read-only
+ * goes through the same parser as the user's. Owns a struct conf: one C struct per section, each
+ * value with its origin, and one arena for all texts. One thread while it is filled; read-only
  * afterwards. libc only, no I/O but opening a *_file.
  *
  * To add a setting: add a field to its section's struct and a row to its section's table. Nothing
@@ -23,9 +23,10 @@ enum opt_type {
 };
 
 enum opt_bits {
-    OPT_SECRET = 1,     /* a text: printed as ******, and has a YAML twin NAME_file that names a file with it;
-                         * a map: the values whose names speak of a secret are printed as ****** */
-    OPT_FLAG_ONLY = 2,  /* a flag of this command, not a setting: no YAML key, no environment name */
+    OPT_SECRET =
+        1, /* a text: printed as ******, and has a YAML twin NAME_file that names a file with it;
+            * a map: the values whose names speak of a secret are printed as ****** */
+    OPT_FLAG_ONLY = 2, /* a flag of this command, not a setting: no YAML key, no environment name */
     OPT_NOT_EMPTY = 16, /* an empty value is an error, though the default may be empty */
     OPT_PATH = 4,       /* ~/ expands; "" stays "" */
     /* An OPT_PATH whose bare file name (no '/') lies in the data folder: $DISTLOG_DATA, else
@@ -41,16 +42,18 @@ enum opt_bits {
 
 struct opt {
     const char *name; /* the YAML key within its section: "heartbeat_timeout" */
-    const char *flag; /* the long flag without dashes: "heartbeat-timeout"; NULL: only -o and YAML */
-    char letter;      /* the short flag, or 0 */
+    const char
+        *flag;   /* the long flag without dashes: "heartbeat-timeout"; NULL: only -o and YAML */
+    char letter; /* the short flag, or 0 */
     enum opt_type type;
     size_t offset;       /* of the field in the section's struct */
     const char *def;     /* the default, as a user would write it in YAML */
     const char *choices; /* OPT_CHOICE: "local|kafka" */
     int64_t min, max;    /* OPT_INT OPT_MS OPT_BYTES; max 0: none */
     unsigned bits;
-    /* OPT_MAP: the items that load code or run programs, which a file that others may write must not set.
-     * NULL-terminated; a name that ends in '.' stands for all that begin so. NULL: none. */
+    /* OPT_MAP: the items that load code or run programs, which a file that others may write must
+     * not set. NULL-terminated; a name that ends in '.' stands for all that begin so. NULL: none.
+     */
     const char *const *code;
     const char *arg;  /* what help calls the value: "URL", "DURATION"; NULL: from the type */
     const char *help; /* one line, no full stop */
@@ -64,6 +67,7 @@ struct opt_section {
     size_t size; /* of the section's struct */
 };
 
+/* clang-format off */
 /* A field's offset, and the proof that its type is right: with a wrong one the array's size is negative. */
 #define OPT_FIELD(s, field, T) \
     ((size_t)(offsetof(s, field) + 0 * sizeof(char[_Generic(((s *)0)->field, T : 1, default : -1)])))
@@ -86,6 +90,7 @@ struct opt_section {
         .name = (key), .help = (about), .rows = (table), .n = sizeof(table) / sizeof *(table), \
         .size = sizeof(s)                                                                      \
     }
+/* clang-format on */
 
 /* Where a value came from, later ones win. */
 enum opt_origin { OPT_DEFAULT, OPT_YAML, OPT_ENV, OPT_PRESET, OPT_COMMAND_LINE };
@@ -103,19 +108,20 @@ struct setting {
 
 struct conf; /* the settings of a list of sections */
 
-/* Makes the values of sections (a NULL-terminated list, borrowed for the conf's life, each with a row at
- * least, those that share a first level in a row) and sets each to its default. A default that does not parse
- * is a bug: says so and aborts. */
+/* Makes the values of sections (a NULL-terminated list, borrowed for the conf's life, each with a
+ * row at least, those that share a first level in a row) and sets each to its default. A default
+ * that does not parse is a bug: says so and aborts. */
 struct conf *conf_new(const struct opt_section *const *sections);
 void conf_free(struct conf *c);
 /* The section's struct, filled; valid until conf_free. s must be one of the list. */
 const void *conf_section(const struct conf *c, const struct opt_section *s);
 
-/* Sets key ("bus.local.path") from text. where ("distlog.yaml:12", "-o") begins the error text and is kept.
- * An OPT_LIST or OPT_MAP is set whole. KEY_file of a secret reads it from that file. 0, or -1 with err:
- * unknown key (with the nearest one), wrong type, out of range, what was expected; the old value stays. */
-int conf_set(struct conf *c, const char *key, struct span text, enum opt_origin origin, const char *where,
-             struct err *err);
+/* Sets key ("bus.local.path") from text. where ("distlog.yaml:12", "-o") begins the error text and
+ * is kept. An OPT_LIST or OPT_MAP is set whole. KEY_file of a secret reads it from that file. 0, or
+ * -1 with err: unknown key (with the nearest one), wrong type, out of range, what was expected; the
+ * old value stays. */
+int conf_set(struct conf *c, const char *key, struct span text, enum opt_origin origin,
+             const char *where, struct err *err);
 /* The same for a list (keys NULL) or a mapping whose items come one by one, as YAML's do. */
 int conf_set_items(struct conf *c, const char *key, const struct str_map *items, const char *where,
                    struct err *err);

@@ -18,11 +18,14 @@ void access_release(struct access *a) {
     buf_release(&a->token);
 }
 
-bool access_asks(const struct access *a) { return a->basic.n || a->token.n; }
+bool access_asks(const struct access *a) {
+    return a->basic.n || a->token.n;
+}
 
 /* Looks at every byte of given whatever was wrong before, so its time depends on given alone. */
 static bool same_secret(struct span given, const struct buf *secret) {
-    if (secret->n == 0) return false;
+    if (secret->n == 0)
+        return false;
     volatile unsigned char differ = given.n != secret->n;
     size_t at = 0;
     for (size_t i = 0; i < given.n; i++) {
@@ -33,9 +36,11 @@ static bool same_secret(struct span given, const struct buf *secret) {
 }
 
 bool access_allows(const struct access *a, struct span authorization) {
-    if (!access_asks(a)) return true;
+    if (!access_asks(a))
+        return true;
     struct span scheme;
-    if (!authorization.p) return false;
+    if (!authorization.p)
+        return false;
     span_next(&authorization, ' ', &scheme);
     while (authorization.n && *authorization.p == ' ')
         authorization = (struct span){authorization.p + 1, authorization.n - 1};
@@ -49,7 +54,8 @@ const char *access_challenge(const struct access *a) {
 
 enum access_page access_page(const struct access *a, struct span origin, const char **allow) {
     *allow = NULL;
-    if (!a->origins || origin.n == 0) return ACCESS_NO_PAGE;
+    if (!a->origins || origin.n == 0)
+        return ACCESS_NO_PAGE;
     for (size_t i = 0; i < a->origins->n && !*allow; i++)
         if (strcmp(a->origins->items[i], "*") == 0 || span_is(origin, a->origins->items[i]))
             *allow = a->origins->items[i];

@@ -8,9 +8,11 @@
 
 /* The first n bytes of s; up to three less if that leaves whole characters of text. */
 static struct span first(struct span s, size_t n) {
-    if (s.n <= n) return s;
+    if (s.n <= n)
+        return s;
     for (size_t back = 0; back <= 3 && back <= n; back++)
-        if (utf8_valid(s.p, n - back)) return (struct span){s.p, n - back};
+        if (utf8_valid(s.p, n - back))
+            return (struct span){s.p, n - back};
     return (struct span){s.p, n};
 }
 
@@ -27,7 +29,8 @@ static void add_bytes(struct buf *out, const char *name, struct span s) {
     }
 }
 
-static void add_envelope(struct buf *out, const struct deadletter *d, struct span key, struct span value) {
+static void add_envelope(struct buf *out, const struct deadletter *d, struct span key,
+                         struct span value) {
     BUF_LOCAL struct buf reason = {0}; /* ours, but it may quote foreign bytes, cut anywhere */
     buf_printable(&reason, span_of(d->reason));
     buf_text(out, "{\"reason\":");
@@ -38,7 +41,8 @@ static void add_envelope(struct buf *out, const struct deadletter *d, struct spa
                (long long)d->offset, (long long)d->ts_ms);
     add_bytes(out, "key", key);
     add_bytes(out, "value", value);
-    if (key.n < d->key.n || value.n < d->value.n) buf_printf(out, ",\"truncated\":%zu", d->value.n);
+    if (key.n < d->key.n || value.n < d->value.n)
+        buf_printf(out, ",\"truncated\":%zu", d->value.n);
     buf_char(out, '}');
 }
 
@@ -54,24 +58,28 @@ void deadletter_write(struct buf *out, const struct deadletter *d, size_t limit)
 }
 
 enum { REASON, TOPIC, KEY, VALUE, KEY_64, VALUE_64, PARTITION, OFFSET, TIMESTAMP, FULL, MEMBERS };
-static const char *const members[MEMBERS] = {"reason",       "topic",     "key",    "value",     "key_base64",
-                                             "value_base64", "partition", "offset", "timestamp", "truncated"};
+static const char *const members[MEMBERS] = {"reason",     "topic",        "key",       "value",
+                                             "key_base64", "value_base64", "partition", "offset",
+                                             "timestamp",  "truncated"};
 
 #define NONE INT64_MIN /* it is not there, or no integer that makes sense */
 
 /* KEY or VALUE: text, null, or in base64. */
-static bool read_bytes(const struct json_value *saved, size_t i, struct arena *arena, struct span *bytes) {
+static bool read_bytes(const struct json_value *saved, size_t i, struct arena *arena,
+                       struct span *bytes) {
     struct span coded = json_text(&saved[i - KEY + KEY_64], arena);
     *bytes = json_text(&saved[i], arena);
     bool there = bytes->p || saved[i].type == JSON_TYPE_NULL;
-    if (there || !coded.p) return there;
+    if (there || !coded.p)
+        return there;
     BUF_LOCAL struct buf plain = {0};
     bool good = buf_unbase64(&plain, coded);
     *bytes = arena_span(arena, buf_view(&plain));
     return good;
 }
 
-int deadletter_read(struct span envelope, struct arena *arena, struct deadletter *d, struct err *err) {
+int deadletter_read(struct span envelope, struct arena *arena, struct deadletter *d,
+                    struct err *err) {
     struct json_value saved[MEMBERS];
     *d = (struct deadletter){.full = -1};
     if (json_members(envelope, members, saved, MEMBERS, arena, err) != 0)
@@ -84,8 +92,8 @@ int deadletter_read(struct span envelope, struct arena *arena, struct deadletter
     d->offset = json_int(&saved[OFFSET], -1, INT64_MAX, NONE);
     d->ts_ms = json_int(&saved[TIMESTAMP], INT64_MIN, INT64_MAX, NONE);
     if (!reason.p || !name_is_valid(d->topic) || strlen(d->topic) < topic.n || partition == NONE ||
-        d->offset == NONE || d->ts_ms == NONE || full == NONE || !read_bytes(saved, KEY, arena, &d->key) ||
-        !read_bytes(saved, VALUE, arena, &d->value))
+        d->offset == NONE || d->ts_ms == NONE || full == NONE ||
+        !read_bytes(saved, KEY, arena, &d->key) || !read_bytes(saved, VALUE, arena, &d->value))
         return err_set(err, "not a dead letter: not all of its members are there and make sense");
     d->partition = (int32_t)partition;
     d->full = full;

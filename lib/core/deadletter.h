@@ -14,7 +14,8 @@ struct deadletter {
     int32_t partition;
     int64_t offset, ts_ms;
     struct span key, value; /* .p NULL: null */
-    int64_t full; /* deadletter_read: -1, or value or key was cut, and the value had so many bytes */
+    int64_t
+        full; /* deadletter_read: -1, or value or key was cut, and the value had so many bytes */
 };
 
 /* Adds
@@ -23,6 +24,7 @@ struct deadletter {
  * would be larger than limit bytes: only the first 64 KB of the value (less if limit asks for it)
  * and "truncated":<its full size>; the key is then cut at 1 KB. */
 void deadletter_write(struct buf *out, const struct deadletter *d, size_t limit);
-/* Reads an envelope back: what *d points to is in the arena or in the envelope. Members that it does
- * not know are passed over. -1 with err: it is none. */
-int deadletter_read(struct span envelope, struct arena *arena, struct deadletter *d, struct err *err);
+/* Reads an envelope back: what *d points to is in the arena or in the envelope. Members that it
+ * does not know are passed over. -1 with err: it is none. */
+int deadletter_read(struct span envelope, struct arena *arena, struct deadletter *d,
+                    struct err *err);

@@ -37,12 +37,13 @@ struct ingest_limits {
 enum ingest_format ingest_format_of(struct span content_type, struct err *err);
 
 /* Reads a whole body, already decompressed. INGEST_MSGPACK: body is what msgpack_json made of it,
- * and may be empty. INPUT_BAD: err names the line, the place in the array, the byte; INPUT_LARGE: a record
- * above max_record, or more than max_records of them. On INPUT_OK records holds what was read, in order; else
- * nothing. body is borrowed for as long as the records are used. Duplicate keys inside a record are taken:
- * what a node's record must have is not judged here. */
-enum input_rc ingest_read(enum ingest_format format, struct span body, const struct ingest_limits *limits,
-                          struct arena *arena, struct ingest_records *records, struct err *err);
+ * and may be empty. INPUT_BAD: err names the line, the place in the array, the byte; INPUT_LARGE: a
+ * record above max_record, or more than max_records of them. On INPUT_OK records holds what was
+ * read, in order; else nothing. body is borrowed for as long as the records are used. Duplicate
+ * keys inside a record are taken: what a node's record must have is not judged here. */
+enum input_rc ingest_read(enum ingest_format format, struct span body,
+                          const struct ingest_limits *limits, struct arena *arena,
+                          struct ingest_records *records, struct err *err);
 void ingest_release(struct ingest_records *records);
 
 /* The tag that a path stands for: "/a/b/" → "a.b", "/" → "". In the arena. */

@@ -21,7 +21,8 @@ enum {
      * process was stopped: beats may have been on their way all the while, so that time proves
      * nothing. pubsub asks every 500 ms. */
     CONFIRM_MAX_MS = 2000,
-    /* How long after its timestamp a record may reach the bus: collect has given up on it by then. */
+    /* How long after its timestamp a record may reach the bus: collect has given up on it by then.
+     */
     LATE_MS = 10000,
     /* A node that waits for another of its partitions is looked at again when its own is this much
      * further. */
@@ -32,10 +33,10 @@ struct node {
     struct heap_item deadline; /* first, so that the heap's item is the node */
     int64_t last;              /* its newest proof of life */
     int64_t since;             /* its registration, or the end of its last gap */
-    int64_t said;              /* the timestamp of the last report on its open gap; 0: none is open */
-    int32_t home;              /* the partition of its registration, which it moves with */
-    uint32_t also;             /* bit P % 32: its records came on partition P too */
-    struct span id, service;   /* its own; service.p NULL: none */
+    int64_t said;            /* the timestamp of the last report on its open gap; 0: none is open */
+    int32_t home;            /* the partition of its registration, which it moves with */
+    uint32_t also;           /* bit P % 32: its records came on partition P too */
+    struct span id, service; /* its own; service.p NULL: none */
 };
 
 struct part {
@@ -73,7 +74,8 @@ static void sign(struct registry_step *step, const struct node *n, enum registry
 }
 
 /* key and value are in the step's arena; a removal has no value. */
-static void change(struct registry_step *step, int32_t partition, struct span key, struct span value) {
+static void change(struct registry_step *step, int32_t partition, struct span key,
+                   struct span value) {
     step->changes[step->n_changes++] = (struct registry_change){partition, key, value};
 }
 
@@ -84,8 +86,8 @@ static void save_node(const struct node *n, bool removed, struct registry_step *
     buf_span(&key, n->id);
     buf_text(&value, "{\"service_name\":");
     buf_json(&value, n->service);
-    buf_printf(&value, ",\"since\":%lld,\"last\":%lld,\"said\":%lld,\"also\":%u}", (long long)n->since,
-               (long long)n->last, (long long)n->said, n->also);
+    buf_printf(&value, ",\"since\":%lld,\"last\":%lld,\"said\":%lld,\"also\":%u}",
+               (long long)n->since, (long long)n->last, (long long)n->said, n->also);
     change(step, n->home, arena_span(step->arena, buf_view(&key)),
            removed ? (struct span){0} : arena_span(step->arena, buf_view(&value)));
 }
@@ -96,13 +98,16 @@ bool registry_save(struct registry *r, struct registry_step *step) {
     begin(step);
     for (size_t i = 0; i < r->n_parts; i++) {
         struct part *part = &r->parts[i];
-        if (part->time != NO_TIME && part->time < lowest) lowest = part->time;
-        if (!p && part->moved && part->offset >= 0) p = part; /* else nothing was read of it yet */
+        if (part->time != NO_TIME && part->time < lowest)
+            lowest = part->time;
+        if (!p && part->moved && part->offset >= 0)
+            p = part; /* else nothing was read of it yet */
     }
-    if (!p) return false;
+    if (!p)
+        return false;
     p->moved = false;
-    /* Every node whose gap is not open has beaten since then, by the lowest time that counts for it: so the
-     * beats to read again begin here. */
+    /* Every node whose gap is not open has beaten since then, by the lowest time that counts for
+     * it: so the beats to read again begin here. */
     p->from = (r->any_spread ? lowest : p->time) - r->conf.timeout - r->conf.grace;
     const char *key = arena_printf(step->arena, PARTITION "%d", p->partition);
     const char *value = arena_printf(step->arena, "{\"offset\":%lld,\"time\":%lld,\"from\":%lld}",
@@ -129,15 +134,18 @@ void registry_clear(struct registry *r) {
     size_t at = 0;
     struct span key;
     void *value;
-    while (map_next(&r->nodes, &at, &key, &value)) node_free(value);
+    while (map_next(&r->nodes, &at, &key, &value))
+        node_free(value);
     map_release(&r->nodes);
-    for (size_t i = 0; i < r->n_parts; i++) heap_release(&r->parts[i].deadlines);
+    for (size_t i = 0; i < r->n_parts; i++)
+        heap_release(&r->parts[i].deadlines);
     free(r->parts);
     *r = (struct registry){.conf = r->conf};
 }
 
 void registry_free(struct registry *r) {
-    if (!r) return;
+    if (!r)
+        return;
     registry_clear(r);
     free(r);
 }
@@ -145,27 +153,32 @@ void registry_free(struct registry *r) {
 /* The partition, made if it is new. Until the next one is made. */
 static struct part *part_of(struct registry *r, int32_t partition) {
     for (size_t i = 0; i < r->n_parts; i++)
-        if (r->parts[i].partition == partition) return &r->parts[i];
+        if (r->parts[i].partition == partition)
+            return &r->parts[i];
     r->parts = mem_realloc(r->parts, r->n_parts + 1, sizeof *r->parts);
     r->parts[r->n_parts] = (struct part){.partition = partition, .offset = -1, .time = NO_TIME};
     return &r->parts[r->n_parts++];
 }
 
-static uint32_t bit_of(int32_t partition) { return (uint32_t)1 << (partition % 32); }
+static uint32_t bit_of(int32_t partition) {
+    return (uint32_t)1 << (partition % 32);
+}
 
 /* What has passed for a node: the time of its partition, or the lowest where it has several. */
 static int64_t node_time(const struct registry *r, const struct node *n) {
     int64_t time = MAX_MS;
     for (size_t i = 0; i < r->n_parts; i++) {
         const struct part *p = &r->parts[i];
-        if ((p->partition == n->home || n->also & bit_of(p->partition)) && p->time < time) time = p->time;
+        if ((p->partition == n->home || n->also & bit_of(p->partition)) && p->time < time)
+            time = p->time;
     }
     return time;
 }
 
 /* When to look at a node next; INT64_MAX: only a record of its own changes anything. */
 static int64_t node_due(const struct registry_conf *c, const struct node *n) {
-    if (!n->said) return n->last + c->timeout + c->grace;
+    if (!n->said)
+        return n->last + c->timeout + c->grace;
     int64_t repeat = c->repeat ? n->said + c->repeat + c->grace : INT64_MAX;
     int64_t forget = c->forget ? n->last + c->forget : INT64_MAX;
     return repeat < forget ? repeat : forget;
@@ -185,7 +198,8 @@ static struct span keep(struct span s) {
 }
 
 /* A new node, not yet scheduled; the spans are copied. */
-static struct node *node_new(struct registry *r, struct span id, struct span service, int32_t home) {
+static struct node *node_new(struct registry *r, struct span id, struct span service,
+                             int32_t home) {
     struct node *n = mem_calloc(1, sizeof *n);
     n->id = keep(id);
     n->service = keep(service);
@@ -204,7 +218,8 @@ static void node_remove(struct registry *r, struct node *n, struct registry_step
 
 /* Notes a further partition that a node's records come on; true if it is one. */
 static bool spread(struct registry *r, struct node *n, int32_t partition) {
-    if (partition == n->home || n->also & bit_of(partition)) return false;
+    if (partition == n->home || n->also & bit_of(partition))
+        return false;
     n->also |= bit_of(partition);
     return r->any_spread = true;
 }
@@ -212,7 +227,9 @@ static bool spread(struct registry *r, struct node *n, int32_t partition) {
 /* --- time passes --- */
 
 /* Timestamps come from outside: within these, sums of a few cannot overflow. */
-static int64_t sane(int64_t ts_ms) { return ts_ms < 0 ? 0 : ts_ms > MAX_MS ? MAX_MS : ts_ms; }
+static int64_t sane(int64_t ts_ms) {
+    return ts_ms < 0 ? 0 : ts_ms > MAX_MS ? MAX_MS : ts_ms;
+}
 
 void registry_pass(struct registry *r, const struct registry_at *at) {
     struct part *p = part_of(r, at->partition);
@@ -225,16 +242,20 @@ void registry_pass(struct registry *r, const struct registry_at *at) {
     p->moved = true;
 }
 
-void registry_confirm(struct registry *r, int32_t partition, int64_t asked_ms, int64_t watermark_ms) {
+void registry_confirm(struct registry *r, int32_t partition, int64_t asked_ms,
+                      int64_t watermark_ms) {
     struct part *p = part_of(r, partition);
     int64_t passed = asked_ms - p->asked, time = p->time;
     if (!watermark_ms && p->confirmed && time != NO_TIME && passed > 0 && passed <= CONFIRM_MAX_MS)
         time += passed;
-    /* What was read elsewhere before that question proves time here too, but for what may be on its way: so
-     * a pubsub that was away tells who died meanwhile, though nobody else is on their partition. */
+    /* What was read elsewhere before that question proves time here too, but for what may be on its
+     * way: so a pubsub that was away tells who died meanwhile, though nobody else is on their
+     * partition. */
     for (size_t i = 0; !watermark_ms && time != NO_TIME && i < r->n_parts; i++)
-        if (r->parts[i].time - LATE_MS > time) time = r->parts[i].time - LATE_MS;
-    if (watermark_ms > time) time = watermark_ms;
+        if (r->parts[i].time - LATE_MS > time)
+            time = r->parts[i].time - LATE_MS;
+    if (watermark_ms > time)
+        time = watermark_ms;
     p->moved = p->moved || time != p->time;
     p->time = time;
     p->confirmed = true;
@@ -249,7 +270,8 @@ static bool report(struct registry *r, struct node *n, struct registry_step *ste
         n->said = n->last + c->timeout;
         sign(step, n, SIGN_MISSED, n->said);
     } else if (c->repeat && time > n->said + c->repeat + c->grace) {
-        n->said += (time - n->said - c->grace - 1) / c->repeat * c->repeat; /* those slept through are past */
+        n->said += (time - n->said - c->grace - 1) / c->repeat *
+                   c->repeat; /* those slept through are past */
         sign(step, n, SIGN_MISSED, n->said);
     }
     if (c->forget && time > n->last + c->forget) {
@@ -270,12 +292,16 @@ bool registry_expire(struct registry *r, struct registry_step *step) {
             struct node *n = (struct node *)top;
             int64_t due = node_due(&r->conf, n); /* later than top->due if it has beaten since */
             bool overdue = node_time(r, n) > due;
-            if (overdue && !report(r, n, step)) return true;
-            if (overdue) due = node_due(&r->conf, n);
-            else if (p->time > due) due = p->time + BEHIND_MS;
+            if (overdue && !report(r, n, step))
+                return true;
+            if (overdue)
+                due = node_due(&r->conf, n);
+            else if (p->time > due)
+                due = p->time + BEHIND_MS;
             top->due = due;
             heap_moved(&p->deadlines, top);
-            if (overdue) return true;
+            if (overdue)
+                return true;
         }
     }
     return false;
@@ -286,9 +312,11 @@ int64_t registry_next(const struct registry *r) {
     for (size_t i = 0; i < r->n_parts; i++) {
         const struct part *p = &r->parts[i];
         const struct heap_item *top = heap_top(&p->deadlines);
-        if (!top || top->due == INT64_MAX || p->time == NO_TIME) continue;
+        if (!top || top->due == INT64_MAX || p->time == NO_TIME)
+            continue;
         int64_t left = top->due < p->time ? 0 : top->due - p->time + 1;
-        if (next < 0 || left < next) next = left;
+        if (next < 0 || left < next)
+            next = left;
     }
     return next;
 }
@@ -312,19 +340,24 @@ static void back(struct registry *r, struct node *n, int64_t ts) {
  * but not well. True: a gap ended. */
 static bool prove(struct registry *r, struct node *n, int64_t ts, int64_t heard, bool error,
                   struct registry_step *step) {
-    if (ts <= n->last) return false;
+    if (ts <= n->last)
+        return false;
     bool missed = !n->said && heard - n->last > r->conf.timeout, ended = n->said || missed;
-    if (missed) sign(step, n, SIGN_MISSED, n->last + r->conf.timeout);
-    if (ended && !error) sign(step, n, SIGN_RECOVERED, ts);
+    if (missed)
+        sign(step, n, SIGN_MISSED, n->last + r->conf.timeout);
+    if (ended && !error)
+        sign(step, n, SIGN_RECOVERED, ts);
     n->last = ts;
-    if (ended) back(r, n, ts);
+    if (ended)
+        back(r, n, ts);
     return ended;
 }
 
 /* A REGISTRATION of a known node: true if its service has changed, or its partition. */
-static bool register_again(struct registry *r, struct node *n, const struct event *e, int32_t partition,
-                           struct registry_step *step) {
-    if (n->home == partition && span_eq(e->service.text, n->service)) return false;
+static bool register_again(struct registry *r, struct node *n, const struct event *e,
+                           int32_t partition, struct registry_step *step) {
+    if (n->home == partition && span_eq(e->service.text, n->service))
+        return false;
     if (n->home != partition) {
         unschedule(r, n);
         save_node(n, true, step);
@@ -346,27 +379,32 @@ static void register_new(struct registry *r, const struct event *e, const struct
     sign(step, n, SIGN_UP, n->last);
 }
 
-enum registry_verdict registry_apply(struct registry *r, const struct event *e, const struct registry_at *at,
-                                     struct registry_step *step) {
+enum registry_verdict registry_apply(struct registry *r, const struct event *e,
+                                     const struct registry_at *at, struct registry_step *step) {
     struct node *n = map_get(&r->nodes, e->node.text);
     begin(step);
-    if (!n && e->kind != EVENT_REGISTRATION) return REGISTRY_UNKNOWN;
+    if (!n && e->kind != EVENT_REGISTRATION)
+        return REGISTRY_UNKNOWN;
     if (!n) {
         register_new(r, e, at, step);
         return REGISTRY_NEW;
     }
     bool changed = e->kind != EVENT_REGISTRATION && spread(r, n, at->partition);
-    if (changed) step->spread = arena_span(step->arena, n->id);
+    if (changed)
+        step->spread = arena_span(step->arena, n->id);
     int64_t ts = sane(at->ts_ms), heard = ts;
     if ((n->also || n->home != at->partition) && node_time(r, n) < ts)
         heard = node_time(r, n); /* its beats may wait in another partition */
-    if (e->kind == EVENT_REGISTRATION) changed = register_again(r, n, e, at->partition, step);
+    if (e->kind == EVENT_REGISTRATION)
+        changed = register_again(r, n, e, at->partition, step);
     bool error = e->kind == EVENT_LOG && span_is(e->level.text, "ERROR");
     bool goodbye = e->kind == EVENT_HEARTBEAT && span_is(e->status.text, "DOWN");
     bool overdue = n->said || heard - n->last > r->conf.timeout + r->conf.grace;
-    if (proves(r, e) || (error && overdue)) changed = prove(r, n, ts, heard, error, step) || changed;
+    if (proves(r, e) || (error && overdue))
+        changed = prove(r, n, ts, heard, error, step) || changed;
     if (!goodbye && !(error && !r->conf.error_keeps)) {
-        if (changed) save_node(n, false, step);
+        if (changed)
+            save_node(n, false, step);
         return REGISTRY_KNOWN;
     }
     sign(step, n, SIGN_DOWN, ts);
@@ -379,11 +417,14 @@ enum registry_verdict registry_apply(struct registry *r, const struct event *e, 
 void registry_replay(struct registry *r, const struct event *e, const struct registry_at *at) {
     struct node *n = map_get(&r->nodes, e->node.text);
     int64_t ts = sane(at->ts_ms);
-    if (!n) return;
+    if (!n)
+        return;
     spread(r, n, at->partition);
-    if (!proves(r, e) || ts <= n->last) return;
+    if (!proves(r, e) || ts <= n->last)
+        return;
     n->last = ts;
-    if (n->said) back(r, n, ts);
+    if (n->said)
+        back(r, n, ts);
 }
 
 /* A state record's members. */
@@ -392,13 +433,16 @@ static const char *const members[MEMBERS] = {"since",  "last", "said", "also",
                                              "offset", "time", "from", "service_name"};
 
 /* A JSON integer from 0 to MAX_MS; -1 for anything else. */
-static int64_t number(const struct json_value *v) { return json_int(v, 0, MAX_MS, -1); }
+static int64_t number(const struct json_value *v) {
+    return json_int(v, 0, MAX_MS, -1);
+}
 
-static bool load_node(struct registry *r, int32_t partition, struct span id, const struct json_value *saved,
-                      struct arena *arena) {
+static bool load_node(struct registry *r, int32_t partition, struct span id,
+                      const struct json_value *saved, struct arena *arena) {
     int64_t since = number(&saved[SINCE]), last = number(&saved[LAST]);
     int64_t said = number(&saved[SAID]), also = number(&saved[ALSO]);
-    if (since < 0 || last < 0 || said < 0 || also < 0 || map_get(&r->nodes, id)) return false;
+    if (since < 0 || last < 0 || said < 0 || also < 0 || map_get(&r->nodes, id))
+        return false;
     struct node *node = node_new(r, id, json_text(&saved[SERVICE], arena), partition);
     node->since = since;
     node->last = last;
@@ -413,11 +457,13 @@ bool registry_load(struct registry *r, int32_t partition, struct span key, struc
                    struct arena *arena) {
     const size_t node_n = strlen(NODE), part_n = strlen(PARTITION);
     struct json_value saved[MEMBERS];
-    if (json_members(value, members, saved, MEMBERS, arena, &(struct err){0}) != 0) return false;
+    if (json_members(value, members, saved, MEMBERS, arena, &(struct err){0}) != 0)
+        return false;
     if (key.n > node_n && memcmp(key.p, NODE, node_n) == 0)
         return load_node(r, partition, (struct span){key.p + node_n, key.n - node_n}, saved, arena);
     int64_t offset = number(&saved[OFFSET]), time = number(&saved[TIME]);
-    if (key.n <= part_n || memcmp(key.p, PARTITION, part_n) != 0 || offset < 0 || time < 0) return false;
+    if (key.n <= part_n || memcmp(key.p, PARTITION, part_n) != 0 || offset < 0 || time < 0)
+        return false;
     struct part *p = part_of(r, partition);
     p->offset = offset;
     p->time = time;
@@ -426,7 +472,8 @@ bool registry_load(struct registry *r, int32_t partition, struct span key, struc
 }
 
 bool registry_part(const struct registry *r, size_t i, struct registry_part *out) {
-    if (i >= r->n_parts) return false;
+    if (i >= r->n_parts)
+        return false;
     const struct part *p = &r->parts[i];
     *out = (struct registry_part){p->partition, p->offset, p->from};
     return true;
@@ -435,13 +482,15 @@ bool registry_part(const struct registry *r, size_t i, struct registry_part *out
 bool registry_each(const struct registry *r, size_t *place, struct registry_node *out) {
     struct span id;
     void *value;
-    if (!map_next(&r->nodes, place, &id, &value)) return false;
+    if (!map_next(&r->nodes, place, &id, &value))
+        return false;
     const struct node *n = value;
     bool quiet = node_time(r, n) - n->last > r->conf.timeout; /* whether reported yet or not */
-    *out = (struct registry_node){.id = n->id,
-                                  .service = n->service,
-                                  .silent = n->said || quiet,
-                                  .since_ms = n->said || quiet ? n->last + r->conf.timeout : n->since,
-                                  .last_proof_ms = n->last};
+    *out =
+        (struct registry_node){.id = n->id,
+                               .service = n->service,
+                               .silent = n->said || quiet,
+                               .since_ms = n->said || quiet ? n->last + r->conf.timeout : n->since,
+                               .last_proof_ms = n->last};
     return true;
 }

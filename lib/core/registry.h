@@ -3,10 +3,10 @@
  * at a time. Callers: core/route, cmd/pubsub, cmd/nodes.
  *
  * A turn is: registry_pass, registry_expire until it says false and registry_apply for each record;
- * registry_confirm for each partition whose end the bus has confirmed, and registry_expire again and
- * registry_save until they say false. What follows from each of these steps is in a struct registry_step.
- * There is no undo: after a turn that did not happen, and when the partitions change, clear the registry and
- * load it again. SPDX-License-Identifier: Apache-2.0 */
+ * registry_confirm for each partition whose end the bus has confirmed, and registry_expire again
+ * and registry_save until they say false. What follows from each of these steps is in a struct
+ * registry_step. There is no undo: after a turn that did not happen, and when the partitions
+ * change, clear the registry and load it again. SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
 #include "../base/map.h"
@@ -58,7 +58,8 @@ struct registry_step {
     struct registry_sign signs[3];
     struct registry_change changes[2];
     size_t n_signs, n_changes;
-    struct span spread; /* a node first seen on a further partition: it needs a word; else .p NULL */
+    struct span
+        spread; /* a node first seen on a further partition: it needs a word; else .p NULL */
 };
 
 struct registry;
@@ -73,12 +74,13 @@ void registry_clear(struct registry *r);
  * registry_expire, so that what was due before the record is said before what it leads to. */
 void registry_pass(struct registry *r, const struct registry_at *at);
 /* The record is a node's (event_of_node has accepted it). */
-enum registry_verdict registry_apply(struct registry *r, const struct event *e, const struct registry_at *at,
-                                     struct registry_step *step);
+enum registry_verdict registry_apply(struct registry *r, const struct event *e,
+                                     const struct registry_at *at, struct registry_step *step);
 /* The bus has answered that the partition has nothing left, to a question asked at asked_ms
- * (monotonic); watermark_ms: its own time then, if it says that nothing older can follow, else 0. After
- * all records that came with that answer. */
-void registry_confirm(struct registry *r, int32_t partition, int64_t asked_ms, int64_t watermark_ms);
+ * (monotonic); watermark_ms: its own time then, if it says that nothing older can follow, else 0.
+ * After all records that came with that answer. */
+void registry_confirm(struct registry *r, int32_t partition, int64_t asked_ms,
+                      int64_t watermark_ms);
 /* Reports one node that is due by the partitions' times; false: there is none. */
 bool registry_expire(struct registry *r, struct registry_step *step);
 /* The place and time of a partition that has moved, as a change; false: there is none left. */
@@ -89,7 +91,8 @@ int64_t registry_next(const struct registry *r);
 
 /* Loading: all state records (in any order), then for each partition the input from `from` up to
  * `offset`, because beats are not saved one by one. */
-/* One record of the state topic; false, and nothing done, if it makes no sense. arena: for while it is read.
+/* One record of the state topic; false, and nothing done, if it makes no sense. arena: for while it
+ * is read.
  */
 bool registry_load(struct registry *r, int32_t partition, struct span key, struct span value,
                    struct arena *arena);
@@ -107,7 +110,7 @@ bool registry_part(const struct registry *r, size_t i, struct registry_part *out
 /* For people. Spans until the registry changes. */
 struct registry_node {
     struct span id, service; /* id first, so that nodes can be sorted by it; service.p NULL: none */
-    bool silent;             /* an open gap was reported, or its last proof is older than the timeout */
+    bool silent; /* an open gap was reported, or its last proof is older than the timeout */
     int64_t since_ms, last_proof_ms;
 };
 /* Walks all nodes, in no order: *place starts at 0; false at the end. */

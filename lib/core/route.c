@@ -23,7 +23,8 @@ static void begin(struct route *r) {
     r->n = 0;
 }
 
-static struct route_out *add(struct route *r, enum route_topic topic, struct span key, struct span value) {
+static struct route_out *add(struct route *r, enum route_topic topic, struct span key,
+                             struct span value) {
     r->outs = mem_room(r->outs, r->n, &r->cap, sizeof *r->outs);
     struct route_out *out = &r->outs[r->n++];
     *out = (struct route_out){.topic = topic, .partition = -1, .key = key, .value = value};
@@ -84,31 +85,43 @@ static void add_changes(struct route *r) {
 }
 
 static void forward(struct route *r, const struct event *e, struct span key) {
-    bool bad = e->kind == EVENT_LOG && (span_is(e->level.text, "WARN") || span_is(e->level.text, "ERROR"));
-    if (bad) add(r, ROUTE_ALERTS, key, e->json)->forwarded = true;
+    bool bad =
+        e->kind == EVENT_LOG && (span_is(e->level.text, "WARN") || span_is(e->level.text, "ERROR"));
+    if (bad)
+        add(r, ROUTE_ALERTS, key, e->json)->forwarded = true;
     add(r, ROUTE_PROCESSED, key, e->json)->forwarded = true;
 }
 
-bool route_record(struct route *r, const struct event *e, struct span key, const struct registry_at *at) {
+bool route_record(struct route *r, const struct event *e, struct span key,
+                  const struct registry_at *at) {
     begin(r);
     enum registry_verdict verdict = registry_apply(r->registry, e, at, &r->step);
     bool unknown = verdict == REGISTRY_UNKNOWN;
     size_t n = r->step.n_signs, before = verdict == REGISTRY_GONE ? n - 1 : n;
-    for (size_t i = 0; i < before; i++) add_sign(r, &r->step.signs[i]);
-    if (unknown ? r->conf.forward_unknown : verdict != REGISTRY_NEW) forward(r, e, key);
-    for (size_t i = before; i < n; i++) add_sign(r, &r->step.signs[i]);
+    for (size_t i = 0; i < before; i++)
+        add_sign(r, &r->step.signs[i]);
+    if (unknown ? r->conf.forward_unknown : verdict != REGISTRY_NEW)
+        forward(r, e, key);
+    for (size_t i = before; i < n; i++)
+        add_sign(r, &r->step.signs[i]);
     add_changes(r);
     return !unknown || r->conf.forward_unknown;
 }
 
-static bool take(struct route *r, bool (*step)(struct registry *registry, struct registry_step *step)) {
+static bool take(struct route *r,
+                 bool (*step)(struct registry *registry, struct registry_step *step)) {
     begin(r);
     bool more = step(r->registry, &r->step);
-    for (size_t i = 0; i < r->step.n_signs; i++) add_sign(r, &r->step.signs[i]);
+    for (size_t i = 0; i < r->step.n_signs; i++)
+        add_sign(r, &r->step.signs[i]);
     add_changes(r);
     return more;
 }
 
-bool route_expire(struct route *r) { return take(r, registry_expire); }
+bool route_expire(struct route *r) {
+    return take(r, registry_expire);
+}
 
-bool route_save(struct route *r) { return take(r, registry_save); }
+bool route_save(struct route *r) {
+    return take(r, registry_save);
+}

@@ -9,8 +9,9 @@
 #include "../base/datetime.h"
 
 struct route_conf {
-    bool forward_unknown;  /* a record of a node that never registered goes where a known one's goes */
-    enum datetime_style style; /* of the timestamps in what is made here */
+    bool forward_unknown; /* a record of a node that never registered goes where a known one's goes
+                           */
+    enum datetime_style style;            /* of the timestamps in what is made here */
     int32_t (*offset_s)(int64_t when_ms); /* seconds east of UTC at that time */
 };
 
@@ -40,9 +41,10 @@ void route_init(struct route *r, const struct route_conf *conf, struct registry 
 void route_release(struct route *r);
 
 /* One step each; the outs of the step before are gone. */
-/* A record that event_of_node has accepted, after registry_pass and route_expire; key: the record's,
- * for what is forwarded. False: its node is not registered, and nothing follows. */
-bool route_record(struct route *r, const struct event *e, struct span key, const struct registry_at *at);
+/* A record that event_of_node has accepted, after registry_pass and route_expire; key: the
+ * record's, for what is forwarded. False: its node is not registered, and nothing follows. */
+bool route_record(struct route *r, const struct event *e, struct span key,
+                  const struct registry_at *at);
 /* A node that is due by the time that has passed; false: there is none. */
 bool route_expire(struct route *r);
 /* Where a partition stands now: last in a turn; false: there is none left. */

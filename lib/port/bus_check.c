@@ -31,7 +31,8 @@ struct check {
 
 /* Not assert(3): that one vanishes with NDEBUG, and this file is linked where it is wanted. */
 static void must(bool holds, const struct check *c, const char *rule) {
-    if (holds) return;
+    if (holds)
+        return;
     fprintf(stderr, "bus_check: engine %s: %s\n", c->inner->engine->name, rule);
     abort();
 }
@@ -40,7 +41,8 @@ static void must(bool holds, const struct check *c, const char *rule) {
 static enum bus_rc answer(struct check *c, enum bus_rc rc, const struct err *err) {
     must(rc == BUS_OK || err->text[0], c, "an error without a text");
     c->fatal |= rc == BUS_FATAL;
-    if (rc == BUS_ABORTED) c->n_places = 0; /* the same records come again */
+    if (rc == BUS_ABORTED)
+        c->n_places = 0; /* the same records come again */
     return rc;
 }
 
@@ -51,7 +53,9 @@ static struct check *enter(struct bus *bus, struct err *err) {
     return c;
 }
 
-static struct span lend(struct span s) { return s.p ? (struct span){mem_strndup(s.p, s.n), s.n} : s; }
+static struct span lend(struct span s) {
+    return s.p ? (struct span){mem_strndup(s.p, s.n), s.n} : s;
+}
 
 static void end_loan(struct check *c) {
     for (size_t i = 0; i < c->n_records; i++) {
@@ -65,15 +69,18 @@ static void end_loan(struct check *c) {
 
 static struct place *find_place(struct check *c, int32_t partition) {
     for (size_t i = 0; i < c->n_places; i++)
-        if (c->places[i].partition == partition) return &c->places[i];
+        if (c->places[i].partition == partition)
+            return &c->places[i];
     c->places = mem_realloc(c->places, c->n_places + 1, sizeof *c->places);
     c->places[c->n_places] = (struct place){.partition = partition, .offset = -1};
     return &c->places[c->n_places++];
 }
 
-static void check_record(struct check *c, const struct bus_batch *batch, const struct bus_record *r) {
+static void check_record(struct check *c, const struct bus_batch *batch,
+                         const struct bus_record *r) {
     bool owned = false;
-    for (size_t i = 0; i < batch->n_parts; i++) owned |= batch->parts[i].partition == r->partition;
+    for (size_t i = 0; i < batch->n_parts; i++)
+        owned |= batch->parts[i].partition == r->partition;
     must(owned, c, "a record of a partition that the batch does not list");
     struct place *at = find_place(c, r->partition);
     must(r->offset > at->offset, c, "offsets of a partition out of order");
@@ -98,7 +105,8 @@ static void check_batch(struct check *c, struct bus_batch *batch, int64_t begun_
     if (batch->generation != c->generation) /* new owners begin where the group has committed */
         c->n_places = 0;
     c->generation = batch->generation;
-    for (size_t i = 0; i < batch->n; i++) check_record(c, batch, &batch->records[i]);
+    for (size_t i = 0; i < batch->n; i++)
+        check_record(c, batch, &batch->records[i]);
     c->records = mem_calloc(batch->n, sizeof *c->records);
     c->n_records = batch->n;
     for (size_t i = 0; i < batch->n; i++) {
@@ -115,7 +123,8 @@ static enum bus_rc poll(struct bus *bus, int wait_ms, struct bus_batch *batch, s
     end_loan(c);
     int64_t begun_ms = mono_ms();
     enum bus_rc rc = answer(c, c->inner->engine->poll(c->inner, wait_ms, batch, err), err);
-    if (rc == BUS_OK && batch) check_batch(c, batch, begun_ms);
+    if (rc == BUS_OK && batch)
+        check_batch(c, batch, begun_ms);
     return rc;
 }
 
@@ -130,7 +139,8 @@ static enum bus_rc commit(struct bus *bus, struct err *err) {
     struct check *c = enter(bus, err);
     must(c->reader, c, "a writer commits");
     enum bus_rc rc = answer(c, c->inner->engine->commit(c->inner, err), err);
-    if (rc != BUS_RETRY) end_loan(c);
+    if (rc != BUS_RETRY)
+        end_loan(c);
     return rc;
 }
 
@@ -162,8 +172,8 @@ static bool restored(void *ctx, int32_t partition, struct span key, struct span 
     return r->each(r->ctx, partition, key, value);
 }
 
-static enum bus_rc restore(struct bus *bus, const char *topic, int32_t partition, bus_each_state *each,
-                           void *ctx, struct err *err) {
+static enum bus_rc restore(struct bus *bus, const char *topic, int32_t partition,
+                           bus_each_state *each, void *ctx, struct err *err) {
     struct check *c = enter(bus, err);
     struct restoring r = {.c = c, .each = each, .ctx = ctx, .partition = partition};
     return answer(c, c->inner->engine->restore(c->inner, topic, partition, restored, &r, err), err);
@@ -179,19 +189,22 @@ struct replaying {
 
 static bool replayed(void *ctx, const struct bus_record *record) {
     struct replaying *r = ctx;
-    must(r->partition < 0 || r->partition == record->partition, r->c, "replay() of another partition");
+    must(r->partition < 0 || r->partition == record->partition, r->c,
+         "replay() of another partition");
     must(r->to < 0 || record->offset < r->to, r->c, "replay() beyond the end");
     must(r->partition < 0 || record->offset > r->last, r->c, "replay() out of order");
     r->last = record->offset;
     return r->each(r->ctx, record);
 }
 
-static enum bus_rc replay(struct bus *bus, const char *topic, int32_t partition, int64_t from_ms, int64_t to,
-                          bus_each_record *each, void *ctx, struct err *err) {
+static enum bus_rc replay(struct bus *bus, const char *topic, int32_t partition, int64_t from_ms,
+                          int64_t to, bus_each_record *each, void *ctx, struct err *err) {
     struct check *c = enter(bus, err);
-    struct replaying r = {.c = c, .each = each, .ctx = ctx, .partition = partition, .to = to, .last = -1};
-    return answer(c, c->inner->engine->replay(c->inner, topic, partition, from_ms, to, replayed, &r, err),
-                  err);
+    struct replaying r = {
+        .c = c, .each = each, .ctx = ctx, .partition = partition, .to = to, .last = -1};
+    return answer(
+        c, c->inner->engine->replay(c->inner, topic, partition, from_ms, to, replayed, &r, err),
+        err);
 }
 
 static enum bus_rc lag(struct bus *bus, const char *group, const char *topic, int64_t *left,
@@ -204,7 +217,8 @@ static enum bus_rc lag(struct bus *bus, const char *group, const char *topic, in
 
 static void close_check(struct bus *bus) {
     struct check *c = (struct check *)bus;
-    if (!c) return;
+    if (!c)
+        return;
     end_loan(c);
     c->inner->engine->close(c->inner);
     free(c->places);

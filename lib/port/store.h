@@ -1,6 +1,7 @@
 /* store: the door to the searchable index of documents.
- * Engines: adapter/sqlite/store_sqlite.c, adapter/elastic/store_es.c; store_check.c asserts this contract around
- * any. One thread a handle. Callers: cmd/ only. SPDX-License-Identifier: Apache-2.0 */
+ * Engines: adapter/sqlite/store_sqlite.c, adapter/elastic/store_es.c; store_check.c asserts this
+ * contract around any. One thread a handle. Callers: cmd/ only. SPDX-License-Identifier: Apache-2.0
+ */
 #pragma once
 
 #include "../conf/opt.h"
@@ -44,8 +45,8 @@ struct store_query {
     const char *text;           /* words that the message must all contain, in any order and case */
     int64_t since_ms, until_ms; /* since <= @timestamp < until; 0: open */
     int64_t limit;              /* -1: all */
-    bool oldest_first;          /* default: newest first; ties by log_id, node_id, message_type upward,
-                                   a missing one last */
+    bool oldest_first; /* default: newest first; ties by log_id, node_id, message_type upward,
+                          a missing one last */
     /* --follow: NULL, or a place of STORE_CURSOR bytes. "": sets it to the end of the index and
      * finds nothing; else finds only what was stored after it, in any order, and moves it. */
     char *cursor;
@@ -70,21 +71,24 @@ struct store_engine {
 
     /* create: make the store if it is missing (store does; search and delete do not, and get
      * STORE_FATAL that names what they looked for). */
-    enum store_rc (*open)(const struct conf *conf, bool create, struct store **out, struct err *err);
-    /* Judges each document whose verdict is STORE_PENDING; a verdict given is durable, whatever bulk
-     * returns. STORE_OK: all have one. STORE_RETRY: those left pending are to be sent again later. */
+    enum store_rc (*open)(const struct conf *conf, bool create, struct store **out,
+                          struct err *err);
+    /* Judges each document whose verdict is STORE_PENDING; a verdict given is durable, whatever
+     * bulk returns. STORE_OK: all have one. STORE_RETRY: those left pending are to be sent again
+     * later. */
     enum store_rc (*bulk)(struct store *store, struct store_doc *docs, size_t n, struct err *err);
     /* Calls each for every hit in order; false stops. */
-    enum store_rc (*search)(struct store *store, const struct store_query *query, store_each *each, void *ctx,
-                            struct err *err);
+    enum store_rc (*search)(struct store *store, const struct store_query *query, store_each *each,
+                            void *ctx, struct err *err);
     /* Deletes what query finds (limit, order and cursor ignored), or only counts it (dry_run).
-     * *count and the engine's answer as one line of JSON in answer, of which there may be one too when some
-     * could not be deleted. progress, if not NULL, is called now and then with what is done and what there
-     * is. */
-    enum store_rc (*delete_matching)(struct store *store, const struct store_query *query, bool dry_run,
-                           store_progress *progress, uint64_t *count, struct buf *answer, struct err *err);
-    /* Makes what was stored visible to search now, if that may be asked for: an engine does it by itself
-     * soon. */
+     * *count and the engine's answer as one line of JSON in answer, of which there may be one too
+     * when some could not be deleted. progress, if not NULL, is called now and then with what is
+     * done and what there is. */
+    enum store_rc (*delete_matching)(struct store *store, const struct store_query *query,
+                                     bool dry_run, store_progress *progress, uint64_t *count,
+                                     struct buf *answer, struct err *err);
+    /* Makes what was stored visible to search now, if that may be asked for: an engine does it by
+     * itself soon. */
     void (*refresh)(struct store *store);
     void (*close)(struct store *store);
 };

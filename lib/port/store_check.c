@@ -43,16 +43,20 @@ static void check_doc(const struct store_doc *d) {
     assert(d->id.p && d->id.n >= 1 && d->id.n <= 512 && "an id has 1 to 512 bytes");
     assert(d->json.n >= 2 && d->json.p[0] == '{' && d->json.p[d->json.n - 1] == '}');
     assert(!memchr(d->json.p, '\n', d->json.n) && "a document is one line");
-    const struct span all[] = {d->id, d->json, d->log_id, d->node, d->service, d->level, d->type, d->message};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) check_utf8(all[i]);
+    const struct span all[] = {d->id,      d->json,  d->log_id, d->node,
+                               d->service, d->level, d->type,   d->message};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        check_utf8(all[i]);
 }
 
-static enum store_rc check_bulk(struct store *store, struct store_doc *docs, size_t n, struct err *err) {
+static enum store_rc check_bulk(struct store *store, struct store_doc *docs, size_t n,
+                                struct err *err) {
     struct checked *c = enter(store);
     enum store_verdict *had = mem_calloc(n + 1, sizeof *had);
     for (size_t i = 0; i < n; i++) {
         had[i] = docs[i].verdict;
-        if (had[i] != STORE_PENDING) continue; /* the engine has no business with it */
+        if (had[i] != STORE_PENDING)
+            continue; /* the engine has no business with it */
         check_doc(&docs[i]);
         docs[i].reason[0] = '\0';
     }
@@ -80,9 +84,9 @@ static bool check_hit(void *ctx, const struct store_hit *hit) {
     const struct store_query *q = h->query;
     assert(!h->stopped && "a hit after the caller said stop");
     assert((q->limit < 0 || h->n < q->limit) && "more hits than asked for");
-    assert(
-        (h->n == 0 || q->cursor || (q->oldest_first ? h->last_ms <= hit->at_ms : h->last_ms >= hit->at_ms)) &&
-        "hits out of order");
+    assert((h->n == 0 || q->cursor ||
+            (q->oldest_first ? h->last_ms <= hit->at_ms : h->last_ms >= hit->at_ms)) &&
+           "hits out of order");
     assert((q->since_ms == 0 || hit->at_ms >= q->since_ms) && "a hit before since");
     assert((q->until_ms == 0 || hit->at_ms < q->until_ms) && "a hit after until");
     assert(hit->id.n >= 1 && hit->json.n >= 2);
@@ -97,8 +101,8 @@ static void check_query(const struct store_query *q) {
     assert(q->limit >= -1);
 }
 
-static enum store_rc check_search(struct store *store, const struct store_query *query, store_each *each,
-                                  void *ctx, struct err *err) {
+static enum store_rc check_search(struct store *store, const struct store_query *query,
+                                  store_each *each, void *ctx, struct err *err) {
     struct checked *c = enter(store);
     check_query(query);
     bool at_end = query->cursor && !query->cursor[0];
@@ -114,7 +118,8 @@ static enum store_rc check_erase(struct store *store, const struct store_query *
                                  struct err *err) {
     struct checked *c = enter(store);
     check_query(query);
-    enum store_rc rc = c->inner->engine->delete_matching(c->inner, query, dry_run, progress, count, answer, err);
+    enum store_rc rc =
+        c->inner->engine->delete_matching(c->inner, query, dry_run, progress, count, answer, err);
     struct span a = buf_view(answer);
     assert((rc != STORE_OK || (a.n >= 2 && a.p[0] == '{')) && "the answer is JSON");
     assert(!memchr(a.p, '\n', a.n) && "the answer is one line");
@@ -129,7 +134,8 @@ static void check_refresh(struct store *store) {
 
 static void check_close(struct store *store) {
     struct checked *c = (struct checked *)store;
-    if (!c) return;
+    if (!c)
+        return;
     assert(!c->busy && "closed from within a callback");
     c->inner->engine->close(c->inner);
     free(c);

@@ -25,7 +25,9 @@ static int check(sqlite3 *db, int rc) {
     return rc;
 }
 
-static void run(sqlite3 *db, const char *sql) { check(db, sqlite3_exec(db, sql, NULL, NULL, NULL)); }
+static void run(sqlite3 *db, const char *sql) {
+    check(db, sqlite3_exec(db, sql, NULL, NULL, NULL));
+}
 
 static sqlite3 *open_file(const char *path) {
     sqlite3 *db = NULL;
@@ -46,7 +48,8 @@ static sqlite3_stmt *prepare(sqlite3 *db, char *sql) {
 static sqlite3_stmt *prepare_insert(sqlite3 *db, const char *table, int columns) {
     sqlite3_str *sql = sqlite3_str_new(db);
     sqlite3_str_appendf(sql, "INSERT INTO \"%w\" VALUES(", table);
-    for (int i = 0; i < columns; i++) sqlite3_str_appendall(sql, i ? ",?" : "?");
+    for (int i = 0; i < columns; i++)
+        sqlite3_str_appendall(sql, i ? ",?" : "?");
     sqlite3_str_appendall(sql, ")");
     return prepare(db, sqlite3_str_finish(sql));
 }
@@ -58,9 +61,11 @@ static void copy_schema(sqlite3 *from, sqlite3 *to) {
         prepare(from, sqlite3_mprintf("SELECT sql, name FROM sqlite_schema WHERE sql IS NOT NULL "
                                       "AND name NOT LIKE 'sqlite\\_%%' ESCAPE '\\'"));
     while (check(from, sqlite3_step(all)) == SQLITE_ROW) {
-        sqlite3_stmt *there = prepare(
-            to, sqlite3_mprintf("SELECT 1 FROM sqlite_schema WHERE name = %Q", sqlite3_column_text(all, 1)));
-        if (sqlite3_step(there) != SQLITE_ROW) run(to, (const char *)sqlite3_column_text(all, 0));
+        sqlite3_stmt *there =
+            prepare(to, sqlite3_mprintf("SELECT 1 FROM sqlite_schema WHERE name = %Q",
+                                        sqlite3_column_text(all, 1)));
+        if (sqlite3_step(there) != SQLITE_ROW)
+            run(to, (const char *)sqlite3_column_text(all, 0));
         sqlite3_finalize(there);
     }
     sqlite3_finalize(all);
@@ -75,7 +80,8 @@ static double insert(const char *from_path, const char *table, const char *to_pa
     sqlite3_value **values = NULL;
     while (check(from, sqlite3_step(all)) == SQLITE_ROW)
         for (int i = 0; i < columns; i++) {
-            if (n == room && !(values = realloc(values, (room = room * 2 + 4096) * sizeof *values))) exit(1);
+            if (n == room && !(values = realloc(values, (room = room * 2 + 4096) * sizeof *values)))
+                exit(1);
             values[n++] = sqlite3_value_dup(sqlite3_column_value(all, i));
         }
     sqlite3_finalize(all);
@@ -85,7 +91,8 @@ static double insert(const char *from_path, const char *table, const char *to_pa
     size_t rows = n / (size_t)columns;
     double began = now();
     for (size_t row = 0; row < rows; row++) {
-        if (row % (size_t)batch == 0) run(to, row ? "COMMIT; BEGIN IMMEDIATE" : "BEGIN IMMEDIATE");
+        if (row % (size_t)batch == 0)
+            run(to, row ? "COMMIT; BEGIN IMMEDIATE" : "BEGIN IMMEDIATE");
         for (int i = 0; i < columns; i++)
             check(to, sqlite3_bind_value(add, i + 1, values[row * (size_t)columns + (size_t)i]));
         check(to, sqlite3_step(add));
@@ -93,7 +100,8 @@ static double insert(const char *from_path, const char *table, const char *to_pa
     }
     run(to, rows ? "COMMIT" : "");
     double took = now() - began;
-    for (size_t i = 0; i < n; i++) sqlite3_value_free(values[i]);
+    for (size_t i = 0; i < n; i++)
+        sqlite3_value_free(values[i]);
     free(values);
     sqlite3_finalize(add);
     sqlite3_close(to);
@@ -102,9 +110,10 @@ static double insert(const char *from_path, const char *table, const char *to_pa
 
 static double copy(const char *path, const char *in, const char *out, long batch) {
     sqlite3 *db = open_file(path);
-    char *sql = sqlite3_mprintf("CREATE TABLE \"%w\" (\"offset\" INTEGER PRIMARY KEY, ts, key, value);"
-                                "CREATE TABLE bare_place (place INTEGER); INSERT INTO bare_place VALUES(-1)",
-                                out);
+    char *sql = sqlite3_mprintf(
+        "CREATE TABLE \"%w\" (\"offset\" INTEGER PRIMARY KEY, ts, key, value);"
+        "CREATE TABLE bare_place (place INTEGER); INSERT INTO bare_place VALUES(-1)",
+        out);
     run(db, sql);
     sqlite3_free(sql);
     sqlite3_stmt *some = prepare(db, sqlite3_mprintf("SELECT * FROM \"%w\" WHERE \"offset\" > ?"
@@ -143,8 +152,10 @@ static double copy(const char *path, const char *in, const char *out, long batch
 int main(int argc, char **argv) {
     long batch = argc == 6 ? strtol(argv[5], NULL, 10) : 0;
     double took;
-    if (batch > 0 && strcmp(argv[1], "insert") == 0) took = insert(argv[2], argv[3], argv[4], batch);
-    else if (batch > 0 && strcmp(argv[1], "copy") == 0) took = copy(argv[2], argv[3], argv[4], batch);
+    if (batch > 0 && strcmp(argv[1], "insert") == 0)
+        took = insert(argv[2], argv[3], argv[4], batch);
+    else if (batch > 0 && strcmp(argv[1], "copy") == 0)
+        took = copy(argv[2], argv[3], argv[4], batch);
     else {
         fprintf(stderr, "usage: bare insert FROM TABLE TO BATCH | bare copy FILE IN OUT BATCH\n");
         return 2;

@@ -1,7 +1,7 @@
-/* bare_bulk: what libcurl alone reaches with the same documents, the yardstick of `make bench-servers`.
- *   bare_bulk URL FILE…    each FILE is one body for URL's _bulk, gzip as the store packs it, two in flight
- * Reads all files first. Prints the seconds from the first request to the last answer. Main thread.
- * SPDX-License-Identifier: Apache-2.0 */
+/* bare_bulk: what libcurl alone reaches with the same documents, the yardstick of `make
+ * bench-servers`. bare_bulk URL FILE…    each FILE is one body for URL's _bulk, gzip as the store
+ * packs it, two in flight Reads all files first. Prints the seconds from the first request to the
+ * last answer. Main thread. SPDX-License-Identifier: Apache-2.0 */
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,8 +27,10 @@ static void read_file(const char *path, struct buf *body) {
     char bytes[65536];
     size_t n;
     FILE *f = fopen(path, "r");
-    if (!f) die(path, "can't be opened");
-    while ((n = fread(bytes, 1, sizeof bytes, f)) > 0) buf_add(body, bytes, n);
+    if (!f)
+        die(path, "can't be opened");
+    while ((n = fread(bytes, 1, sizeof bytes, f)) > 0)
+        buf_add(body, bytes, n);
     fclose(f);
 }
 
@@ -44,26 +46,32 @@ static void begin(CURLM *multi, CURL *easy, struct span body) {
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)packed.n);
     curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, packed.p);
     buf_release(&packed);
-    if (curl_multi_add_handle(multi, easy) != CURLM_OK) die("curl", "no more memory");
+    if (curl_multi_add_handle(multi, easy) != CURLM_OK)
+        die("curl", "no more memory");
 }
 
 static void replay(CURLM *multi, CURL **easy, const struct buf *bodies, size_t n) {
     size_t next = 0, running = 0;
-    for (; next < n && next < IN_FLIGHT; next++, running++) begin(multi, easy[next], buf_view(&bodies[next]));
+    for (; next < n && next < IN_FLIGHT; next++, running++)
+        begin(multi, easy[next], buf_view(&bodies[next]));
     while (running) {
         int count;
         curl_multi_perform(multi, &count);
         for (CURLMsg *m; (m = curl_multi_info_read(multi, &count));) {
             CURL *done = m->easy_handle;
             long status = 0;
-            if (m->data.result != CURLE_OK) die("_bulk", curl_easy_strerror(m->data.result));
+            if (m->data.result != CURLE_OK)
+                die("_bulk", curl_easy_strerror(m->data.result));
             curl_easy_getinfo(done, CURLINFO_RESPONSE_CODE, &status);
-            if (status != 200) die("_bulk", "the answer is not 200");
+            if (status != 200)
+                die("_bulk", "the answer is not 200");
             curl_multi_remove_handle(multi, done);
             running--;
-            if (next < n) begin(multi, done, buf_view(&bodies[next++])), running++;
+            if (next < n)
+                begin(multi, done, buf_view(&bodies[next++])), running++;
         }
-        if (running) curl_multi_poll(multi, NULL, 0, 200, NULL);
+        if (running)
+            curl_multi_poll(multi, NULL, 0, 200, NULL);
     }
 }
 
@@ -78,11 +86,15 @@ int main(int argc, char **argv) {
     struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
     headers = curl_slist_append(headers, "Content-Encoding: gzip");
     headers = curl_slist_append(headers, "Expect:");
-    if (!bodies) die("memory", "there is no more");
-    for (size_t i = 0; i < n; i++) read_file(argv[i + 2], &bodies[i]);
-    buf_printf(&url, "%s/_bulk?filter_path=items.*.status,items.*.error.type,items.*.error.reason", argv[1]);
+    if (!bodies)
+        die("memory", "there is no more");
+    for (size_t i = 0; i < n; i++)
+        read_file(argv[i + 2], &bodies[i]);
+    buf_printf(&url, "%s/_bulk?filter_path=items.*.status,items.*.error.type,items.*.error.reason",
+               argv[1]);
     for (size_t i = 0; i < IN_FLIGHT; i++) {
-        if (!(easy[i] = curl_easy_init())) die("curl", "no more memory");
+        if (!(easy[i] = curl_easy_init()))
+            die("curl", "no more memory");
         curl_easy_setopt(easy[i], CURLOPT_URL, url.p);
         curl_easy_setopt(easy[i], CURLOPT_HTTPHEADER, headers);
         curl_easy_setopt(easy[i], CURLOPT_ACCEPT_ENCODING, "gzip");
@@ -92,10 +104,12 @@ int main(int argc, char **argv) {
     double began = now();
     replay(multi, easy, bodies, n);
     printf("%.4f\n", now() - began);
-    for (size_t i = 0; i < IN_FLIGHT; i++) curl_easy_cleanup(easy[i]);
+    for (size_t i = 0; i < IN_FLIGHT; i++)
+        curl_easy_cleanup(easy[i]);
     curl_multi_cleanup(multi);
     curl_slist_free_all(headers);
-    for (size_t i = 0; i < n; i++) buf_release(&bodies[i]);
+    for (size_t i = 0; i < n; i++)
+        buf_release(&bodies[i]);
     free(bodies);
     buf_release(&url);
     return 0;

@@ -46,7 +46,8 @@ static void null_empty_and_binary_survive(void **state) {
                                     {SPAN_LIT(""), SPAN_LIT("")},
                                     {SPAN_LIT("k"), SPAN_LIT("\0\xff\n")}};
     for (size_t i = 0; i < 4; i++)
-        assert_int_equal(bus->engine->put(bus, w->in, 0, pairs[i][0], pairs[i][1], i, &err), BUS_OK);
+        assert_int_equal(bus->engine->put(bus, w->in, 0, pairs[i][0], pairs[i][1], i, &err),
+                         BUS_OK);
     assert_int_equal(bus->engine->flush(bus, 30000, &err), BUS_OK);
     close_bus(bus);
     bus = open_reader(w, "");
@@ -70,9 +71,11 @@ static void a_record_of_the_limit_passes_and_a_larger_one_is_poison(void **state
     char *big = mem_calloc(LIMIT, 1);
     struct bus *bus = open_writer(w, &told);
     struct span key = SPAN_LIT("k");
-    assert_int_equal(bus->engine->put(bus, w->in, -1, key, (struct span){big, LIMIT}, 1, &err), BUS_POISON);
+    assert_int_equal(bus->engine->put(bus, w->in, -1, key, (struct span){big, LIMIT}, 1, &err),
+                     BUS_POISON);
     assert_non_null(strstr(err.text, "bus.max_record"));
-    assert_int_equal(bus->engine->put(bus, w->in, -1, key, (struct span){big, LIMIT - 1}, 2, &err), BUS_OK);
+    assert_int_equal(bus->engine->put(bus, w->in, -1, key, (struct span){big, LIMIT - 1}, 2, &err),
+                     BUS_OK);
     assert_int_equal(bus->engine->flush(bus, 30000, &err), BUS_OK);
     assert_int_equal(told.sum, 2); /* the poison was not accepted, so it is not reported */
     close_bus(bus);
@@ -104,10 +107,12 @@ static void at_end_is_said_only_when_nothing_is_left(void **state) {
     struct bus_open how = {.group = w->group, .input = w->in, .max_records = 1};
     feed(w, w->in, "k", "v", 0, 5);
     struct bus *bus = open_bus(w, &how);
-    while (!take(bus, &seen)) assert_true(seen.n <= 5);
+    while (!take(bus, &seen))
+        assert_true(seen.n <= 5);
     assert_int_equal(seen.n, 5);
     feed(w, w->in, "k", "v", 5, 2);
-    while (!take(bus, &seen)) assert_true(seen.n <= 7);
+    while (!take(bus, &seen))
+        assert_true(seen.n <= 7);
     assert_int_equal(seen.n, 7);
     close_bus(bus);
     seen_release(&seen);
@@ -229,7 +234,8 @@ static void restore_gives_the_newest_of_each_key(void **state) {
     put(bus, w->state, "b", "gone", 0);
     assert_int_equal(commit(bus), BUS_OK);
     put(bus, w->state, "a", "new", 0);
-    assert_int_equal(bus->engine->put(bus, w->state, -1, SPAN_LIT("b"), (struct span){0}, 0, &err), BUS_OK);
+    assert_int_equal(bus->engine->put(bus, w->state, -1, SPAN_LIT("b"), (struct span){0}, 0, &err),
+                     BUS_OK);
     assert_int_equal(commit(bus), BUS_OK);
     close_bus(bus);
     bus = open_writer(w, NULL); /* anybody may look */
@@ -300,7 +306,9 @@ static void a_second_reader_takes_over_when_the_first_leaves(void **state) {
     seen_release(&b);
 }
 
-static void feed_one_later(struct world *w) { feed(w, w->in, "k", "late", 0, 1); }
+static void feed_one_later(struct world *w) {
+    feed(w, w->in, "k", "late", 0, 1);
+}
 
 static void a_waiting_reader_is_woken(void **state) {
     struct world *w = *state;
@@ -318,7 +326,9 @@ static void a_waiting_reader_is_woken(void **state) {
     seen_release(&seen);
 }
 
-static void on_alarm(int number) { (void)number; }
+static void on_alarm(int number) {
+    (void)number;
+}
 
 static void a_signal_ends_the_wait(void **state) {
     struct world *w = *state;
@@ -349,9 +359,11 @@ static void write_many(struct world *w) {
     for (int i = 0; i < EACH; i++) {
         snprintf(value, sizeof value, "%d", i);
         put(bus, w->in, key, value, 1);
-        if (i % 10 == 9 && bus->engine->poll(bus, 0, NULL, &err) != BUS_OK) _exit(1);
+        if (i % 10 == 9 && bus->engine->poll(bus, 0, NULL, &err) != BUS_OK)
+            _exit(1);
     }
-    if (bus->engine->flush(bus, 30000, &err) != BUS_OK || told.ok != EACH) _exit(1);
+    if (bus->engine->flush(bus, 30000, &err) != BUS_OK || told.ok != EACH)
+        _exit(1);
     close_bus(bus);
 }
 
@@ -360,7 +372,8 @@ static void many_writers_lose_and_double_nothing(void **state) {
     struct seen seen = {0};
     pid_t pids[WRITERS];
     int next[WRITERS] = {0};
-    for (int i = 0; i < WRITERS; i++) pids[i] = in_child(w, "write_many");
+    for (int i = 0; i < WRITERS; i++)
+        pids[i] = in_child(w, "write_many");
     struct bus *bus = open_reader(w, w->group);
     read_n(bus, &seen, WRITERS * EACH);
     for (int i = 0; i < WRITERS; i++) {
@@ -370,8 +383,10 @@ static void many_writers_lose_and_double_nothing(void **state) {
     }
     for (size_t i = 0; i < seen.n; i++)
         for (int k = 0; k < WRITERS; k++)
-            if (atol(seen.records[i].key.p) == pids[k]) assert_int_equal(atol(value_of(&seen, i)), next[k]++);
-    for (int k = 0; k < WRITERS; k++) assert_int_equal(next[k], EACH);
+            if (atol(seen.records[i].key.p) == pids[k])
+                assert_int_equal(atol(value_of(&seen, i)), next[k]++);
+    for (int k = 0; k < WRITERS; k++)
+        assert_int_equal(next[k], EACH);
     read_all(bus, &seen);
     assert_int_equal(seen.n, WRITERS * EACH);
     close_bus(bus);
@@ -384,19 +399,23 @@ static void copy_for_ever(struct world *w) {
     for (;;) {
         struct seen seen = {0};
         take(bus, &seen);
-        for (size_t i = 0; i < seen.n; i++) put(bus, w->out, seen.records[i].key.p, value_of(&seen, i), 0);
-        if (commit(bus) != BUS_OK) _exit(1);
+        for (size_t i = 0; i < seen.n; i++)
+            put(bus, w->out, seen.records[i].key.p, value_of(&seen, i), 0);
+        if (commit(bus) != BUS_OK)
+            _exit(1);
         seen_release(&seen);
     }
 }
 
-/* Opens a group that reads nothing, and is its only active handle; *active false: another one is. */
+/* Opens a group that reads nothing, and is its only active handle; *active false: another one is.
+ */
 static struct bus *open_alone(struct world *w, bool *active) {
     struct bus_open how = {.group = w->group, .state = w->state};
     struct bus_batch batch = {0};
     struct err err = {0};
     struct bus *bus = open_bus(w, &how);
-    if (bus->engine->poll(bus, 0, &batch, &err) != BUS_OK) fail_msg("poll: %s", err.text);
+    if (bus->engine->poll(bus, 0, &batch, &err) != BUS_OK)
+        fail_msg("poll: %s", err.text);
     *active = !batch.standby;
     return bus;
 }
@@ -414,10 +433,12 @@ static void count_for_ever(struct world *w) {
     struct err err = {0};
     int next = 0;
     while (!active) { /* a killed owner has its lease for some seconds */
-        if (bus) close_bus(bus);
+        if (bus)
+            close_bus(bus);
         bus = open_alone(w, &active);
     }
-    if (bus->engine->restore(bus, w->state, -1, read_number, &next, &err) != BUS_OK) _exit(1);
+    if (bus->engine->restore(bus, w->state, -1, read_number, &next, &err) != BUS_OK)
+        _exit(1);
     for (;;) {
         for (int end = next + 5; next < end; next++) {
             char number[16];
@@ -426,8 +447,8 @@ static void count_for_ever(struct world *w) {
         }
         char saved[16] = "";
         snprintf(saved, sizeof saved, "%d", next);
-        if (bus->engine->put(bus, w->state, -1, SPAN_LIT("next"), (struct span){saved, sizeof saved}, 0,
-                             &err) != BUS_OK ||
+        if (bus->engine->put(bus, w->state, -1, SPAN_LIT("next"),
+                             (struct span){saved, sizeof saved}, 0, &err) != BUS_OK ||
             commit(bus) != BUS_OK)
             _exit(1);
     }
@@ -439,7 +460,8 @@ static void a_group_that_reads_nothing_survives_a_kill(void **state) {
     struct bus *bus = open_looker(w, w->out);
     for (size_t round = 1; round <= 3; round++) {
         pid_t child = in_child(w, "count_for_ever");
-        while (out.n < round * 100) take(bus, &out);
+        while (out.n < round * 100)
+            take(bus, &out);
         kill_child(child);
         read_all(bus, &out);
     }
@@ -459,9 +481,11 @@ static void of_two_that_read_nothing_one_commits(void **state) {
     put(first, w->state, "one", "done", 0);
     assert_int_equal(commit(first), BUS_OK);
     struct bus *second = open_alone(w, &active[1]);
-    if (active[1]) assert_state(w, second, "one=done ");
+    if (active[1])
+        assert_state(w, second, "one=done ");
     enum bus_rc rc = first->engine->put(first, w->out, -1, SPAN_LIT("k"), SPAN_LIT("two"), 0, &err);
-    if (rc == BUS_OK) rc = first->engine->commit(first, &err);
+    if (rc == BUS_OK)
+        rc = first->engine->commit(first, &err);
     assert_int_equal(rc, active[1] ? BUS_FATAL : BUS_OK);
     close_bus(first);
     close_bus(second);
@@ -510,8 +534,8 @@ static void a_commit_without_records_moves_no_offset(void **state) {
     seen_release(&out);
 }
 
-/* A turn that only time led to: the first reader polls, finds nothing, and then stands still for so long that
- * the second one has what it owned. */
+/* A turn that only time led to: the first reader polls, finds nothing, and then stands still for so
+ * long that the second one has what it owned. */
 static void who_was_replaced_commits_nothing_even_without_records(void **state) {
     struct world *w = *state;
     struct seen a = {0}, b = {0}, out = {0};
@@ -546,7 +570,8 @@ static void who_was_replaced_commits_nothing_even_without_records(void **state) 
 }
 
 static void feed_on(struct world *w) {
-    for (int i = 0; i < 40; i++) feed(w, w->in, "k", "", i * 10, 10);
+    for (int i = 0; i < 40; i++)
+        feed(w, w->in, "k", "", i * 10, 10);
 }
 
 static void a_killed_copier_loses_and_doubles_nothing(void **state) {
@@ -577,7 +602,8 @@ enum { REPORT_FD = 100 }; /* a number that nothing else has */
 
 static void report(void *ctx, uint64_t tag, enum bus_rc rc, const char *why) {
     (void)ctx, (void)why;
-    if (rc != BUS_OK || write(REPORT_FD, &tag, sizeof tag) != sizeof tag) _exit(1);
+    if (rc != BUS_OK || write(REPORT_FD, &tag, sizeof tag) != sizeof tag)
+        _exit(1);
 }
 
 static void write_and_report(struct world *w) {
@@ -588,10 +614,14 @@ static void write_and_report(struct world *w) {
         char value[32];
         snprintf(value, sizeof value, "%d", (int)i);
         enum bus_rc rc;
-        while ((rc = bus->engine->put(bus, w->in, -1, SPAN_LIT("k"), span_of(value), i, &err)) == BUS_FULL)
-            if (bus->engine->poll(bus, 10, NULL, &err) != BUS_OK) _exit(1);
-        if (rc != BUS_OK) _exit(1);
-        if (i % 3 == 0 && bus->engine->poll(bus, 0, NULL, &err) != BUS_OK) _exit(1);
+        while ((rc = bus->engine->put(bus, w->in, -1, SPAN_LIT("k"), span_of(value), i, &err)) ==
+               BUS_FULL)
+            if (bus->engine->poll(bus, 10, NULL, &err) != BUS_OK)
+                _exit(1);
+        if (rc != BUS_OK)
+            _exit(1);
+        if (i % 3 == 0 && bus->engine->poll(bus, 0, NULL, &err) != BUS_OK)
+            _exit(1);
     }
 }
 
@@ -608,7 +638,8 @@ static void what_was_delivered_survives_a_kill(void **state) {
     while (newest < 200 && read(fds[0], &newest, sizeof newest) == sizeof newest)
         ;
     kill_child(child);
-    while (read(fds[0], &tag, sizeof tag) == sizeof tag) newest = tag;
+    while (read(fds[0], &tag, sizeof tag) == sizeof tag)
+        newest = tag;
     close(fds[0]);
     assert_true(newest >= 200);
     look(w, w->in, &seen);
@@ -630,14 +661,16 @@ static int child(char **argv) {
                  {"write_and_report", write_and_report}};
     struct world *w = world_of_child(argv);
     for (size_t i = 0; i < sizeof works / sizeof *works; i++)
-        if (strcmp(works[i].name, argv[1]) == 0) works[i].work(w);
+        if (strcmp(works[i].name, argv[1]) == 0)
+            works[i].work(w);
     conf_free(w->conf);
     free(w);
     return 0;
 }
 
 int main(int argc, char **argv) {
-    if (argc > 1) return child(argv);
+    if (argc > 1)
+        return child(argv);
 #define CASE(f) cmocka_unit_test_setup_teardown(f, world_make, world_end)
     const struct CMUnitTest tests[] = {
         CASE(records_come_in_order_with_keys_and_values),

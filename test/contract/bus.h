@@ -57,8 +57,8 @@ void feed(struct world *w, const char *topic, const char *key, const char *prefi
 /* Commits, again while the bus says "later"; the answer is for the test to judge. */
 enum bus_rc commit(struct bus *bus);
 void undo(struct bus *bus);
-/* One poll of up to 200 ms, again while the bus says "later"; its records are copied into seen. True if
- * every part was at its end. */
+/* One poll of up to 200 ms, again while the bus says "later"; its records are copied into seen.
+ * True if every part was at its end. */
 bool take(struct bus *bus, struct seen *seen);
 /* Polls until seen holds n records; fails after 30 s. */
 void read_n(struct bus *bus, struct seen *seen, size_t n);

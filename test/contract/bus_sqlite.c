@@ -33,7 +33,8 @@ static int64_t change(struct world *w, const char *sql) {
     assert_int_equal(sqlite3_open(w->path, &db), SQLITE_OK);
     sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &s, NULL), SQLITE_OK);
-    if (sqlite3_step(s) == SQLITE_ROW) number = sqlite3_column_int64(s, 0);
+    if (sqlite3_step(s) == SQLITE_ROW)
+        number = sqlite3_column_int64(s, 0);
     assert_int_equal(sqlite3_finalize(s), SQLITE_OK);
     sqlite3_close(db);
     return number;
@@ -87,8 +88,8 @@ static void time_never_goes_back(void **state) {
     seen_release(&seen);
 }
 
-/* A transaction under way has its timestamp and cannot be read yet: until it ends nobody may say that no
- * older record will come. */
+/* A transaction under way has its timestamp and cannot be read yet: until it ends nobody may say
+ * that no older record will come. */
 static void a_write_under_way_is_no_end(void **state) {
     struct world *w = *state;
     struct bus_batch batch = {0};
@@ -186,7 +187,8 @@ static struct bus *fill(struct world *w, struct told *told, struct err *err) {
     enum bus_rc rc;
     size_t n = 0;
     while ((rc = bus->engine->put(bus, w->in, -1, SPAN_LIT("k"), chunk(), 1, err)) == BUS_OK) {
-        if (n++ % 50 == 0) assert_int_equal(bus->engine->flush(bus, 30000, err), BUS_OK);
+        if (n++ % 50 == 0)
+            assert_int_equal(bus->engine->flush(bus, 30000, err), BUS_OK);
         assert_true(n < 10000);
     }
     assert_int_equal(rc, BUS_FULL);
@@ -368,7 +370,8 @@ static void refuse(struct world *w, const char *path, const char *why) {
     struct err err = {0};
     world_set(w, "bus.local.path", path);
     assert_int_equal(engines_open_bus(w->conf, &how, &bus, &err), BUS_FATAL);
-    if (!strstr(err.text, why) || !strstr(err.text, path)) fail_msg("%s", err.text);
+    if (!strstr(err.text, why) || !strstr(err.text, path))
+        fail_msg("%s", err.text);
 }
 
 static void bad_files_are_refused_untouched(void **state) {
@@ -427,7 +430,8 @@ static void hostile_numbers_are_damage(void **state) {
             bus->engine->close(bus);
         }
         assert_int_equal(rc, BUS_FATAL);
-        if (!strstr(err.text, "damaged")) fail_msg("%s: %s", hostile[i], err.text);
+        if (!strstr(err.text, "damaged"))
+            fail_msg("%s: %s", hostile[i], err.text);
         change(w, mend[i]);
     }
 }

@@ -1,7 +1,6 @@
-/* test/contract/bus_sqlite_time: how old things are on the embedded bus: what a suspended machine, one
- * that was off, and a wrong clock do to retention. The clocks are simulated: clock_gettime() below
- * stands in front of libc's. Owns its folder. cmocka.
- * SPDX-License-Identifier: Apache-2.0 */
+/* test/contract/bus_sqlite_time: how old things are on the embedded bus: what a suspended machine,
+ * one that was off, and a wrong clock do to retention. The clocks are simulated: clock_gettime()
+ * below stands in front of libc's. Owns its folder. cmocka. SPDX-License-Identifier: Apache-2.0 */
 #include "bus.h"
 
 #include <sqlite3.h>
@@ -13,15 +12,17 @@
 enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
 #define DAY ((int64_t)24 * HOUR)
 
-/* Milliseconds by which the clocks differ from the machine's: all of them, because something ran for that
- * long; the wall and the boot clock, because the machine slept; the wall clock alone. */
+/* Milliseconds by which the clocks differ from the machine's: all of them, because something ran
+ * for that long; the wall and the boot clock, because the machine slept; the wall clock alone. */
 static int64_t ran_ms, slept_ms, wall_ms;
 
 int clock_gettime(clockid_t id, struct timespec *t) {
     int64_t ahead = ran_ms;
     int rc = (int)syscall(SYS_clock_gettime, id, t);
-    if (id == CLOCK_REALTIME || id == CLOCK_BOOTTIME) ahead += slept_ms;
-    if (id == CLOCK_REALTIME) ahead += wall_ms;
+    if (id == CLOCK_REALTIME || id == CLOCK_BOOTTIME)
+        ahead += slept_ms;
+    if (id == CLOCK_REALTIME)
+        ahead += wall_ms;
     int64_t ns = t->tv_nsec + ahead % 1000 * 1000000;
     t->tv_sec += (time_t)(ahead / 1000 + ns / 1000000000);
     t->tv_nsec = (long)(ns % 1000000000);
@@ -46,23 +47,28 @@ static int64_t change(const struct world *w, const char *sql) {
     assert_int_equal(sqlite3_open(w->path, &db), SQLITE_OK);
     sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &s, NULL), SQLITE_OK);
-    if (sqlite3_step(s) == SQLITE_ROW) number = sqlite3_column_int64(s, 0);
+    if (sqlite3_step(s) == SQLITE_ROW)
+        number = sqlite3_column_int64(s, 0);
     assert_int_equal(sqlite3_finalize(s), SQLITE_OK);
     sqlite3_close(db);
     return number;
 }
 
-static int64_t records_left(const struct world *w) { return change(w, "SELECT count(*) FROM t1"); }
+static int64_t records_left(const struct world *w) {
+    return change(w, "SELECT count(*) FROM t1");
+}
 
 static void poll_once(struct bus *bus) {
     struct bus_batch batch = {0};
     struct err err = {0};
-    if (bus->engine->poll(bus, 0, &batch, &err) != BUS_OK) fail_msg("poll: %s", err.text);
+    if (bus->engine->poll(bus, 0, &batch, &err) != BUS_OK)
+        fail_msg("poll: %s", err.text);
 }
 
 /* A process that has the bus open runs for so long, and polls each 10 s. */
 static void run(struct bus *bus, int64_t ms) {
-    for (int64_t end = ran_ms + ms; ran_ms < end; ran_ms += 10 * SECOND) poll_once(bus);
+    for (int64_t end = ran_ms + ms; ran_ms < end; ran_ms += 10 * SECOND)
+        poll_once(bus);
     poll_once(bus);
 }
 
@@ -74,7 +80,8 @@ static void run_collect(struct world *w, int64_t ms) {
     close_bus(bus);
 }
 
-/* The next to open the file does so in another boot of the machine, whose wall clock differs by so much. */
+/* The next to open the file does so in another boot of the machine, whose wall clock differs by so
+ * much. */
 static void reboot(const struct world *w, int64_t wall_step_ms) {
     change(w, "UPDATE meta SET boot_id = 'another'");
     change(w, "UPDATE owner SET boot_id = 'another'");
@@ -243,8 +250,9 @@ static void one_boot_ahead_ages_nothing(void **state) {
     assert_readable(w, 0, 5);
 }
 
-/* Two boots that were ahead wrote nothing, so that the bus clock goes back with the next one. Passes and
- * ages go on from there; so does the absence of a group that came by meanwhile, and is gone. */
+/* Two boots that were ahead wrote nothing, so that the bus clock goes back with the next one.
+ * Passes and ages go on from there; so does the absence of a group that came by meanwhile, and is
+ * gone. */
 static void a_clock_that_goes_back_stops_no_pass(void **state) {
     struct world *w = *state;
     feed(w, w->in, "k", "v", 0, 4);
@@ -304,7 +312,8 @@ static void what_ran_before_and_after_a_pause_adds_up(void **state) {
     assert_int_equal(change(w, "SELECT max(offset) FROM t1"), 4);
 }
 
-/* A group that is there and does not get on holds its records for twice max_age, and counts them then. */
+/* A group that is there and does not get on holds its records for twice max_age, and counts them
+ * then. */
 static void what_a_slow_group_loses_is_counted(void **state) {
     struct world *w = *state;
     struct seen seen = {0};

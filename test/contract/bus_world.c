@@ -17,7 +17,8 @@ enum { DEADLINE_MS = 30000 };
 
 void world_set(struct world *w, const char *key, const char *value) {
     struct err err = {0};
-    if (conf_set(w->conf, key, span_of(value), OPT_COMMAND_LINE, "test", &err) != 0) fail_msg("%s", err.text);
+    if (conf_set(w->conf, key, span_of(value), OPT_COMMAND_LINE, "test", &err) != 0)
+        fail_msg("%s", err.text);
 }
 
 static void settings(struct world *w) {
@@ -73,7 +74,8 @@ static void on_delivered(void *ctx, uint64_t tag, enum bus_rc rc, const char *wh
 struct bus *open_bus(struct world *w, const struct bus_open *how) {
     struct bus *bus = NULL;
     struct err err = {0};
-    if (engines_open_bus(w->conf, how, &bus, &err) != BUS_OK) fail_msg("open: %s", err.text);
+    if (engines_open_bus(w->conf, how, &bus, &err) != BUS_OK)
+        fail_msg("open: %s", err.text);
     return bus_check(bus, how);
 }
 
@@ -92,15 +94,19 @@ struct bus *open_looker(struct world *w, const char *topic) {
     return open_bus(w, &how);
 }
 
-void close_bus(struct bus *bus) { bus->engine->close(bus); }
+void close_bus(struct bus *bus) {
+    bus->engine->close(bus);
+}
 
 void put(struct bus *bus, const char *topic, const char *key, const char *value, uint64_t tag) {
     struct err err = {0};
     enum bus_rc rc = bus->engine->put(bus, topic, -1, span_of(key), span_of(value), tag, &err);
-    if (rc != BUS_OK) fail_msg("put: %d %s", (int)rc, err.text);
+    if (rc != BUS_OK)
+        fail_msg("put: %d %s", (int)rc, err.text);
 }
 
-void feed(struct world *w, const char *topic, const char *key, const char *prefix, int from, int n) {
+void feed(struct world *w, const char *topic, const char *key, const char *prefix, int from,
+          int n) {
     struct told told = {0};
     struct err err = {0};
     struct bus *bus = open_writer(w, &told);
@@ -109,7 +115,8 @@ void feed(struct world *w, const char *topic, const char *key, const char *prefi
         snprintf(value, sizeof value, "%s%d", prefix, i);
         put(bus, topic, key, value, 1);
     }
-    if (bus->engine->flush(bus, DEADLINE_MS, &err) != BUS_OK) fail_msg("flush: %s", err.text);
+    if (bus->engine->flush(bus, DEADLINE_MS, &err) != BUS_OK)
+        fail_msg("flush: %s", err.text);
     assert_int_equal(told.ok, n);
     close_bus(bus);
 }
@@ -118,21 +125,28 @@ enum bus_rc commit(struct bus *bus) {
     struct err err = {0};
     enum bus_rc rc;
     int64_t deadline = clock_mono_ms() + DEADLINE_MS;
-    while ((rc = bus->engine->commit(bus, &err)) == BUS_RETRY && clock_mono_ms() < deadline) continue;
-    if (rc == BUS_FATAL) print_error("commit: %s\n", err.text);
+    while ((rc = bus->engine->commit(bus, &err)) == BUS_RETRY && clock_mono_ms() < deadline)
+        continue;
+    if (rc == BUS_FATAL)
+        print_error("commit: %s\n", err.text);
     return rc;
 }
 
-void undo(struct bus *bus) { bus->engine->undo(bus); }
+void undo(struct bus *bus) {
+    bus->engine->undo(bus);
+}
 
 bool take(struct bus *bus, struct seen *seen) {
     struct bus_batch batch = {0};
     struct err err = {0};
     enum bus_rc rc;
-    int64_t deadline = clock_mono_ms() + DEADLINE_MS; /* of a transaction that a killed process left open */
-    while ((rc = bus->engine->poll(bus, 200, &batch, &err)) == BUS_RETRY && clock_mono_ms() < deadline)
+    int64_t deadline =
+        clock_mono_ms() + DEADLINE_MS; /* of a transaction that a killed process left open */
+    while ((rc = bus->engine->poll(bus, 200, &batch, &err)) == BUS_RETRY &&
+           clock_mono_ms() < deadline)
         continue;
-    if (rc != BUS_OK) fail_msg("poll: %s", err.text);
+    if (rc != BUS_OK)
+        fail_msg("poll: %s", err.text);
     seen->records = mem_realloc(seen->records, seen->n + batch.n, sizeof *seen->records);
     for (size_t i = 0; i < batch.n; i++) {
         struct bus_record *r = &seen->records[seen->n++];
@@ -143,19 +157,22 @@ bool take(struct bus *bus, struct seen *seen) {
     seen->lost += batch.lost;
     seen->active = batch.n_parts > 0;
     bool end = seen->active;
-    for (size_t i = 0; i < batch.n_parts; i++) end &= batch.parts[i].at_end;
+    for (size_t i = 0; i < batch.n_parts; i++)
+        end &= batch.parts[i].at_end;
     return end;
 }
 
 void read_n(struct bus *bus, struct seen *seen, size_t n) {
     int64_t deadline = clock_mono_ms() + DEADLINE_MS;
-    while (seen->n < n && clock_mono_ms() < deadline) take(bus, seen);
+    while (seen->n < n && clock_mono_ms() < deadline)
+        take(bus, seen);
     assert_int_equal(seen->n, n);
 }
 
 void read_all(struct bus *bus, struct seen *seen) {
     int64_t deadline = clock_mono_ms() + DEADLINE_MS;
-    while (!take(bus, seen)) assert_true(clock_mono_ms() < deadline);
+    while (!take(bus, seen))
+        assert_true(clock_mono_ms() < deadline);
 }
 
 void look(struct world *w, const char *topic, struct seen *seen) {
@@ -169,7 +186,8 @@ const char *value_of(const struct seen *seen, size_t i) {
 }
 
 void assert_numbered(const struct seen *seen) {
-    for (size_t i = 0; i < seen->n; i++) assert_int_equal(atol(value_of(seen, i)), i);
+    for (size_t i = 0; i < seen->n; i++)
+        assert_int_equal(atol(value_of(seen, i)), i);
 }
 
 void seen_release(struct seen *seen) {
@@ -181,7 +199,8 @@ void seen_release(struct seen *seen) {
 int64_t lag_of(struct world *w, struct bus *bus) {
     int64_t left = -1;
     struct err err = {0};
-    if (bus->engine->lag(bus, w->group, w->in, &left, &err) != BUS_OK) fail_msg("lag: %s", err.text);
+    if (bus->engine->lag(bus, w->group, w->in, &left, &err) != BUS_OK)
+        fail_msg("lag: %s", err.text);
     return left;
 }
 

@@ -28,7 +28,8 @@ static struct {
 static struct store *open_store(bool create) {
     struct store *store;
     struct err err;
-    if (engines_open_store(test.conf, create, &store, &err) != STORE_OK) fail_msg("open: %s", err.text);
+    if (engines_open_store(test.conf, create, &store, &err) != STORE_OK)
+        fail_msg("open: %s", err.text);
     return store_check(store);
 }
 
@@ -61,7 +62,8 @@ static const char *ids(struct store *s, struct store_query q) {
     buf_clear(&found);
     buf_text(&found, "");
     s->engine->refresh(s);
-    if (s->engine->search(s, &q, add_id, &found, &err) != STORE_OK) fail_msg("search: %s", err.text);
+    if (s->engine->search(s, &q, add_id, &found, &err) != STORE_OK)
+        fail_msg("search: %s", err.text);
     return found.p;
 }
 
@@ -94,7 +96,8 @@ static struct span record(const struct store_doc *d) {
     struct buf json = {0};
     buf_text(&json, "{\"k\":\"v\"");
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
-        if (!fields[i].value.p) continue;
+        if (!fields[i].value.p)
+            continue;
         buf_printf(&json, ",\"%s\":", fields[i].key);
         buf_json(&json, fields[i].value);
     }
@@ -107,8 +110,10 @@ static struct span record(const struct store_doc *d) {
 static void bulk(struct store *s, struct store_doc *docs, size_t n) {
     struct err err = {""};
     for (size_t i = 0; i < n; i++)
-        if (span_is(docs[i].json, "{\"k\":\"v\"}")) docs[i].json = record(&docs[i]);
-    if (s->engine->bulk(s, docs, n, &err) != STORE_OK) fail_msg("bulk: %s", err.text);
+        if (span_is(docs[i].json, "{\"k\":\"v\"}"))
+            docs[i].json = record(&docs[i]);
+    if (s->engine->bulk(s, docs, n, &err) != STORE_OK)
+        fail_msg("bulk: %s", err.text);
 }
 
 static struct store_doc doc(const char *id, int64_t at_ms) {
@@ -252,7 +257,8 @@ static void test_words(void **state) {
         struct store_query q = all;
         q.text = cases[i].text;
         const char *found = ids(s, q);
-        if (strcmp(found, cases[i].found) != 0) fail_msg("%s found: %s", q.text, found);
+        if (strcmp(found, cases[i].found) != 0)
+            fail_msg("%s found: %s", q.text, found);
     }
 }
 
@@ -331,9 +337,11 @@ static void test_bytes(void **state) {
     struct buf json = {0}, id = {0};
     struct err err;
     buf_text(&json, "{\"message\":\"x\\u0000y\",\"\xf0\x9f\x98\x80\":\"");
-    while (json.n < 1000 * 1000) buf_text(&json, "\xc3\xa9");
+    while (json.n < 1000 * 1000)
+        buf_text(&json, "\xc3\xa9");
     buf_text(&json, "\"}");
-    while (id.n < 512) buf_char(&id, 'i');
+    while (id.n < 512)
+        buf_char(&id, 'i');
     struct store_doc d = {.id = buf_view(&id),
                           .json = buf_view(&json),
                           .at_ms = 1000,
@@ -417,7 +425,8 @@ static void test_killed(void **state) {
         if (child == 0) {
             struct store *own = open_store(true);
             struct store_doc *docs = many(&arena, N);
-            if (write(begun[1], "!", 1) == 1) bulk(own, docs, N);
+            if (write(begun[1], "!", 1) == 1)
+                bulk(own, docs, N);
             pause();
         }
         assert_int_equal(read(begun[0], &byte, 1), 1);
@@ -495,7 +504,8 @@ int main(void) {
     char path[96];
     const char *tmp = getenv("TMPDIR");
     snprintf(test.folder, sizeof test.folder, "%s/distlog-store.XXXXXX", tmp ? tmp : "/tmp");
-    if (!mkdtemp(test.folder)) return 1;
+    if (!mkdtemp(test.folder))
+        return 1;
     test.conf = conf_new(engines_sections);
     snprintf(path, sizeof path, "%s/store.db", test.folder);
     set("store.local.path", path);
@@ -512,6 +522,7 @@ int main(void) {
         snprintf(path, sizeof path, "%s/%s%s", test.folder, files[i / 4], ends[i % 4]);
         unlink(path);
     }
-    if (rmdir(test.folder) != 0) perror(test.folder);
+    if (rmdir(test.folder) != 0)
+        perror(test.folder);
     return failed;
 }

@@ -1,20 +1,20 @@
-/* interpose: what LD_PRELOAD puts between a program and its libraries, to break it at a chosen place.
- * The environment says what; each part is off without its variable:
+/* interpose: what LD_PRELOAD puts between a program and its libraries, to break it at a chosen
+ * place. The environment says what; each part is off without its variable:
  *
- *   FAULTS_POINT=NAME:COUNT     SIGKILL of itself the COUNT-th time that NAME is reached. NAME is one of
- *       produce offsets commit offset-commit bulk sqlite-lock sqlite-commit sqlite-write sqlite-fsync,
- *       with -before or -after. bulk-after: the answer is there, and the program has not seen it.
- *       sqlite-lock-before: what follows from a batch is known, and nothing is locked yet.
+ *   FAULTS_POINT=NAME:COUNT     SIGKILL of itself the COUNT-th time that NAME is reached. NAME is
+ * one of produce offsets commit offset-commit bulk sqlite-lock sqlite-commit sqlite-write
+ * sqlite-fsync, with -before or -after. bulk-after: the answer is there, and the program has not
+ * seen it. sqlite-lock-before: what follows from a batch is known, and nothing is locked yet.
  *       NAME:COUNT:stop: SIGSTOP of itself in its place. NAME:COUNT:hang: that call never returns.
- *   FAULTS_IO=ERROR:CALL:PATH:HOW   EIO, ENOSPC or EDQUOT from write, pwrite, fsync, fdatasync, ftruncate
- *       ("*": any of them), on files whose path contains PATH. HOW with a point is a probability (0.01),
- *       without one a count (7: every 7th call). Every other write that fails has written the first
- *       half of its bytes.
- *   FAULTS_MALLOC=1/N:SEED      one of N allocations that the program or SQLite asks for fails.
- *       (librdkafka ends the process by assertion then, and no user of it can do anything about it.)
- *   FAULTS_CLOCK=FILE           seconds, as text, by which CLOCK_REALTIME is wrong
- *   FAULTS_SLEPT=FILE           seconds, as text, that the machine has been suspended: CLOCK_REALTIME and
- *                               CLOCK_BOOTTIME are ahead by as much, CLOCK_MONOTONIC is not
+ *   FAULTS_IO=ERROR:CALL:PATH:HOW   EIO, ENOSPC or EDQUOT from write, pwrite, fsync, fdatasync,
+ * ftruncate
+ *       ("*": any of them), on files whose path contains PATH. HOW with a point is a probability
+ * (0.01), without one a count (7: every 7th call). Every other write that fails has written the
+ * first half of its bytes. FAULTS_MALLOC=1/N:SEED      one of N allocations that the program or
+ * SQLite asks for fails. (librdkafka ends the process by assertion then, and no user of it can do
+ * anything about it.) FAULTS_CLOCK=FILE           seconds, as text, by which CLOCK_REALTIME is
+ * wrong FAULTS_SLEPT=FILE           seconds, as text, that the machine has been suspended:
+ * CLOCK_REALTIME and CLOCK_BOOTTIME are ahead by as much, CLOCK_MONOTONIC is not
  *   FAULTS_CONTROL=FILE         the first three are on only while its first byte is 1; without it
  *                               FAULTS_MALLOC begins when the process is a second old
  *   FAULTS_SEED=N               of FAULTS_IO
@@ -45,7 +45,8 @@
 /* real: the function of that name that comes next, found once. */
 #define REAL(result, name, ...)         \
     static result (*real)(__VA_ARGS__); \
-    if (!real) *(void **)(void *)&real = dlsym(RTLD_NEXT, #name)
+    if (!real)                          \
+    *(void **)(void *)&real = dlsym(RTLD_NEXT, #name)
 
 enum { NONE = -1 };
 
@@ -89,39 +90,48 @@ static void read_point(void) {
                                         "sqlite-commit", "sqlite-write", "sqlite-fsync"};
     const char *text = getenv("FAULTS_POINT");
     char how[8] = "";
-    if (!text) return;
+    if (!text)
+        return;
     bool known = false;
     if (sscanf(text, "%63[^:]:%ld:%7s", plan.point, &plan.at, how) < 2 || plan.at < 1 ||
         (*how && strcmp(how, "stop") != 0 && strcmp(how, "hang") != 0))
         bad("FAULTS_POINT", "NAME:COUNT, NAME:COUNT:stop or NAME:COUNT:hang");
-    if (*how) plan.signal = strcmp(how, "stop") == 0 ? SIGSTOP : 0;
+    if (*how)
+        plan.signal = strcmp(how, "stop") == 0 ? SIGSTOP : 0;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         size_t n = strlen(names[i]);
-        known = known || (strncmp(plan.point, names[i], n) == 0 &&
-                          (strcmp(plan.point + n, "-before") == 0 || strcmp(plan.point + n, "-after") == 0));
+        known = known ||
+                (strncmp(plan.point, names[i], n) == 0 &&
+                 (strcmp(plan.point + n, "-before") == 0 || strcmp(plan.point + n, "-after") == 0));
     }
-    if (!known) bad("FAULTS_POINT", "a name as interpose.c lists them");
+    if (!known)
+        bad("FAULTS_POINT", "a name as interpose.c lists them");
 }
 
 static void read_io(void) {
     const char *text = getenv("FAULTS_IO");
     char error[16], how[32];
-    if (!text) return;
+    if (!text)
+        return;
     if (sscanf(text, "%15[^:]:%15[^:]:%63[^:]:%31s", error, plan.call, plan.path, how) != 4)
         bad("FAULTS_IO", "ERROR:CALL:PATH:HOW");
     plan.error = strcmp(error, "EIO") == 0      ? EIO
                  : strcmp(error, "ENOSPC") == 0 ? ENOSPC
                  : strcmp(error, "EDQUOT") == 0 ? EDQUOT
                                                 : 0;
-    if (strchr(how, '.')) plan.probability = strtod(how, NULL);
-    else plan.every = strtol(how, NULL, 10);
-    if (!plan.error || (plan.every < 1 && plan.probability <= 0)) bad("FAULTS_IO", "EIO, ENOSPC or EDQUOT");
+    if (strchr(how, '.'))
+        plan.probability = strtod(how, NULL);
+    else
+        plan.every = strtol(how, NULL, 10);
+    if (!plan.error || (plan.every < 1 && plan.probability <= 0))
+        bad("FAULTS_IO", "EIO, ENOSPC or EDQUOT");
 }
 
 static void read_malloc(void) {
     const char *text = getenv("FAULTS_MALLOC");
     unsigned long long seed;
-    if (!text) return;
+    if (!text)
+        return;
     if (sscanf(text, "1/%ld:%llu", &plan.malloc_one_in, &seed) != 2 || plan.malloc_one_in < 1)
         bad("FAULTS_MALLOC", "1/N:SEED");
     atomic_store(&dice, seed * 2 + 1);
@@ -129,7 +139,8 @@ static void read_malloc(void) {
 
 __attribute__((constructor)) static void read_plan(void) {
     const char *seed = getenv("FAULTS_SEED");
-    if (seed) atomic_store(&dice, strtoull(seed, NULL, 10) * 2 + 1);
+    if (seed)
+        atomic_store(&dice, strtoull(seed, NULL, 10) * 2 + 1);
     plan.control = open_file("FAULTS_CONTROL");
     plan.clock = open_file("FAULTS_CLOCK");
     plan.slept = open_file("FAULTS_SLEPT");
@@ -160,24 +171,30 @@ static unsigned long long throw(void) {
 
 /* Writes down that a call has failed; without the libraries, for malloc may be that call. */
 static void hit(void) {
-    if (plan.hits != NONE) syscall(SYS_write, plan.hits, "x", (size_t)1);
+    if (plan.hits != NONE)
+        syscall(SYS_write, plan.hits, "x", (size_t)1);
 }
 
 /* The place NAME WHEN is reached: dies, stops or hangs here if that was the plan. */
 static void reach(const char *name, const char *when) {
     size_t n = strlen(name);
-    if (!plan.at || strncmp(plan.point, name, n) != 0 || strcmp(plan.point + n, when) != 0 || !on()) return;
-    if (atomic_fetch_add(&reached, 1) + 1 != plan.at) return;
-    if (plan.signal) raise(plan.signal);
+    if (!plan.at || strncmp(plan.point, name, n) != 0 || strcmp(plan.point + n, when) != 0 || !on())
+        return;
+    if (atomic_fetch_add(&reached, 1) + 1 != plan.at)
+        return;
+    if (plan.signal)
+        raise(plan.signal);
     else
-        for (;;) pause();
+        for (;;)
+            pause();
 }
 
 static bool path_of(int fd, char *path, size_t size) {
     char link[32];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t n = readlink(link, path, size - 1);
-    if (n <= 0) return false;
+    if (n <= 0)
+        return false;
     path[n] = '\0';
     return true;
 }
@@ -185,46 +202,57 @@ static bool path_of(int fd, char *path, size_t size) {
 /* Is this call to fail? errno then says how. */
 static bool fails(const char *call, int fd) {
     char path[512];
-    if (!plan.error || (strcmp(plan.call, call) != 0 && strcmp(plan.call, "*") != 0)) return false;
-    if (!path_of(fd, path, sizeof path) || !strstr(path, plan.path) || !on()) return false;
+    if (!plan.error || (strcmp(plan.call, call) != 0 && strcmp(plan.call, "*") != 0))
+        return false;
+    if (!path_of(fd, path, sizeof path) || !strstr(path, plan.path) || !on())
+        return false;
     bool now = plan.every ? (atomic_fetch_add(&io_calls, 1) + 1) % plan.every == 0
                           : (double) throw() / (double)(1ULL << 53) < plan.probability;
-    if (now) hit();
-    if (now) errno = plan.error;
+    if (now)
+        hit();
+    if (now)
+        errno = plan.error;
     return now;
 }
 
 /* A database of SQLite or its log, as far as points are concerned. */
 static bool of_sqlite(int fd) {
     char path[512];
-    if (!plan.at || strncmp(plan.point, "sqlite-", 7) != 0 || !path_of(fd, path, sizeof path)) return false;
+    if (!plan.at || strncmp(plan.point, "sqlite-", 7) != 0 || !path_of(fd, path, sizeof path))
+        return false;
     size_t n = strlen(path);
-    return (n > 3 && strcmp(path + n - 3, ".db") == 0) || (n > 4 && strcmp(path + n - 4, "-wal") == 0);
+    return (n > 3 && strcmp(path + n - 3, ".db") == 0) ||
+           (n > 4 && strcmp(path + n - 4, "-wal") == 0);
 }
 
 /* --- files --- */
 
 ssize_t write(int fd, const void *bytes, size_t n) {
     REAL(ssize_t, write, int, const void *, size_t);
-    if (!fails("write", fd)) return real(fd, bytes, n);
+    if (!fails("write", fd))
+        return real(fd, bytes, n);
     int error = errno;
-    if (throw() % 2) real(fd, bytes, n / 2);
+    if (throw() % 2)
+        real(fd, bytes, n / 2);
     errno = error;
     return -1;
 }
 
-static ssize_t write_at(ssize_t (*real)(int, const void *, size_t, off_t), int fd, const void *bytes,
-                        size_t n, off_t at) {
+static ssize_t write_at(ssize_t (*real)(int, const void *, size_t, off_t), int fd,
+                        const void *bytes, size_t n, off_t at) {
     bool watched = of_sqlite(fd);
-    if (watched) reach("sqlite-write", "-before");
+    if (watched)
+        reach("sqlite-write", "-before");
     if (fails("pwrite", fd)) {
         int error = errno;
-        if (throw() % 2) real(fd, bytes, n / 2, at);
+        if (throw() % 2)
+            real(fd, bytes, n / 2, at);
         errno = error;
         return -1;
     }
     ssize_t done = real(fd, bytes, n, at);
-    if (watched) reach("sqlite-write", "-after");
+    if (watched)
+        reach("sqlite-write", "-after");
     return done;
 }
 
@@ -240,9 +268,11 @@ ssize_t pwrite64(int fd, const void *bytes, size_t n, off64_t at) {
 
 static int sync_file(int (*real)(int), const char *call, int fd) {
     bool watched = of_sqlite(fd);
-    if (watched) reach("sqlite-fsync", "-before");
+    if (watched)
+        reach("sqlite-fsync", "-before");
     int rc = fails(call, fd) ? -1 : real(fd);
-    if (watched) reach("sqlite-fsync", "-after");
+    if (watched)
+        reach("sqlite-fsync", "-after");
     return rc;
 }
 
@@ -269,9 +299,11 @@ int ftruncate64(int fd, off64_t n) {
 /* The lock of a database, before its transactions. */
 int flock(int fd, int how) {
     REAL(int, flock, int, int);
-    if (how & LOCK_EX) reach("sqlite-lock", "-before");
+    if (how & LOCK_EX)
+        reach("sqlite-lock", "-before");
     int rc = real(fd, how);
-    if (how & LOCK_EX && rc == 0) reach("sqlite-lock", "-after");
+    if (how & LOCK_EX && rc == 0)
+        reach("sqlite-lock", "-after");
     return rc;
 }
 
@@ -279,11 +311,14 @@ int flock(int fd, int how) {
 
 int sqlite3_exec(sqlite3 *db, const char *sql, int (*row)(void *, int, char **, char **), void *ctx,
                  char **error) {
-    REAL(int, sqlite3_exec, sqlite3 *, const char *, int (*)(void *, int, char **, char **), void *, char **);
+    REAL(int, sqlite3_exec, sqlite3 *, const char *, int (*)(void *, int, char **, char **), void *,
+         char **);
     bool commits = strcmp(sql, "COMMIT") == 0;
-    if (commits) reach("sqlite-commit", "-before");
+    if (commits)
+        reach("sqlite-commit", "-before");
     int rc = real(db, sql, row, ctx, error);
-    if (commits) reach("sqlite-commit", "-after");
+    if (commits)
+        reach("sqlite-commit", "-after");
     return rc;
 }
 
@@ -295,10 +330,9 @@ rd_kafka_error_t *rd_kafka_produceva(rd_kafka_t *rk, const rd_kafka_vu_t *vus, s
     return e;
 }
 
-rd_kafka_error_t *rd_kafka_send_offsets_to_transaction(rd_kafka_t *rk,
-                                                       const rd_kafka_topic_partition_list_t *offsets,
-                                                       const rd_kafka_consumer_group_metadata_t *group,
-                                                       int limit_ms) {
+rd_kafka_error_t *rd_kafka_send_offsets_to_transaction(
+    rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *offsets,
+    const rd_kafka_consumer_group_metadata_t *group, int limit_ms) {
     REAL(rd_kafka_error_t *, rd_kafka_send_offsets_to_transaction, rd_kafka_t *,
          const rd_kafka_topic_partition_list_t *, const rd_kafka_consumer_group_metadata_t *, int);
     reach("offsets", "-before");
@@ -315,13 +349,15 @@ rd_kafka_error_t *rd_kafka_commit_transaction(rd_kafka_t *rk, int limit_ms) {
     return e;
 }
 
-typedef void on_committed(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *offsets,
-                          void *opaque);
+typedef void on_committed(rd_kafka_t *rk, rd_kafka_resp_err_t code,
+                          rd_kafka_topic_partition_list_t *offsets, void *opaque);
 
-rd_kafka_resp_err_t rd_kafka_commit_queue(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *offsets,
-                                          rd_kafka_queue_t *queue, on_committed *done, void *opaque) {
-    REAL(rd_kafka_resp_err_t, rd_kafka_commit_queue, rd_kafka_t *, const rd_kafka_topic_partition_list_t *,
-         rd_kafka_queue_t *, on_committed *, void *);
+rd_kafka_resp_err_t rd_kafka_commit_queue(rd_kafka_t *rk,
+                                          const rd_kafka_topic_partition_list_t *offsets,
+                                          rd_kafka_queue_t *queue, on_committed *done,
+                                          void *opaque) {
+    REAL(rd_kafka_resp_err_t, rd_kafka_commit_queue, rd_kafka_t *,
+         const rd_kafka_topic_partition_list_t *, rd_kafka_queue_t *, on_committed *, void *);
     reach("offset-commit", "-before");
     return real(rk, offsets, queue, done, opaque);
 }
@@ -330,7 +366,8 @@ rd_kafka_resp_err_t rd_kafka_commit_queue(rd_kafka_t *rk, const rd_kafka_topic_p
 rd_kafka_event_t *rd_kafka_queue_poll(rd_kafka_queue_t *queue, int limit_ms) {
     REAL(rd_kafka_event_t *, rd_kafka_queue_poll, rd_kafka_queue_t *, int);
     rd_kafka_event_t *event = real(queue, limit_ms);
-    if (event && rd_kafka_event_type(event) == RD_KAFKA_EVENT_OFFSET_COMMIT) reach("offset-commit", "-after");
+    if (event && rd_kafka_event_type(event) == RD_KAFKA_EVENT_OFFSET_COMMIT)
+        reach("offset-commit", "-after");
     return event;
 }
 
@@ -342,13 +379,15 @@ static bool is_bulk(CURL *easy) {
 
 CURLMcode curl_multi_add_handle(CURLM *multi, CURL *easy) {
     REAL(CURLMcode, curl_multi_add_handle, CURLM *, CURL *);
-    if (is_bulk(easy)) reach("bulk", "-before");
+    if (is_bulk(easy))
+        reach("bulk", "-before");
     return real(multi, easy);
 }
 
 CURLMcode curl_multi_remove_handle(CURLM *multi, CURL *easy) {
     REAL(CURLMcode, curl_multi_remove_handle, CURLM *, CURL *);
-    if (is_bulk(easy)) reach("bulk", "-after");
+    if (is_bulk(easy))
+        reach("bulk", "-after");
     return real(multi, easy);
 }
 
@@ -361,17 +400,23 @@ extern void *__libc_realloc(void *was, size_t n);
 /* Is there no memory for who called from there? */
 static bool none_for(const void *caller) {
     Dl_info who;
-    if (!plan.malloc_one_in || throw() % (unsigned long long)plan.malloc_one_in != 0) return false;
-    if (plan.control == NONE && monotonic_s() == began) return false;
-    if (!dladdr(caller, &who) || (strstr(who.dli_fname, ".so") && !strstr(who.dli_fname, "libsqlite3")))
+    if (!plan.malloc_one_in || throw() % (unsigned long long)plan.malloc_one_in != 0)
         return false;
-    if (!on()) return false;
+    if (plan.control == NONE && monotonic_s() == began)
+        return false;
+    if (!dladdr(caller, &who) ||
+        (strstr(who.dli_fname, ".so") && !strstr(who.dli_fname, "libsqlite3")))
+        return false;
+    if (!on())
+        return false;
     hit();
     errno = ENOMEM;
     return true;
 }
 
-void *malloc(size_t n) { return none_for(__builtin_return_address(0)) ? NULL : __libc_malloc(n); }
+void *malloc(size_t n) {
+    return none_for(__builtin_return_address(0)) ? NULL : __libc_malloc(n);
+}
 
 void *calloc(size_t n, size_t size) {
     return none_for(__builtin_return_address(0)) ? NULL : __libc_calloc(n, size);
@@ -386,19 +431,24 @@ void *realloc(void *was, size_t n) {
 static time_t seconds_in(int fd) {
     char text[24];
     ssize_t n = fd == NONE ? 0 : pread(fd, text, sizeof text - 1, 0);
-    if (n <= 0) return 0;
+    if (n <= 0)
+        return 0;
     text[n] = '\0';
     return (time_t)strtol(text, NULL, 10);
 }
 
 /* By how much CLOCK_REALTIME is ahead. */
-static time_t ahead(void) { return seconds_in(plan.clock) + seconds_in(plan.slept); }
+static time_t ahead(void) {
+    return seconds_in(plan.clock) + seconds_in(plan.slept);
+}
 
 int clock_gettime(clockid_t id, struct timespec *t) {
     REAL(int, clock_gettime, clockid_t, struct timespec *);
     int rc = real(id, t);
-    if (id == CLOCK_REALTIME) t->tv_sec += ahead();
-    if (id == CLOCK_BOOTTIME) t->tv_sec += seconds_in(plan.slept);
+    if (id == CLOCK_REALTIME)
+        t->tv_sec += ahead();
+    if (id == CLOCK_BOOTTIME)
+        t->tv_sec += seconds_in(plan.slept);
     return rc;
 }
 
@@ -413,7 +463,8 @@ int gettimeofday(struct timeval *restrict t, void *restrict zone) {
 time_t time(time_t *out) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    if (out) *out = now.tv_sec;
+    if (out)
+        *out = now.tv_sec;
     return now.tv_sec;
 }
 
@@ -425,7 +476,8 @@ int timespec_get(struct timespec *t, int base) {
 }
 
 /* Waits until a time of CLOCK_REALTIME, which the kernel must be given as it knows it. */
-int cnd_timedwait(cnd_t *restrict cond, mtx_t *restrict mutex, const struct timespec *restrict until) {
+int cnd_timedwait(cnd_t *restrict cond, mtx_t *restrict mutex,
+                  const struct timespec *restrict until) {
     REAL(int, cnd_timedwait, cnd_t *restrict, mtx_t *restrict, const struct timespec *restrict);
     struct timespec t = *until;
     t.tv_sec -= ahead();

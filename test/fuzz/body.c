@@ -1,6 +1,6 @@
-/* body: any bytes as an HTTP body on its whole way: Content-Encoding, Content-Type and the body stand in a
- * line each. Inflating is bounded whatever a body claims; packed and unpacked, a body is the same records.
- * SPDX-License-Identifier: Apache-2.0 */
+/* body: any bytes as an HTTP body on its whole way: Content-Encoding, Content-Type and the body
+ * stand in a line each. Inflating is bounded whatever a body claims; packed and unpacked, a body is
+ * the same records. SPDX-License-Identifier: Apache-2.0 */
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -14,7 +14,8 @@ enum { MOST = 100000 };
 static const struct ingest_limits limits = {4000, 100};
 
 static void check(bool holds) {
-    if (!holds) abort();
+    if (!holds)
+        abort();
 }
 
 /* What a body came to. */
@@ -26,7 +27,8 @@ struct taken {
 };
 
 /* As collect does it. */
-static void take(struct taken *t, enum inflate_coding coding, enum ingest_format format, struct span body) {
+static void take(struct taken *t, enum inflate_coding coding, enum ingest_format format,
+                 struct span body) {
     struct err err = {""};
     *t = (struct taken){.rc = 0};
     if (coding != INFLATE_NONE) {
@@ -39,7 +41,8 @@ static void take(struct taken *t, enum inflate_coding coding, enum ingest_format
         check(t->lines.n <= MOST + 200);
         body = buf_view(&t->lines);
     }
-    if (t->rc == 0) t->rc = (int)ingest_read(format, body, &limits, &t->arena, &t->records, &err);
+    if (t->rc == 0)
+        t->rc = (int)ingest_read(format, body, &limits, &t->arena, &t->records, &err);
     check(t->rc == 0 || *err.text);
 }
 
@@ -54,7 +57,8 @@ static void same(const struct taken *a, const struct taken *b) {
     check(a->rc == b->rc && a->records.n == b->records.n);
     for (size_t i = 0; i < a->records.n; i++) {
         const struct ingest_record *x = &a->records.items[i], *y = &b->records.items[i];
-        check(span_eq(x->json, y->json) && span_eq(x->key, y->key) && x->json.n <= limits.max_record);
+        check(span_eq(x->json, y->json) && span_eq(x->key, y->key) &&
+              x->json.n <= limits.max_record);
     }
 }
 
@@ -62,10 +66,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
     struct span body = {(const char *)bytes, n}, encoding, type;
     struct err err;
     span_next(&body, '\n', &encoding);
-    if (!span_next(&body, '\n', &type) || !body.p) return 0;
+    if (!span_next(&body, '\n', &type) || !body.p)
+        return 0;
     enum inflate_coding coding = inflate_coding_of(encoding);
     enum ingest_format format = ingest_format_of(type, &err);
-    if (coding == INFLATE_UNKNOWN || format == INGEST_UNKNOWN) return 0;
+    if (coding == INFLATE_UNKNOWN || format == INGEST_UNKNOWN)
+        return 0;
     struct taken plain, packed;
     struct buf members = {0};
     take(&plain, coding, format, body);

@@ -1,5 +1,5 @@
-/* bulk_reply: any bytes as what Elasticsearch answers to bulk requests. A document counts as stored only if
- * its own item says so to jansson too, and each has the verdict that its item asks for.
+/* bulk_reply: any bytes as what Elasticsearch answers to bulk requests. A document counts as stored
+ * only if its own item says so to jansson too, and each has the verdict that its item asks for.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <jansson.h>
 #include <stdint.h>
@@ -10,28 +10,34 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
 enum { DOCS = 3, DEEP = 100 };
 
-/* What jansson reads is not always what may be compared: depth is ours alone, and 2e2 is no status. */
+/* What jansson reads is not always what may be compared: depth is ours alone, and 2e2 is no status.
+ */
 static bool too_deep(struct span text) {
     int depth = 0, most = 0;
     for (size_t i = 0; i < text.n; i++) {
         depth += text.p[i] == '[' || text.p[i] == '{';
-        if (depth > most) most = depth;
+        if (depth > most)
+            most = depth;
     }
     return most > DEEP;
 }
 
 static bool is_state(const json_t *error) {
     const char *type = json_string_value(json_object_get(error, "type"));
-    return type &&
-           (strcmp(type, "cluster_block_exception") == 0 || strcmp(type, "index_not_found_exception") == 0 ||
-            strcmp(type, "index_closed_exception") == 0 || strcmp(type, "validation_exception") == 0);
+    return type && (strcmp(type, "cluster_block_exception") == 0 ||
+                    strcmp(type, "index_not_found_exception") == 0 ||
+                    strcmp(type, "index_closed_exception") == 0 ||
+                    strcmp(type, "validation_exception") == 0);
 }
 
 static enum store_verdict verdict_of(const json_t *item) {
-    const json_t *create = json_object_get(item, "create"), *number = json_object_get(create, "status");
+    const json_t *create = json_object_get(item, "create"),
+                 *number = json_object_get(create, "status");
     json_int_t status = json_integer_value(number);
-    if (status >= 200 && status < 300) return STORE_STORED;
-    if (status == 409) return STORE_EXISTS;
+    if (status >= 200 && status < 300)
+        return STORE_STORED;
+    if (status == 409)
+        return STORE_EXISTS;
     bool poison = status >= 400 && status < 500 && status != 401 && status != 403 && status != 429;
     return poison && !is_state(json_object_get(create, "error")) ? STORE_POISON : STORE_PENDING;
 }
@@ -42,16 +48,18 @@ static void compare(struct span reply, const struct store_doc *docs) {
     for (size_t i = 0; read && !too_deep(reply) && i < DOCS; i++) {
         const json_t *item = json_array_get(items, i);
         const json_t *number = json_object_get(json_object_get(item, "create"), "status");
-        if (!number || json_is_integer(number)) check(docs[i].verdict == verdict_of(item));
+        if (!number || json_is_integer(number))
+            check(docs[i].verdict == verdict_of(item));
     }
     json_decref(read);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
     struct span replies = {(const char *)bytes, n};
-    struct store_doc docs[DOCS] = {{.id = SPAN_LIT("a"), .json = SPAN_LIT("{}")},
-                                   {.id = SPAN_LIT("\"b"), .json = SPAN_LIT("{\"a\":1}")},
-                                   {.id = SPAN_LIT("c"), .json = SPAN_LIT("{\"@timestamp\":\"x\"}")}};
+    struct store_doc docs[DOCS] = {
+        {.id = SPAN_LIT("a"), .json = SPAN_LIT("{}")},
+        {.id = SPAN_LIT("\"b"), .json = SPAN_LIT("{\"a\":1}")},
+        {.id = SPAN_LIT("c"), .json = SPAN_LIT("{\"@timestamp\":\"x\"}")}};
     struct err err = {""};
     struct store *store = es_store(replies, ES_HEALTHY, false);
     check(store);
@@ -63,7 +71,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
     }
     es_replies = replies;
     struct span reply;
-    if (!memchr(bytes, '\0', n) && es_next(&reply) == 200) compare(reply, docs);
+    if (!memchr(bytes, '\0', n) && es_next(&reply) == 200)
+        compare(reply, docs);
     store_es.close(store);
     return 0;
 }

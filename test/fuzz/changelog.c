@@ -1,6 +1,6 @@
-/* changelog: any bytes as records of the state topic, KEY TAB VALUE a line. What was taken is at most one
- * node a key, can be worked with (time passes, beats come), and reads the same again when it was saved.
- * SPDX-License-Identifier: Apache-2.0 */
+/* changelog: any bytes as records of the state topic, KEY TAB VALUE a line. What was taken is at
+ * most one node a key, can be worked with (time passes, beats come), and reads the same again when
+ * it was saved. SPDX-License-Identifier: Apache-2.0 */
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -14,12 +14,14 @@ static const struct registry_conf conf = {
     .timeout = 7000, .grace = 1000, .repeat = 60000, .forget = 86400000};
 
 static void check(bool holds) {
-    if (!holds) abort();
+    if (!holds)
+        abort();
 }
 
 static size_t count(const struct registry *r) {
     size_t n = 0, place = 0;
-    for (struct registry_node node; registry_each(r, &place, &node); n++) check(node.id.p && node.id.n);
+    for (struct registry_node node; registry_each(r, &place, &node); n++)
+        check(node.id.p && node.id.n);
     return n;
 }
 

@@ -1,5 +1,5 @@
-/* when: any bytes as a timestamp, of a record or of --since. What is taken is a time that is written as one
- * that reads the same again. SPDX-License-Identifier: Apache-2.0 */
+/* when: any bytes as a timestamp, of a record or of --since. What is taken is a time that is
+ * written as one that reads the same again. SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
 #include "../../lib/base/datetime.h"
@@ -10,13 +10,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 #define YEAR_9998 INT64_C(253370764800000)
 
 static void check(bool holds) {
-    if (!holds) abort();
+    if (!holds)
+        abort();
 }
 
 static void same_again(int64_t ms, int32_t offset_s) {
     struct buf text = {0};
     int64_t again;
-    if (ms < YEAR_1 || ms > YEAR_9998) return; /* 2,000,000 days ago has no date with four digits */
+    if (ms < YEAR_1 || ms > YEAR_9998)
+        return; /* 2,000,000 days ago has no date with four digits */
     datetime_format(&text, ms, offset_s, DATETIME_RFC3339);
     check(datetime_parse_zoned(buf_view(&text), &again) && again == ms);
     buf_release(&text);

@@ -1,6 +1,6 @@
-/* deadletter: any bytes as an envelope, and as what is put into one. An envelope that is read reads the same
- * again after it was written; whatever was put into one comes out again, whole or as far as it fitted.
- * SPDX-License-Identifier: Apache-2.0 */
+/* deadletter: any bytes as an envelope, and as what is put into one. An envelope that is read reads
+ * the same again after it was written; whatever was put into one comes out again, whole or as far
+ * as it fitted. SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
 #include "../../lib/base/utf8.h"
@@ -9,11 +9,13 @@
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
 static void check(bool holds) {
-    if (!holds) abort();
+    if (!holds)
+        abort();
 }
 
 static bool begins(struct span whole, struct span part) {
-    return part.n <= whole.n && (part.n == 0 || memcmp(whole.p, part.p, part.n) == 0) && !part.p == !whole.p;
+    return part.n <= whole.n && (part.n == 0 || memcmp(whole.p, part.p, part.n) == 0) &&
+           !part.p == !whole.p;
 }
 
 /* Writes it within limit and reads it back. */
@@ -39,10 +41,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
     struct arena arena = {0};
     struct deadletter d;
     struct err err = {""};
-    if (deadletter_read(in, &arena, &d, &err) == 0 && d.full < 0) there_and_back(&d, SIZE_MAX);
-    else check(d.full >= 0 || *err.text);
+    if (deadletter_read(in, &arena, &d, &err) == 0 && d.full < 0)
+        there_and_back(&d, SIZE_MAX);
+    else
+        check(d.full >= 0 || *err.text);
     arena_release(&arena);
-    if (n == 0) return 0;
+    if (n == 0)
+        return 0;
     d = (struct deadletter){.reason = "it \"fails\"",
                             .topic = "nodes",
                             .partition = (int32_t)(n % 7),

@@ -1,8 +1,8 @@
-/* es_server: stands in for Elasticsearch: what es_client_run would ask of the network is answered out of the
- * fuzzer's bytes (the Makefile links these targets with --wrap). Replies stand one behind the other, a NUL
- * byte between them: a character for the status, then the body. When there are none left, nobody answers, so
- * that every conversation ends.
- * SPDX-License-Identifier: Apache-2.0 */
+/* es_server: stands in for Elasticsearch: what es_client_run would ask of the network is answered
+ * out of the fuzzer's bytes (the Makefile links these targets with --wrap). Replies stand one
+ * behind the other, a NUL byte between them: a character for the status, then the body. When there
+ * are none left, nobody answers, so that every conversation ends. SPDX-License-Identifier:
+ * Apache-2.0 */
 #ifndef DISTLOG_TEST_FUZZ_ES_SERVER_H
 #define DISTLOG_TEST_FUZZ_ES_SERVER_H
 
@@ -15,7 +15,8 @@
 static struct span es_replies; /* what is left of them */
 
 static inline void check(bool holds) {
-    if (!holds) abort();
+    if (!holds)
+        abort();
 }
 
 /* A reply, and the body alone. Status 0: there is no answer. */
@@ -23,10 +24,12 @@ static inline long es_next(struct span *body) {
     static const struct {
         char letter;
         long status;
-    } all[] = {{'n', 404}, {'l', 413}, {'b', 400}, {'d', 401}, {'f', 403}, {'r', 429}, {'e', 500}, {'-', 0}};
+    } all[] = {{'n', 404}, {'l', 413}, {'b', 400}, {'d', 401},
+               {'f', 403}, {'r', 429}, {'e', 500}, {'-', 0}};
     struct span reply;
     *body = SPAN_LIT("");
-    if (!span_next(&es_replies, '\0', &reply)) return 0;
+    if (!span_next(&es_replies, '\0', &reply))
+        return 0;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (reply.n && *reply.p == all[i].letter) {
             *body = (struct span){reply.p + 1, reply.n - 1};
@@ -45,14 +48,18 @@ void __wrap_es_client_run(struct es_client *c, struct es_call *calls, size_t n) 
         struct span body;
         calls[i].host = "http://es";
         calls[i].http.status = es_next(&body);
-        if (!calls[i].http.status) body = SPAN_LIT("nobody there");
+        if (!calls[i].http.status)
+            body = SPAN_LIT("nobody there");
         /* A buffer of its own size, so that a step behind its end is seen. */
         buf_release(&calls[i].http.reply);
-        if (body.n) buf_span(&calls[i].http.reply, body);
+        if (body.n)
+            buf_span(&calls[i].http.reply, body);
     }
 }
 
-void __wrap_clock_sleep_ms(int64_t ms) { (void)ms; }
+void __wrap_clock_sleep_ms(int64_t ms) {
+    (void)ms;
+}
 
 /* The store, opened with replies that suit it; NULL if own replies did not. */
 static inline struct store *es_store(struct span replies, struct span open, bool create) {

@@ -10,14 +10,16 @@
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
 static void check(bool holds) {
-    if (!holds) abort();
+    if (!holds)
+        abort();
 }
 
 static void same_text(struct text ours, const json_t *record, const char *key) {
     const json_t *value = json_object_get(record, key);
     check(json_is_string(value) == (ours.text.p != NULL));
     if (ours.text.p)
-        check(span_eq(ours.text, (struct span){json_string_value(value), json_string_length(value)}));
+        check(
+            span_eq(ours.text, (struct span){json_string_value(value), json_string_length(value)}));
 }
 
 static void same_again(const struct event *e, struct arena *arena) {
@@ -36,7 +38,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
     struct span in = {(const char *)bytes, n};
     bool taken = event_parse(in, &arena, &e, &err) == INPUT_OK;
     json_t *record = json_loadb(in.p, in.n, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, NULL);
-    if (taken) same_again(&e, &arena);
+    if (taken)
+        same_again(&e, &arena);
     if (taken && record) {
         same_text(e.node, record, "node_id");
         same_text(e.type, record, "message_type");

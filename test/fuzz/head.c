@@ -1,8 +1,8 @@
-/* head: any bytes as the header fields of a request, cut up and folded as libmicrohttpd does it; the first
- * byte picks the version. What is taken reads the same to a server that forgives: one that cuts lines at a
- * lone carriage return or NUL too, heeds folded lines as fields of their own, and blanks around a name not
- * at all. And who may post is who knows a secret, from pages that are listed.
- * SPDX-License-Identifier: Apache-2.0 */
+/* head: any bytes as the header fields of a request, cut up and folded as libmicrohttpd does it;
+ * the first byte picks the version. What is taken reads the same to a server that forgives: one
+ * that cuts lines at a lone carriage return or NUL too, heeds folded lines as fields of their own,
+ * and blanks around a name not at all. And who may post is who knows a secret, from pages that are
+ * listed. SPDX-License-Identifier: Apache-2.0 */
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -16,13 +16,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 #define ORIGIN "https://a.example"
 
 static void check(bool holds) {
-    if (!holds) abort();
+    if (!holds)
+        abort();
 }
 
-static bool is_blank(char c) { return c == ' ' || c == '\t'; }
+static bool is_blank(char c) {
+    return c == ' ' || c == '\t';
+}
 
 static struct span trim(struct span s) {
-    for (; s.n && is_blank(*s.p); s.n--) s.p++;
+    for (; s.n && is_blank(*s.p); s.n--)
+        s.p++;
     for (; s.n && is_blank(s.p[s.n - 1]); s.n--) {
     }
     return s;
@@ -49,7 +53,8 @@ static void check_access(struct span value) {
         check(strncasecmp(value.p, "Bearer ", 7) == 0 && ends_with(value, " " TOKEN));
     check(access_allows(&none, value));
     enum access_page page = access_page(&basic, value, &allow);
-    check((page == ACCESS_PAGE) == span_is(value, ORIGIN) && (page == ACCESS_PAGE) == (allow != NULL));
+    check((page == ACCESS_PAGE) == span_is(value, ORIGIN) &&
+          (page == ACCESS_PAGE) == (allow != NULL));
     check(page != ACCESS_NO_PAGE || value.n == 0);
     check(access_page(&none, value, &allow) == ACCESS_NO_PAGE);
     access_release(&basic);
@@ -68,18 +73,23 @@ struct forgiving {
 static void forgive(struct span line, struct forgiving *f) {
     struct span name;
     span_next(&line, ':', &name);
-    if (!line.p) return;
+    if (!line.p)
+        return;
     name = trim(name);
     struct span value = trim(line);
-    if (span_is_word(name, "host")) f->hosts++;
-    if (span_is_word(name, "content-length")) f->lengths++, f->odd |= !span_is_digits(value);
-    if (span_is_word(name, "transfer-encoding")) f->encodings++, f->odd |= !span_is_word(value, "chunked");
+    if (span_is_word(name, "host"))
+        f->hosts++;
+    if (span_is_word(name, "content-length"))
+        f->lengths++, f->odd |= !span_is_digits(value);
+    if (span_is_word(name, "transfer-encoding"))
+        f->encodings++, f->odd |= !span_is_word(value, "chunked");
 }
 
 static struct forgiving read_forgiving(struct span in) {
     struct forgiving f = {0};
     for (size_t from = 0, at = 0; at <= in.n; at++) {
-        if (at < in.n && in.p[at] && in.p[at] != '\r' && in.p[at] != '\n') continue;
+        if (at < in.n && in.p[at] && in.p[at] != '\r' && in.p[at] != '\n')
+            continue;
         forgive((struct span){in.p + from, at - from}, &f);
         from = at + 1;
     }
@@ -92,32 +102,37 @@ struct field {
 };
 
 static void give(struct framing *f, const struct field *field) {
-    if (!field->name.p) return;
+    if (!field->name.p)
+        return;
     framing_field(f, field->name, field->value);
     check_access(field->value);
 }
 
-/* pool: a copy of the fields, and as much room behind it as all folded names need. False: it refuses this
- * itself, for a line without a colon. */
+/* pool: a copy of the fields, and as much room behind it as all folded names need. False: it
+ * refuses this itself, for a line without a colon. */
 static bool read_fields(char *pool, size_t n, size_t room, struct framing *f) {
     struct span rest = {pool, n}, line;
     struct field field = {{0}, {0}};
     char *spare = pool + n + 1, *end = pool + room;
     while (span_next(&rest, '\n', &line)) {
-        if (line.n && line.p[line.n - 1] == '\r') line.n--;
-        if (line.n == 0) continue;
+        if (line.n && line.p[line.n - 1] == '\r')
+            line.n--;
+        if (line.n == 0)
+            continue;
         char *text = pool + (line.p - pool), *colon = memchr(text, ':', line.n);
         text[line.n] = '\0';
         if (is_blank(*text) && field.name.p) {
             struct span more = trim(line);
-            if ((size_t)(end - spare) < field.name.n + more.n + 1) return false;
+            if ((size_t)(end - spare) < field.name.n + more.n + 1)
+                return false;
             memcpy(spare, field.name.p, field.name.n);
             memcpy(spare + field.name.n, more.p, more.n);
             field.name = (struct span){spare, field.name.n + more.n};
             spare += field.name.n + 1;
             continue;
         }
-        if (!colon) return false;
+        if (!colon)
+            return false;
         give(f, &field);
         *colon = '\0';
         field.name = (struct span){text, (size_t)(colon - text)};
@@ -128,7 +143,8 @@ static bool read_fields(char *pool, size_t n, size_t room, struct framing *f) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
-    if (n == 0) return 0;
+    if (n == 0)
+        return 0;
     struct framing framing = {0};
     struct span in = {(const char *)bytes + 1, n - 1};
     bool newest = bytes[0] & 1;

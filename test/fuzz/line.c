@@ -1,7 +1,7 @@
-/* line: any words, a NUL byte between them, as a command line; those of the form DISTLOG_NAME=VALUE in front
- * are the environment. No command runs. What is wrong is said; what is accepted is settings that, written as
- * YAML, are accepted again and are the same.
- * SPDX-License-Identifier: Apache-2.0 */
+/* line: any words, a NUL byte between them, as a command line; those of the form DISTLOG_NAME=VALUE
+ * in front are the environment. No command runs. What is wrong is said; what is accepted is
+ * settings that, written as YAML, are accepted again and are the same. SPDX-License-Identifier:
+ * Apache-2.0 */
 #define main distlog_main /* its parts are what is called here */
 #include "../../distlog.c"
 #undef main
@@ -15,7 +15,8 @@ void __wrap_log_say(const struct log *log, const char *format, ...);
 static size_t said; /* diagnostics; the Makefile links this target with --wrap */
 
 static void check(bool holds) {
-    if (!holds) abort();
+    if (!holds)
+        abort();
 }
 
 void __wrap_log_say(const struct log *log, const char *format, ...) {
@@ -67,9 +68,11 @@ static void run_line(int argc, char **argv) {
     int code = read_line(&l, argc, argv);
     if (!code && l.cmd && !l.help && !l.version && (code = check_operands(&l)) == 0) {
         struct conf *conf = conf_new(cmd_sections());
-        if (l.run.config_file && !*l.run.config_file) l.run.config_file = NULL;
+        if (l.run.config_file && !*l.run.config_file)
+            l.run.config_file = NULL;
         code = configure(&l, conf);
-        if (!code) same_again(conf);
+        if (!code)
+            same_again(conf);
         conf_free(conf);
     }
     check(code == (said ? EXIT_USAGE : EXIT_DONE));
@@ -99,6 +102,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
         unsetenv(env[--set]);
         free(env[set]);
     }
-    while (argc > 1) free(argv[--argc]);
+    while (argc > 1)
+        free(argv[--argc]);
     return 0;
 }

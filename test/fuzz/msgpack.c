@@ -11,7 +11,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
 static void check(bool holds) {
-    if (!holds) abort();
+    if (!holds)
+        abort();
 }
 
 /* How many records there are; SIZE_MAX where the unpacker can't say: it goes 32 levels deep. Asked
@@ -45,10 +46,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
     check(rc == 0 || rc == -1 || (rc == INPUT_LARGE && limit == n));
     if (taken) {
         struct ingest_records records = {0};
-        check(ingest_read(INGEST_MSGPACK, buf_view(&out), &limits, &arena, &records, &err) == INPUT_OK);
+        check(ingest_read(INGEST_MSGPACK, buf_view(&out), &limits, &arena, &records, &err) ==
+              INPUT_OK);
         size_t count = count_maps((const char *)bytes, n), size = 0;
         check(count == SIZE_MAX || count == records.n);
-        for (size_t i = 0; i < records.n; i++) size += records.items[i].json.n + 1;
+        for (size_t i = 0; i < records.n; i++)
+            size += records.items[i].json.n + 1;
         check(size == out.n); /* nothing between the lines: they are compact already */
         ingest_release(&records);
     } else {

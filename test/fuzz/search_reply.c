@@ -1,7 +1,7 @@
-/* search_reply: any bytes as what Elasticsearch answers to a search, a search that follows, a deletion, or
- * when it is opened (the first byte chooses). Whatever comes, the call ends with an answer or a reason, a hit
- * is one JSON object with an id, and what is printed of it has no control character.
- * SPDX-License-Identifier: Apache-2.0 */
+/* search_reply: any bytes as what Elasticsearch answers to a search, a search that follows, a
+ * deletion, or when it is opened (the first byte chooses). Whatever comes, the call ends with an
+ * answer or a reason, a hit is one JSON object with an id, and what is printed of it has no control
+ * character. SPDX-License-Identifier: Apache-2.0 */
 #include <stdint.h>
 
 #include "../../cmd/line.h"
@@ -25,7 +25,8 @@ static bool on_hit(void *ctx, const struct store_hit *hit) {
     /* The server may nest a document deeper than distlog takes records. */
     if (json_scan(hit->json, &at, JSON_DEPTH, &arena, &value, NULL, NULL, &err) != 0)
         check(strstr(err.text, "too deeply"));
-    else check(value.type == JSON_TYPE_OBJECT && at == hit->json.n);
+    else
+        check(value.type == JSON_TYPE_OBJECT && at == hit->json.n);
     buf_release(&line);
     buf_release(&same);
     arena_release(&arena);
@@ -39,7 +40,8 @@ static void search(struct store *store, bool follow) {
     struct store_query query = {
         "ERROR", "", "", "", "a b", 0, 0, follow ? -1 : 5, false, follow ? cursor : NULL};
     enum store_rc rc = store_es.search(store, &query, on_hit, &hits, &err);
-    if (follow && rc == STORE_OK) rc = store_es.search(store, &query, on_hit, &hits, &err);
+    if (follow && rc == STORE_OK)
+        rc = store_es.search(store, &query, on_hit, &hits, &err);
     check(rc == STORE_OK || *err.text);
     check(follow || hits <= 5);
 }
@@ -55,14 +57,18 @@ static void erase(struct store *store, bool dry_run) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
-    if (n == 0) return 0;
+    if (n == 0)
+        return 0;
     struct span replies = {(const char *)bytes + 1, n - 1};
     char what = (char)bytes[0];
     bool open = what == 'o' || what == 'c';
     struct store *store = es_store(replies, open ? replies : ES_HEALTHY, what == 'c');
-    if (!store) return 0;
-    if (what == 'e' || what == 'd') erase(store, what == 'd');
-    else if (!open) search(store, what == 'f');
+    if (!store)
+        return 0;
+    if (what == 'e' || what == 'd')
+        erase(store, what == 'd');
+    else if (!open)
+        search(store, what == 'f');
     store_es.close(store);
     return 0;
 }

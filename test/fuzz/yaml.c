@@ -37,9 +37,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
         !*((const struct shop *)conf_section(first, &shop))->key &&
         !*((const struct shop *)conf_section(first, &deep))->key) {
         conf_write(first, false, &one);
-        if (conf_yaml_text(again, buf_view(&one), "g", &err)) abort();
+        if (conf_yaml_text(again, buf_view(&one), "g", &err))
+            abort();
         conf_write(again, false, &two);
-        if (!span_eq(buf_view(&one), buf_view(&two))) abort();
+        if (!span_eq(buf_view(&one), buf_view(&two)))
+            abort();
     }
     buf_release(&one);
     buf_release(&two);

@@ -28,7 +28,8 @@ static void delivered(void *ctx, uint64_t tag, enum bus_rc rc, const char *why) 
 /* Cuts the line's next field off: .p NULL if there is none. */
 static struct span field(char **at) {
     char *from = *at;
-    if (!from) return (struct span){0};
+    if (!from)
+        return (struct span){0};
     size_t n = strcspn(from, "\t");
     *at = from[n] ? from + n + 1 : NULL;
     from[n] = '\0';
@@ -42,16 +43,20 @@ static int put(struct bus *bus, const bool *failed) {
     enum bus_rc rc = BUS_OK;
     ssize_t n;
     for (uint64_t tag = 1; rc == BUS_OK && (n = getline(&line, &cap, stdin)) > 0; tag++) {
-        if (line[n - 1] == '\n') line[n - 1] = '\0';
+        if (line[n - 1] == '\n')
+            line[n - 1] = '\0';
         char *at = line;
         const char *topic = field(&at).p;
         struct span key = field(&at), value = {at, at ? strlen(at) : 0};
-        if (!key.n) key.p = NULL;
+        if (!key.n)
+            key.p = NULL;
         while ((rc = bus->engine->put(bus, topic, -1, key, value, tag, &err)) == BUS_FULL)
-            if ((rc = bus->engine->poll(bus, 100, NULL, &err)) != BUS_OK) break;
+            if ((rc = bus->engine->poll(bus, 100, NULL, &err)) != BUS_OK)
+                break;
     }
     free(line);
-    if (rc == BUS_OK) rc = bus->engine->flush(bus, 10000, &err);
+    if (rc == BUS_OK)
+        rc = bus->engine->flush(bus, 10000, &err);
     return rc != BUS_OK ? fail(&err) : *failed;
 }
 
@@ -61,7 +66,8 @@ static bool show(void *ctx, const struct bus_record *record) {
                (long long)record->ts_ms);
     const struct span fields[] = {record->key, record->value};
     for (int i = 0; i < 2; i++) {
-        if (fields[i].n) fwrite(fields[i].p, 1, fields[i].n, stdout);
+        if (fields[i].n)
+            fwrite(fields[i].p, 1, fields[i].n, stdout);
         putchar(i == 0 ? '\t' : '\n');
     }
     return true;
@@ -79,14 +85,17 @@ int main(int argc, char **argv) {
     struct conf *conf = conf_new(engines_sections);
     struct bus_open how = {.delivered = delivered, .ctx = &failed};
     int code;
-    if (conf_env(conf, &err) != 0 || engines_open_bus(conf, &how, &bus, &err) != BUS_OK) code = fail(&err);
-    else if (writes) code = put(bus, &failed);
+    if (conf_env(conf, &err) != 0 || engines_open_bus(conf, &how, &bus, &err) != BUS_OK)
+        code = fail(&err);
+    else if (writes)
+        code = put(bus, &failed);
     else
-        code =
-            bus->engine->replay(bus, argv[argc - 1], -1, 0, -1, show, timed ? &timed : NULL, &err) == BUS_OK
-                ? 0
-                : fail(&err);
-    if (bus) bus->engine->close(bus);
+        code = bus->engine->replay(bus, argv[argc - 1], -1, 0, -1, show, timed ? &timed : NULL,
+                                   &err) == BUS_OK
+                   ? 0
+                   : fail(&err);
+    if (bus)
+        bus->engine->close(bus);
     conf_free(conf);
     return code;
 }

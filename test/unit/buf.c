@@ -75,7 +75,8 @@ static void test_base64(void **state) {
         "Z", "Zg", "Zg=", "Zg===", "=", "====", "Zm9v=", "Zm 9", "Z=9v", "Zm9v\n", "Zm-_"};
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
         struct buf b = {0};
-        if (buf_unbase64(&b, span_of(none[i]))) fail_msg("%s is taken", none[i]);
+        if (buf_unbase64(&b, span_of(none[i])))
+            fail_msg("%s is taken", none[i]);
         buf_release(&b);
     }
 }
@@ -107,8 +108,10 @@ static void test_utf8(void **state) {
                                       "\xf5\x80\x80\x80",
                                       "\xff",
                                       "\xf0\x90\x80"};
-    for (size_t i = 0; i < sizeof good / sizeof *good; i++) assert_true(utf8_valid(good[i], strlen(good[i])));
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_false(utf8_valid(bad[i], strlen(bad[i])));
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_true(utf8_valid(good[i], strlen(good[i])));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(utf8_valid(bad[i], strlen(bad[i])));
 }
 
 static void test_arena(void **state) {

@@ -1,6 +1,5 @@
-/* bus_check: it lets pass what the contract allows. The engine is a puppet that hands out the records
- * of one partition and undoes its turns.
- * SPDX-License-Identifier: Apache-2.0 */
+/* bus_check: it lets pass what the contract allows. The engine is a puppet that hands out the
+ * records of one partition and undoes its turns. SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +16,8 @@ static struct {
     struct bus_record record;
 } puppet;
 
-static enum bus_rc puppet_poll(struct bus *bus, int wait_ms, struct bus_batch *batch, struct err *err) {
+static enum bus_rc puppet_poll(struct bus *bus, int wait_ms, struct bus_batch *batch,
+                               struct err *err) {
     (void)bus, (void)wait_ms;
     err_set(err, "the group was rebalanced");
     *batch = (struct bus_batch){
@@ -31,7 +31,9 @@ static enum bus_rc puppet_commit(struct bus *bus, struct err *err) {
     return puppet.commit;
 }
 
-static void puppet_close(struct bus *bus) { (void)bus; }
+static void puppet_close(struct bus *bus) {
+    (void)bus;
+}
 
 static const struct bus_engine puppet_engine = {
     .name = "puppet", .poll = puppet_poll, .commit = puppet_commit, .close = puppet_close};
@@ -42,8 +44,8 @@ static void undone(void **state) {
     struct bus_open how = {.group = "g", .input = "in"};
     struct bus_batch batch;
     struct err err;
-    puppet.bus =
-        (struct bus){.engine = &puppet_engine, .place = {.p = (char[]){"puppet"}, .n = 6}, .wake = -1};
+    puppet.bus = (struct bus){
+        .engine = &puppet_engine, .place = {.p = (char[]){"puppet"}, .n = 6}, .wake = -1};
     puppet.record.offset = 7;
     struct bus *bus = bus_check(&puppet.bus, &how);
     assert_int_equal(bus->engine->poll(bus, 0, &batch, &err), BUS_OK);

@@ -1,5 +1,5 @@
-/* conf_file: who may change a file, judged by its numbers, its folder and the links that lead to it.
- * SPDX-License-Identifier: Apache-2.0 */
+/* conf_file: who may change a file, judged by its numbers, its folder and the links that lead to
+ * it. SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -53,15 +53,18 @@ static void modes(void **state) {
 /* In a new folder of the caller's: a folder x, in it the file f, and beside it links to that. */
 static int enter(void **state) {
     static char folder[64];
-    snprintf(folder, sizeof folder, "%s/conf_file.XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+    snprintf(folder, sizeof folder, "%s/conf_file.XXXXXX",
+             getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
     *state = mkdtemp(folder);
     FILE *f = NULL;
-    if (chdir(folder) == 0 && mkdir("x", 0755) == 0) f = fopen("x/f", "w");
-    if (!f) return -1;
+    if (chdir(folder) == 0 && mkdir("x", 0755) == 0)
+        f = fopen("x/f", "w");
+    if (!f)
+        return -1;
     fputs("shop: {weights: {Plug.Path: /x}}\n", f);
     fclose(f);
-    return chmod("x", 0755) || chmod("x/f", 0644) || symlink("x/f", "link") || symlink("loop", "loop") ||
-           symlink("link", "further");
+    return chmod("x", 0755) || chmod("x/f", 0644) || symlink("x/f", "link") ||
+           symlink("loop", "loop") || symlink("link", "further");
 }
 
 static int leave(void **state) {
@@ -127,7 +130,8 @@ static void none(void **state) {
     }
 }
 
-/* What has no name is the caller's own: a pipe that a shell passes as /dev/fd/63, a file that was deleted. */
+/* What has no name is the caller's own: a pipe that a shell passes as /dev/fd/63, a file that was
+ * deleted. */
 static void nameless(void **state) {
     (void)state;
     int pipes[2];
@@ -158,20 +162,22 @@ static void code(void **state) {
 
     assert_true(opt_is_code(rows, "plug.path") && opt_is_code(rows, "PLUG.Path"));
     assert_true(opt_is_code(rows, "engine.id") && opt_is_code(rows, "engine."));
-    assert_false(opt_is_code(rows, "plug.paths") || opt_is_code(rows, "plug") || opt_is_code(rows, "engine"));
+    assert_false(opt_is_code(rows, "plug.paths") || opt_is_code(rows, "plug") ||
+                 opt_is_code(rows, "engine"));
     assert_false(opt_is_code(&(struct opt){.name = "x"}, "plug.path"));
 
     struct conf *c = conf_new(sections);
     assert_int_equal(conf_yaml_file(c, "x/f", true, &err), 0);
     assert_int_equal(chmod("x/f", 0666), 0);
     assert_int_equal(conf_yaml_file(c, "x/f", true, &err), -1);
-    assert_string_equal(err.text,
-                        "x/f:1: shop.weights: Plug.Path can run code, and is not taken from this file "
-                        "because it may be written by everyone, mode 0666; run chmod go-w x/f, or "
-                        "set it with -o or in the environment");
+    assert_string_equal(
+        err.text, "x/f:1: shop.weights: Plug.Path can run code, and is not taken from this file "
+                  "because it may be written by everyone, mode 0666; run chmod go-w x/f, or "
+                  "set it with -o or in the environment");
     assert_int_equal(conf_yaml_file(c, "x/f", false, &err), -1);
-    assert_string_equal(err.text, "./x/f: not read, because it may be written by everyone, mode 0666; use "
-                                  "-c ./x/f to read it anyway, or run chmod go-w x/f");
+    assert_string_equal(err.text,
+                        "./x/f: not read, because it may be written by everyone, mode 0666; use "
+                        "-c ./x/f to read it anyway, or run chmod go-w x/f");
     assert_int_equal(chmod("x/f", 0644), 0);
     conf_free(c);
 }

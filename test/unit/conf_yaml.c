@@ -32,11 +32,14 @@ static const struct opt_section *const sections[] = {&shop, &deep, NULL};
 static struct conf *good(const char *text) {
     struct conf *c = conf_new(sections);
     struct err err = {0};
-    if (conf_yaml_text(c, span_of(text), "f", &err)) fail_msg("%s", err.text);
+    if (conf_yaml_text(c, span_of(text), "f", &err))
+        fail_msg("%s", err.text);
     return c;
 }
 
-static const struct shop *of(const struct conf *c) { return conf_section(c, &shop); }
+static const struct shop *of(const struct conf *c) {
+    return conf_section(c, &shop);
+}
 
 static void refused(const char *text, const char *says) {
     struct conf *c = conf_new(sections);
@@ -119,10 +122,12 @@ static void wrong_settings(void **state) {
     refused("[a]\n", "f:1: expected settings such as `bus:`");
     refused("text\n", "f:1: expected settings such as `bus:`");
     refused("? [a]\n: b\n", "f:1: a key here is text, not a list or mapping");
-    static const char one[] = "f:1: a key here is one name; what belongs to it stands below, indented";
+    static const char one[] =
+        "f:1: a key here is one name; what belongs to it stands below, indented";
     refused("\"a\\0b\": c\n", one);
     refused("shop.count: 1\n", one);
-    refused("shop: {weights: {\"a\\0b\": c}}\n", "f:1: shop.weights: a NUL byte cannot be part of a setting");
+    refused("shop: {weights: {\"a\\0b\": c}}\n",
+            "f:1: shop.weights: a NUL byte cannot be part of a setting");
     refused("shop: {name: \"a\\0b\"}\n", "f:1: shop.name: a NUL byte cannot be part of a setting");
 }
 
@@ -130,14 +135,18 @@ static void wrong_shapes(void **state) {
     (void)state;
     refused("shop:\n  count: [1]\n", "f:2: shop.count: a list is not a number (at least 0)");
     refused("shop:\n  urls: {a: b}\n", "f:2: shop.urls: a mapping is not a list, or a,b,c");
-    refused("shop:\n  urls: [[a]]\n", "f:2: shop.urls: an item here is text, not a list or mapping");
-    refused("shop:\n  weights: {a: [b]}\n", "f:2: shop.weights: an item here is text, not a list or mapping");
-    refused("shop:\n  weights: {[a]: b}\n", "f:2: shop.weights: a key here is text, not a list or mapping");
+    refused("shop:\n  urls: [[a]]\n",
+            "f:2: shop.urls: an item here is text, not a list or mapping");
+    refused("shop:\n  weights: {a: [b]}\n",
+            "f:2: shop.weights: an item here is text, not a list or mapping");
+    refused("shop:\n  weights: {[a]: b}\n",
+            "f:2: shop.weights: a key here is text, not a list or mapping");
 }
 
 static void twice(void **state) {
     (void)state;
-    refused("shop:\n  count: 1\n  count: 1\n", "f:3: shop.count: given twice; the first is in line 2");
+    refused("shop:\n  count: 1\n  count: 1\n",
+            "f:3: shop.count: given twice; the first is in line 2");
     refused("shop: {}\nshop: {}\n", "f:2: shop: given twice; the first is in line 1");
     refused("shop:\n  weights: {a: 1,\n    a: 2}\n",
             "f:3: shop.weights.a: given twice; the first is in line 2");
@@ -162,13 +171,15 @@ static void not_used(void **state) {
     refused("shop: {count: 1}\n---\nshop: {count: 2}\n", "f:3: only one document is read");
 }
 
-/* An anchor names a value, an alias repeats it; one within itself ends at a key that is no setting. */
+/* An anchor names a value, an alias repeats it; one within itself ends at a key that is no setting.
+ */
 static void anchors(void **state) {
     (void)state;
     struct conf *c = good("shop: {name: &a x, urls: [*a, *a]}");
     assert_string_equal(of(c)->urls.items[1], "x");
     conf_free(c);
-    refused("shop: &a {deep: *a}", "f:1: shop.deep.deep: no such setting; the nearest is 'shop.deep.name'");
+    refused("shop: &a {deep: *a}",
+            "f:1: shop.deep.deep: no such setting; the nearest is 'shop.deep.name'");
 }
 
 static void hostile(void **state) {
@@ -180,7 +191,8 @@ static void hostile(void **state) {
                                    "while scanning for the next token");
     assert_int_equal(conf_yaml_text(c, SPAN_LIT("shop: {name: \xff}"), "f", &err), -1);
     assert_non_null(strstr(err.text, "f: not YAML: "));
-    for (size_t i = 0; i < 500000; i++) buf_char(&text, "[{"[i & 1]);
+    for (size_t i = 0; i < 500000; i++)
+        buf_char(&text, "[{"[i & 1]);
     assert_int_equal(conf_yaml_text(c, buf_view(&text), "f", &err), -1);
     buf_release(&text);
     conf_free(c);
@@ -189,11 +201,19 @@ static void hostile(void **state) {
 /* What conf_write writes is what conf_yaml reads. */
 static void round_trip(void **state) {
     (void)state;
-    static const char many[] = "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[";
-    static const char *const values[] = {
-        many,  "",      "~",   "null", "${HOME}", "$$",  "a: b", "a #b", "- a",  "[x]", "{x}",
-        "'",   "\"q\\", " a ", "&a",   "*a",      "!a",  "|",    ">",    "%a",   "@a",  "?",
-        "? a", ":",     "-",   "---",  "a:b",     "a,b", "true", "0x10", "1:30", "<<",  "\xf0\x9f\x98\x80"};
+    static const char many[] =
+        "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[";
+    static const char *const values[] = {many,    "",        "~",
+                                         "null",  "${HOME}", "$$",
+                                         "a: b",  "a #b",    "- a",
+                                         "[x]",   "{x}",     "'",
+                                         "\"q\\", " a ",     "&a",
+                                         "*a",    "!a",      "|",
+                                         ">",     "%a",      "@a",
+                                         "?",     "? a",     ":",
+                                         "-",     "---",     "a:b",
+                                         "a,b",   "true",    "0x10",
+                                         "1:30",  "<<",      "\xf0\x9f\x98\x80"};
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         struct conf *c = conf_new(sections);
         struct err err;
@@ -217,10 +237,11 @@ static void round_trip(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(whole),          cmocka_unit_test(small_forms),  cmocka_unit_test(environment),
-        cmocka_unit_test(wrong_settings), cmocka_unit_test(wrong_shapes), cmocka_unit_test(twice),
-        cmocka_unit_test(not_used),       cmocka_unit_test(hostile),      cmocka_unit_test(anchors),
-        cmocka_unit_test(round_trip),
+        cmocka_unit_test(whole),        cmocka_unit_test(small_forms),
+        cmocka_unit_test(environment),  cmocka_unit_test(wrong_settings),
+        cmocka_unit_test(wrong_shapes), cmocka_unit_test(twice),
+        cmocka_unit_test(not_used),     cmocka_unit_test(hostile),
+        cmocka_unit_test(anchors),      cmocka_unit_test(round_trip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -47,8 +47,8 @@ static void test_calendar(void **state) {
         struct tm tm;
         char want[64];
         gmtime_r(&t, &tm);
-        snprintf(want, sizeof want, "%04d-%02d-%02dT%02d:%02d:%02d.000Z", tm.tm_year + 1900, tm.tm_mon + 1,
-                 tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+        snprintf(want, sizeof want, "%04d-%02d-%02dT%02d:%02d:%02d.000Z", tm.tm_year + 1900,
+                 tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
         const char *text = format(s * 1000, 0, DATETIME_RFC3339);
         assert_string_equal(text, want);
         assert_true(datetime_parse_zoned(span_of(text), &ms));
@@ -97,7 +97,8 @@ static void test_zoned(void **state) {
         "2026-11-23T30:34:49.120Z",
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        if (datetime_parse_zoned(span_of(bad[i]), &ms)) fail_msg("taken: %s", bad[i]);
+        if (datetime_parse_zoned(span_of(bad[i]), &ms))
+            fail_msg("taken: %s", bad[i]);
     assert_false(datetime_parse_zoned(SPAN_LIT("2026-11-24\0006:34:49Z"), &ms));
 }
 
@@ -121,7 +122,8 @@ static void test_parse(void **state) {
         assert_int_equal(datetime_parse(span_of(cases[i].text), MOMENT, 3600, &ms, &err), 0);
         assert_true(ms == cases[i].ms);
     }
-    static const char *const bad[] = {"", "yesterday", "2026-11", "2026-11-24 7:34", "15x", "15 m", "-5m"};
+    static const char *const bad[] = {"",    "yesterday", "2026-11", "2026-11-24 7:34",
+                                      "15x", "15 m",      "-5m"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(datetime_parse(span_of(bad[i]), MOMENT, 3600, &ms, &err), -1);
     assert_non_null(strstr(err.text, "'-5m' is not a time: expected how long ago (15m, 2h, 7d)"));
@@ -141,8 +143,9 @@ static void test_pattern(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_format), cmocka_unit_test(test_calendar), cmocka_unit_test(test_zoned),
-        cmocka_unit_test(test_parse),  cmocka_unit_test(test_pattern),
+        cmocka_unit_test(test_format),  cmocka_unit_test(test_calendar),
+        cmocka_unit_test(test_zoned),   cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_pattern),
     };
     return cmocka_run_group_tests_name("when", tests, NULL, NULL);
 }

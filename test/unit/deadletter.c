@@ -24,9 +24,10 @@ static void test_whole(void **state) {
     (void)state;
     struct buf out = {0};
     deadletter_write(&out, &plain, 1000);
-    assert_string_equal(out.p, "{\"reason\":\"node_id is missing\",\"topic\":\"nodes\",\"partition\":2,"
-                               "\"offset\":41,\"timestamp\":1795502089120,\"key\":\"n\","
-                               "\"value\":\"{\\\"a\\\":1}\"}");
+    assert_string_equal(out.p,
+                        "{\"reason\":\"node_id is missing\",\"topic\":\"nodes\",\"partition\":2,"
+                        "\"offset\":41,\"timestamp\":1795502089120,\"key\":\"n\","
+                        "\"value\":\"{\\\"a\\\":1}\"}");
     buf_clear(&out);
     struct deadletter d = plain;
     d.key = (struct span){NULL, 0};
@@ -47,7 +48,8 @@ static void test_whole(void **state) {
 /* n bytes that repeat unit. */
 static char *repeat(const char *unit, size_t n) {
     char *text = mem_calloc(n + 1, 1);
-    for (size_t i = 0; i < n; i++) text[i] = unit[i % strlen(unit)];
+    for (size_t i = 0; i < n; i++)
+        text[i] = unit[i % strlen(unit)];
     return text;
 }
 
@@ -55,8 +57,8 @@ static void test_cut(void **state) {
     (void)state;
     /* Plain, escaped sixfold, characters of two, three and four bytes with 64 KB and its halves in
      * the middle of one, not text at all. */
-    static const char *const units[] = {"x",   "\x01", "\xc3\xa9x", "\xe2\x82\xac", "\xf0\x9f\x98\x80xyz",
-                                        "\xff"};
+    static const char *const units[] = {
+        "x", "\x01", "\xc3\xa9x", "\xe2\x82\xac", "\xf0\x9f\x98\x80xyz", "\xff"};
     enum { SIZE = 600 * 1000 };
     for (size_t i = 0; i < sizeof units / sizeof *units; i++)
         for (size_t limit = 20 * 1000; limit <= 500 * 1000; limit *= 5) {
@@ -102,7 +104,9 @@ static int read_back(struct span envelope, struct arena *arena, struct deadlette
     return rc;
 }
 
-static bool same(struct span a, struct span b) { return !a.p == !b.p && span_eq(a, b); }
+static bool same(struct span a, struct span b) {
+    return !a.p == !b.p && span_eq(a, b);
+}
 
 /* What was written comes back byte for byte, whatever the bytes. */
 static void test_read(void **state) {
@@ -122,7 +126,8 @@ static void test_read(void **state) {
             assert_int_equal(read_back(buf_view(&out), &arena, &got), 0);
             assert_string_equal(got.reason, d.reason);
             assert_string_equal(got.topic, d.topic);
-            assert_true(got.partition == 2 && got.offset == 41 && got.ts_ms == d.ts_ms && got.full == -1);
+            assert_true(got.partition == 2 && got.offset == 41 && got.ts_ms == d.ts_ms &&
+                        got.full == -1);
             assert_true(same(got.key, d.key) && same(got.value, d.value));
             buf_release(&out);
             arena_release(&arena);
@@ -192,7 +197,8 @@ static void test_read_strangers(void **state) {
             buf_printf(&out, "%s%s", k ? " , " : "", k == cases[i].at ? cases[i].instead : good[k]);
         buf_text(&out, "\n}\n");
         int rc = read_back(buf_view(&out), &arena, &d);
-        if ((rc == 0) != cases[i].taken) fail_msg("%s: %d", out.p, rc);
+        if ((rc == 0) != cases[i].taken)
+            fail_msg("%s: %d", out.p, rc);
         buf_release(&out);
         arena_release(&arena);
     }
@@ -209,8 +215,9 @@ static void test_read_strangers(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole), cmocka_unit_test(test_cut),      cmocka_unit_test(test_long_key),
-        cmocka_unit_test(test_read),  cmocka_unit_test(test_read_cut), cmocka_unit_test(test_read_strangers),
+        cmocka_unit_test(test_whole),    cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_long_key), cmocka_unit_test(test_read),
+        cmocka_unit_test(test_read_cut), cmocka_unit_test(test_read_strangers),
     };
     return cmocka_run_group_tests_name("deadletter", tests, NULL, NULL);
 }

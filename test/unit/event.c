@@ -32,10 +32,11 @@ static void test_log(void **state) {
     assert_null(e.status.text.p);
     assert_null(e.alert.raw.p);
     /* Order, unknown keys and the spelling of numbers and strings are untouched. */
-    assert_true(span_is(e.json, "{\"log_id\":\"node_01_1\",\"node_id\":\"node_01\",\"log_level\":\"WARN\","
-                                "\"message\":\"caf\\u00e9 \\\"x\\\"\",\"message_type\":\"LOG\","
-                                "\"response_time_ms\":1.50,\"service_name\":\"Payment\","
-                                "\"extra\":{\"node_id\":\"inner\"},\"timestamp\":\"t\"}"));
+    assert_true(span_is(e.json,
+                        "{\"log_id\":\"node_01_1\",\"node_id\":\"node_01\",\"log_level\":\"WARN\","
+                        "\"message\":\"caf\\u00e9 \\\"x\\\"\",\"message_type\":\"LOG\","
+                        "\"response_time_ms\":1.50,\"service_name\":\"Payment\","
+                        "\"extra\":{\"node_id\":\"inner\"},\"timestamp\":\"t\"}"));
     assert_int_equal(event_of_node(&e, &err), INPUT_OK);
 }
 
@@ -54,9 +55,11 @@ static void test_kinds(void **state) {
         {"{\"node_id\":\"n\",\"message_type\":\"log\"}", EVENT_OTHER, NULL},
         {"{\"node_id\":\"n\",\"message_type\":\"LOG\\u0000\"}", EVENT_OTHER, NULL},
         {"{\"node_id\":\"n\"}", EVENT_OTHER, "message_type is missing or not a string"},
-        {"{\"node_id\":\"n\",\"message_type\":7}", EVENT_OTHER, "message_type is missing or not a string"},
+        {"{\"node_id\":\"n\",\"message_type\":7}", EVENT_OTHER,
+         "message_type is missing or not a string"},
         {"{\"node_id\":\"\",\"message_type\":\"LOG\"}", EVENT_LOG, "node_id is empty"},
-        {"{\"node_id\":1,\"message_type\":\"LOG\"}", EVENT_LOG, "node_id is missing or not a string"},
+        {"{\"node_id\":1,\"message_type\":\"LOG\"}", EVENT_LOG,
+         "node_id is missing or not a string"},
         {"{}", EVENT_OTHER, "node_id is missing or not a string"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -92,7 +95,8 @@ static void test_bad(void **state) {
     /* Inside the record they are its own affair. */
     struct event e;
     struct err err;
-    assert_int_equal(event_parse(SPAN_LIT("{\"a\":{\"b\":1,\"b\":2,\"\":3}}"), &arena, &e, &err), INPUT_OK);
+    assert_int_equal(event_parse(SPAN_LIT("{\"a\":{\"b\":1,\"b\":2,\"\":3}}"), &arena, &e, &err),
+                     INPUT_OK);
 }
 
 /* count keys, of which the last may repeat one of the others. */

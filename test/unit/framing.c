@@ -1,5 +1,5 @@
-/* framing: does a request say without doubt where it ends? test/cli/in_http.py asks a real server the same.
- * SPDX-License-Identifier: Apache-2.0 */
+/* framing: does a request say without doubt where it ends? test/cli/in_http.py asks a real server
+ * the same. SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,8 @@
 
 #include "../../lib/adapter/http/framing.h"
 
-/* Reads fields that stand in text as libmicrohttpd leaves them: "NAME\0VALUE\0", one after the other. */
+/* Reads fields that stand in text as libmicrohttpd leaves them: "NAME\0VALUE\0", one after the
+ * other. */
 static const char *fault_of(const char *text, size_t n, bool newest) {
     struct framing f = {0};
     for (size_t at = 0; at < n;) {
@@ -39,7 +40,8 @@ static void taken(void **state) {
 
 static void refused(void **state) {
     (void)state;
-    static const char host[] = "exactly one Host is needed", name[] = "a header field's name has a character",
+    static const char host[] = "exactly one Host is needed",
+                      name[] = "a header field's name has a character",
                       folded[] = "a header field is folded over two lines";
 #define REFUSED(text, why) assert_memory_equal(NEWEST(text), why, strlen(why))
     REFUSED("", host);
@@ -55,7 +57,8 @@ static void refused(void **state) {
     REFUSED(HOST "Content-Length\0\0", "Content-Length is not a number");
     REFUSED(HOST "Content-Length\0 2 \0", "Content-Length is not a number");
     REFUSED(HOST "Transfer-Encoding\0 xchunked\0", "the only Transfer-Encoding taken is chunked");
-    REFUSED(HOST "Transfer-Encoding\0 gzip, chunked\0", "the only Transfer-Encoding taken is chunked");
+    REFUSED(HOST "Transfer-Encoding\0 gzip, chunked\0",
+            "the only Transfer-Encoding taken is chunked");
     REFUSED(HOST "Content Length\0 2\0", name);
     REFUSED(HOST "\0 2\0", name);
     REFUSED(HOST "X:Y\0 2\0", name);

@@ -26,7 +26,8 @@ static void heap_orders(void **state) {
         items[i].due = rng_range(&rng, 0, 100);
         heap_moved(&heap, &items[i]);
     }
-    for (int i = 1; i < N; i += 3) heap_remove(&heap, &items[i]);
+    for (int i = 1; i < N; i += 3)
+        heap_remove(&heap, &items[i]);
     heap_remove(&heap, &items[1]);
     size_t n = 0;
     int64_t last = 0;

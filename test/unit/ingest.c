@@ -57,7 +57,8 @@ static void test_json(void **state) {
     (void)state;
     static const struct try tries[] = {
         {INGEST_JSON, "{}", INPUT_OK, "{}-\n"},
-        {INGEST_JSON, " {\"node_id\": \"n\\u0031\"}\r\n", INPUT_OK, "{\"node_id\":\"n\\u0031\"}|n1\n"},
+        {INGEST_JSON, " {\"node_id\": \"n\\u0031\"}\r\n", INPUT_OK,
+         "{\"node_id\":\"n\\u0031\"}|n1\n"},
         {INGEST_JSON, "{\"node_id\":\"\"}", INPUT_OK, "{\"node_id\":\"\"}-\n"},
         {INGEST_JSON, "{\"node_id\":1}", INPUT_OK, "{\"node_id\":1}-\n"},
         {INGEST_JSON, "{\"a\":{\"node_id\":\"x\"}}", INPUT_OK, "{\"a\":{\"node_id\":\"x\"}}-\n"},
@@ -81,8 +82,10 @@ static void test_json(void **state) {
         {INGEST_JSON, "[{},]", INPUT_BAD,
          "record 2 of the array: expected a value (object, array, string, number, true, false, "
          "null) at byte 4"},
-        {INGEST_JSON, "[{} {}]", INPUT_BAD, "expected ',' or ']' behind record 1 of the array, at byte 4"},
-        {INGEST_JSON, "[{}", INPUT_BAD, "expected ',' or ']' behind record 1 of the array, at byte 3"},
+        {INGEST_JSON, "[{} {}]", INPUT_BAD,
+         "expected ',' or ']' behind record 1 of the array, at byte 4"},
+        {INGEST_JSON, "[{}", INPUT_BAD,
+         "expected ',' or ']' behind record 1 of the array, at byte 3"},
         {INGEST_JSON, "[", INPUT_BAD,
          "record 1 of the array: expected a value (object, array, string, number, true, false, "
          "null) at byte 1, where the text ends"},
@@ -131,12 +134,16 @@ static void test_form(void **state) {
         {INGEST_FORM, "msgpack=%80", INPUT_BAD, "the form needs a parameter 'json' or 'ndjson'"},
         {INGEST_FORM, "json=", INPUT_BAD, "parameter json: there is no record: the body is empty"},
         {INGEST_FORM, "json", INPUT_BAD, "parameter json: there is no record: the body is empty"},
-        {INGEST_FORM, "json={\"a\":\"\xc3\xa9\"}", INPUT_BAD, "byte 11 of the form must be percent-encoded"},
-        {INGEST_FORM, "json=%zz", INPUT_BAD, "expected % and two hexadecimal digits at byte 5 of the form"},
-        {INGEST_FORM, "json={}%4", INPUT_BAD, "expected % and two hexadecimal digits at byte 7 of the form"},
+        {INGEST_FORM, "json={\"a\":\"\xc3\xa9\"}", INPUT_BAD,
+         "byte 11 of the form must be percent-encoded"},
+        {INGEST_FORM, "json=%zz", INPUT_BAD,
+         "expected % and two hexadecimal digits at byte 5 of the form"},
+        {INGEST_FORM, "json={}%4", INPUT_BAD,
+         "expected % and two hexadecimal digits at byte 7 of the form"},
         {INGEST_FORM, "a=%4&json={}", INPUT_BAD,
          "expected % and two hexadecimal digits at byte 2 of the form"},
-        {INGEST_FORM, "json=%7B%22a%22%3A%22%FF%22%7D", INPUT_BAD, "parameter json: invalid UTF-8 at byte 6"},
+        {INGEST_FORM, "json=%7B%22a%22%3A%22%FF%22%7D", INPUT_BAD,
+         "parameter json: invalid UTF-8 at byte 6"},
     };
     TRY_ALL(tries);
 }
@@ -149,8 +156,8 @@ static void test_limits(void **state) {
     buf_clear(&body);
     buf_printf(&body, "{}\n{\"a\":\"%*s\"}", (int)limits.max_record - 7, "");
     assert_int_equal(take(INGEST_NDJSON, buf_view(&body), &said), INPUT_LARGE);
-    assert_string_equal(
-        said.p, "line 2: a record of 101 bytes, its key counted twice, is larger than 100 (bus.max_record)");
+    assert_string_equal(said.p, "line 2: a record of 101 bytes, its key counted twice, is larger "
+                                "than 100 (bus.max_record)");
     /* The key, which the bus keeps beside the record, counts too. */
     buf_clear(&body);
     buf_printf(&body, "{\"node_id\":\"%051d\"}", 0);
@@ -210,16 +217,25 @@ static void test_tag(void **state) {
 
 static void test_query(void **state) {
     (void)state;
-    static const char *const good[] = {
-        "", "time=1500000000", "time=1500000000.25", "a=b&time=0&time=1", "timed=x", "atime=x", "time", "&&"};
-    static const char *const bad[] = {"time=",      "time=x",  "time=-1",   "time=15.",       "time=.5",
-                                      "time=1.5.2", "time=1 ", "time=0x10", "time=1&time=1e9"};
+    static const char *const good[] = {"",
+                                       "time=1500000000",
+                                       "time=1500000000.25",
+                                       "a=b&time=0&time=1",
+                                       "timed=x",
+                                       "atime=x",
+                                       "time",
+                                       "&&"};
+    static const char *const bad[] = {"time=",    "time=x",    "time=-1",
+                                      "time=15.", "time=.5",   "time=1.5.2",
+                                      "time=1 ",  "time=0x10", "time=1&time=1e9"};
     struct err err;
     assert_int_equal(ingest_check_query(span_of(NULL), &err), 0);
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-        if (ingest_check_query(span_of(good[i]), &err) != 0) fail_msg("%s is refused", good[i]);
+        if (ingest_check_query(span_of(good[i]), &err) != 0)
+            fail_msg("%s is refused", good[i]);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        if (ingest_check_query(span_of(bad[i]), &err) == 0) fail_msg("%s is taken", bad[i]);
+        if (ingest_check_query(span_of(bad[i]), &err) == 0)
+            fail_msg("%s is taken", bad[i]);
 }
 
 static int end(void **state) {
@@ -231,8 +247,9 @@ static int end(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_json),   cmocka_unit_test(test_ndjson),    cmocka_unit_test(test_form),
-        cmocka_unit_test(test_limits), cmocka_unit_test(test_format_of), cmocka_unit_test(test_tag),
+        cmocka_unit_test(test_json),      cmocka_unit_test(test_ndjson),
+        cmocka_unit_test(test_form),      cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_format_of), cmocka_unit_test(test_tag),
         cmocka_unit_test(test_query),
     };
     return cmocka_run_group_tests_name("ingest", tests, NULL, end);

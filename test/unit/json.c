@@ -49,7 +49,8 @@ static void test_accepts(void **state) {
         struct json_value value;
         struct err err = {""};
         size_t n = strlen(texts[i]);
-        if (scan(texts[i], n, &value, &err) != 0) fail_msg("%s: %s", texts[i], err.text);
+        if (scan(texts[i], n, &value, &err) != 0)
+            fail_msg("%s: %s", texts[i], err.text);
         assert_ptr_equal(value.raw.p, texts[i]); /* no white space: nothing is copied */
         assert_int_equal(value.raw.n, n);
     }
@@ -93,7 +94,8 @@ static void test_refuses(void **state) {
         {"+1", "expected a value (object, array, string, number, true, false, null) at byte 0"},
         {"NaN", "expected a value (object, array, string, number, true, false, null) at byte 0"},
         {"tru", "expected a value (object, array, string, number, true, false, null) at byte 0"},
-        {"\xef\xbb\xbf{}", "expected a value (object, array, string, number, true, false, null) at byte 0"},
+        {"\xef\xbb\xbf{}",
+         "expected a value (object, array, string, number, true, false, null) at byte 0"},
         {"{}//", "expected the end at byte 2"},
         {"[1]\v", "expected the end at byte 3"},
     };
@@ -124,7 +126,8 @@ static void test_depth(void **state) {
     /* Depth is how deep, not how many. */
     struct buf many = {0};
     buf_char(&many, '[');
-    for (int i = 0; i < 1000; i++) buf_text(&many, i ? ",{}" : "{}");
+    for (int i = 0; i < 1000; i++)
+        buf_text(&many, i ? ",{}" : "{}");
     buf_char(&many, ']');
     assert_int_equal(scan(many.p, many.n, &value, &err), 0);
     buf_release(&many);
@@ -132,12 +135,14 @@ static void test_depth(void **state) {
 
 static void test_compacts(void **state) {
     (void)state;
-    static const char text[] = " \r\n{ \"a b\" : [ 1 , \" x \\\" y \" ] ,\t\"c\":{ } , \"d\" : 5 }\n x";
+    static const char text[] =
+        " \r\n{ \"a b\" : [ 1 , \" x \\\" y \" ] ,\t\"c\":{ } , \"d\" : 5 }\n x";
     static const char compact[] = "{\"a b\":[1,\" x \\\" y \"],\"c\":{},\"d\":5}";
     struct json_value value;
     struct err err;
     size_t at = 0;
-    assert_int_equal(json_scan(SPAN_LIT(text), &at, JSON_DEPTH, &arena, &value, NULL, NULL, &err), 0);
+    assert_int_equal(json_scan(SPAN_LIT(text), &at, JSON_DEPTH, &arena, &value, NULL, NULL, &err),
+                     0);
     assert_true(span_is(value.raw, compact));
     assert_int_equal(at, sizeof text - 1 - 3); /* behind the value, not over what follows */
 }
@@ -152,7 +157,8 @@ static bool see(void *ctx, const struct json_member *m, struct err *err) {
     size_t n = strlen(seen->text);
     snprintf(seen->text + n, sizeof seen->text - n, "%.*s=%.*s(%d);", SPAN_ARG(m->key),
              SPAN_ARG(m->value.raw), (int)m->value.type);
-    if (--seen->left > 0) return true;
+    if (--seen->left > 0)
+        return true;
     err_set(err, "enough");
     return false;
 }
@@ -164,17 +170,19 @@ static void test_members(void **state) {
     struct err err;
     struct seen seen = {.left = 99};
     size_t at = 0;
-    assert_int_equal(json_scan(SPAN_LIT(text), &at, JSON_DEPTH, &arena, &value, see, &seen, &err), 0);
+    assert_int_equal(json_scan(SPAN_LIT(text), &at, JSON_DEPTH, &arena, &value, see, &seen, &err),
+                     0);
     assert_string_equal(seen.text, "a=[1,{\"x\":2}](1);b=\"s\"(2);c=null(6);d=1e2(3);");
     seen = (struct seen){.left = 2};
     at = 0;
-    assert_int_equal(json_scan(SPAN_LIT(text), &at, JSON_DEPTH, &arena, &value, see, &seen, &err), -1);
+    assert_int_equal(json_scan(SPAN_LIT(text), &at, JSON_DEPTH, &arena, &value, see, &seen, &err),
+                     -1);
     assert_string_equal(err.text, "enough");
     /* Only an object's own members are told. */
     seen = (struct seen){.left = 99};
     at = 0;
-    assert_int_equal(json_scan(SPAN_LIT("[{\"a\":1}]"), &at, JSON_DEPTH, &arena, &value, see, &seen, &err),
-                     0);
+    assert_int_equal(
+        json_scan(SPAN_LIT("[{\"a\":1}]"), &at, JSON_DEPTH, &arena, &value, see, &seen, &err), 0);
     assert_string_equal(seen.text, "");
 }
 
@@ -184,8 +192,8 @@ static void test_decode(void **state) {
     struct span text = json_decode(SPAN_LIT(plain), &arena);
     assert_ptr_equal(text.p, plain + 1);
     assert_true(span_is(text, "plain"));
-    text =
-        json_decode(SPAN_LIT("\"\\\"\\\\\\/\\b\\f\\n\\r\\t|\\u0041\\u00e9\\u20AC\\uD83D\\uDE00|\""), &arena);
+    text = json_decode(
+        SPAN_LIT("\"\\\"\\\\\\/\\b\\f\\n\\r\\t|\\u0041\\u00e9\\u20AC\\uD83D\\uDE00|\""), &arena);
     assert_true(span_is(text, "\"\\/\b\f\n\r\t|A\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80|"));
     text = json_decode(SPAN_LIT("\"a\\u0000b\""), &arena);
     assert_true(span_eq(text, SPAN_LIT("a\0b")));
@@ -201,13 +209,17 @@ static void test_lanes(void **state) {
             for (size_t behind = 0; behind < 20; behind++) {
                 struct buf text = {0};
                 buf_char(&text, '"');
-                for (size_t k = 0; k < before; k++) buf_char(&text, (char)(0x21 + 2 * k));
-                for (char *p = text.p + 1; *p; p++) *p = *p == '"' ? '~' : *p;
+                for (size_t k = 0; k < before; k++)
+                    buf_char(&text, (char)(0x21 + 2 * k));
+                for (char *p = text.p + 1; *p; p++)
+                    *p = *p == '"' ? '~' : *p;
                 buf_text(&text, odd[i]);
-                for (size_t k = 0; k < behind; k++) buf_char(&text, '~');
+                for (size_t k = 0; k < behind; k++)
+                    buf_char(&text, '~');
                 buf_char(&text, '"');
                 const char *differs = twin_differs(buf_view(&text), &arena);
-                if (differs) fail_msg("%s: %s", text.p, differs);
+                if (differs)
+                    fail_msg("%s: %s", text.p, differs);
                 buf_release(&text);
             }
     arena_clear(&arena);
@@ -252,7 +264,8 @@ static void make_value(struct rng *rng, struct buf *out, int depth) {
         buf_char(out, kind == 3 ? '[' : '{');
         make_space(rng, out);
         for (int64_t n = rng_range(rng, 0, 4), i = 0; i < n; i++) {
-            if (i) buf_char(out, ',');
+            if (i)
+                buf_char(out, ',');
             make_space(rng, out);
             if (kind != 3) {
                 make_string(rng, out);
@@ -272,7 +285,9 @@ static void damage(struct rng *rng, struct buf *text) {
     size_t at = (size_t)rng_range(rng, 0, (int64_t)text->n - 1);
     char byte = bytes[rng_range(rng, 0, sizeof bytes - 1)];
     switch (rng_range(rng, 0, 3)) {
-    case 0: text->p[at] = byte; break;
+    case 0:
+        text->p[at] = byte;
+        break;
     case 1: /* one byte less */
         memmove(text->p + at, text->p + at + 1, text->n - at);
         text->n--;
@@ -283,7 +298,8 @@ static void damage(struct rng *rng, struct buf *text) {
         text->p[at] = byte;
         text->n++;
         break;
-    default: text->n = at;
+    default:
+        text->n = at;
     }
 }
 
@@ -298,13 +314,16 @@ static void test_against_jansson(void **state) {
         make_value(&rng, &text, 0);
         make_space(&rng, &text);
         const char *differs = twin_differs(buf_view(&text), &arena);
-        if (differs) fail_msg("%s: %s", text.p, differs);
+        if (differs)
+            fail_msg("%s: %s", text.p, differs);
         for (int k = 0; k < 5; k++) {
             buf_clear(&bad);
             buf_span(&bad, buf_view(&text));
-            for (int64_t n = rng_range(&rng, 1, 2); n > 0 && bad.n > 0; n--) damage(&rng, &bad);
+            for (int64_t n = rng_range(&rng, 1, 2); n > 0 && bad.n > 0; n--)
+                damage(&rng, &bad);
             differs = twin_differs(buf_view(&bad), &arena);
-            if (differs) fail_msg("%.*s: %s", (int)bad.n, bad.p, differs);
+            if (differs)
+                fail_msg("%.*s: %s", (int)bad.n, bad.p, differs);
         }
         arena_clear(&arena);
     }
@@ -321,8 +340,8 @@ static int end(void **state) {
 static void test_get(void **state) {
     (void)state;
     struct buf deep = {0};
-    struct span reply =
-        SPAN_LIT("{\"hits\" : {\"total\":2, \"hits\":[ {\"n\":1.50}, {\"n\":2}]},\"a.b\":3,\"s\":\"\"}");
+    struct span reply = SPAN_LIT(
+        "{\"hits\" : {\"total\":2, \"hits\":[ {\"n\":1.50}, {\"n\":2}]},\"a.b\":3,\"s\":\"\"}");
     static const struct {
         const char *path, *found;
     } cases[] = {{"hits.total", "2"},
@@ -348,8 +367,10 @@ static void test_get(void **state) {
     assert_null(json_get(SPAN_LIT(""), "a", &arena).p);
     /* A record as deep as may be, within an answer. */
     buf_text(&deep, "{\"a\":{\"b\":");
-    for (int i = 0; i < JSON_DEPTH; i++) buf_char(&deep, '[');
-    for (int i = 0; i < JSON_DEPTH; i++) buf_char(&deep, ']');
+    for (int i = 0; i < JSON_DEPTH; i++)
+        buf_char(&deep, '[');
+    for (int i = 0; i < JSON_DEPTH; i++)
+        buf_char(&deep, ']');
     buf_text(&deep, "}}");
     assert_int_equal(json_get(buf_view(&deep), "a.b", &arena).n, 2 * JSON_DEPTH);
     buf_release(&deep);

@@ -35,11 +35,13 @@ static void test_against_array(void **state) {
     int values[KEYS], *model[KEYS] = {NULL};
     size_t count = 0;
     rng.state = 7;
-    for (int i = 0; i < KEYS; i++) values[i] = i;
+    for (int i = 0; i < KEYS; i++)
+        values[i] = i;
     for (int step = 0; step < 40000; step++) {
         int i = (int)rng_range(&rng, 0, KEYS - 1);
         char text[32];
-        struct span key = {text, (size_t)snprintf(text, sizeof text, "k%d%.*s", i, i % 12, "............")};
+        struct span key = {
+            text, (size_t)snprintf(text, sizeof text, "k%d%.*s", i, i % 12, "............")};
         /* Long phases of growing and of shrinking: the tree must be right in either. */
         bool put = rng_range(&rng, 0, 9) < (step / 5000 % 2 ? 3 : 7);
         assert_ptr_equal(map_get(&m, key), model[i]);
@@ -53,7 +55,8 @@ static void test_against_array(void **state) {
             model[i] = NULL;
         }
         assert_int_equal(m.count, count);
-        if (step % 1000 == 0) check_walk(&m, model);
+        if (step % 1000 == 0)
+            check_walk(&m, model);
     }
     map_release(&m);
 }

@@ -17,7 +17,9 @@ static struct buf out;
 static struct err err;
 static size_t limit = SIZE_MAX;
 
-static void text(const char *s) { msgpack_pack_str_with_body(&pk, s, strlen(s)); }
+static void text(const char *s) {
+    msgpack_pack_str_with_body(&pk, s, strlen(s));
+}
 
 static int convert(struct span body) {
     buf_clear(&out);
@@ -51,10 +53,11 @@ static void test_values(void **state) {
     text("bin"), msgpack_pack_bin_with_body(&pk, "by\0te", 5);
     msgpack_pack_bin_with_body(&pk, "", 0), text("");
     assert_int_equal(convert_packed(), 0);
-    assert_string_equal(out.p, "{\"node_id\":\"caf\xc3\xa9 \\\"\\n\",\"nil\":null,\"t\":true,\"f\":false,"
-                               "\"big\":18446744073709551615,\"small\":-9223372036854775808,\"seven\":-7,"
-                               "\"d\":0.1,\"e\":{},\"a\":[1,[],{\"x\":[null]}],\"bin\":\"by\\u0000te\","
-                               "\"\":\"\"}\n");
+    assert_string_equal(out.p,
+                        "{\"node_id\":\"caf\xc3\xa9 \\\"\\n\",\"nil\":null,\"t\":true,\"f\":false,"
+                        "\"big\":18446744073709551615,\"small\":-9223372036854775808,\"seven\":-7,"
+                        "\"d\":0.1,\"e\":{},\"a\":[1,[],{\"x\":[null]}],\"bin\":\"by\\u0000te\","
+                        "\"\":\"\"}\n");
 }
 
 static void test_integers(void **state) {
@@ -115,10 +118,12 @@ static void test_records(void **state) {
         {"\x92\x80\x81\xa1k\x01", 6, "{}\n{\"k\":1}\n"},
         {"\x80\x81\xa1k\x90\x80", 6, "{}\n{\"k\":[]}\n{}\n"},
         {"\x91\x80\x90\x92\x80\x80\x80", 7, "{}\n{}\n{}\n{}\n"},
-        {"\xde\x00\x00\xdf\x00\x00\x00\x00\xdc\x00\x00\xdd\x00\x00\x00\x01\x80", 17, "{}\n{}\n{}\n"},
+        {"\xde\x00\x00\xdf\x00\x00\x00\x00\xdc\x00\x00\xdd\x00\x00\x00\x01\x80", 17,
+         "{}\n{}\n{}\n"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        if (convert((struct span){cases[i].bytes, cases[i].n}) != 0) fail_msg("%zu: %s", i, err.text);
+        if (convert((struct span){cases[i].bytes, cases[i].n}) != 0)
+            fail_msg("%zu: %s", i, err.text);
         assert_string_equal(out.p, cases[i].json);
     }
 }
@@ -154,13 +159,16 @@ static void test_refuses(void **state) {
         {"\x81\xa1k\xcf\x00", 5, "the MessagePack is truncated: it ends within a value"},
         {"\x81\xd9\xff", 3, "the MessagePack is truncated: it ends within a value"},
         /* Headers that claim four billion: nothing is made ready for them. */
-        {"\xdf\xff\xff\xff\xff\xa1k\x01", 8, "the MessagePack is truncated: it ends within a value"},
+        {"\xdf\xff\xff\xff\xff\xa1k\x01", 8,
+         "the MessagePack is truncated: it ends within a value"},
         {"\xdd\xff\xff\xff\xff\x80", 6, "the MessagePack is truncated: it ends within a value"},
-        {"\x81\xa1k\xdb\xff\xff\xff\xff", 8, "the MessagePack is truncated: it ends within a value"},
+        {"\x81\xa1k\xdb\xff\xff\xff\xff", 8,
+         "the MessagePack is truncated: it ends within a value"},
         {"\x81\xa1k\xc9\xff\xff\xff\xff\x01", 9, "an extension type at byte 7 of the MessagePack"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        if (convert((struct span){cases[i].bytes, cases[i].n}) != -1) fail_msg("%zu is taken: %s", i, out.p);
+        if (convert((struct span){cases[i].bytes, cases[i].n}) != -1)
+            fail_msg("%zu is taken: %s", i, out.p);
         assert_string_equal(err.text, cases[i].error);
         assert_true(out.cap <= 4096);
     }
@@ -170,7 +178,8 @@ static void test_depth(void **state) {
     (void)state;
     for (int in_array = 0; in_array <= 1; in_array++)
         for (int depth = 64; depth <= 65; depth++) {
-            if (in_array) msgpack_pack_array(&pk, 1);
+            if (in_array)
+                msgpack_pack_array(&pk, 1);
             for (int i = 1; i < depth; i++) {
                 msgpack_pack_map(&pk, 1);
                 text("k");
@@ -187,8 +196,9 @@ static void test_limit(void **state) {
     static const struct {
         const char *of, *head; /* many of these, behind that */
         size_t as_json;
-    } cases[] = {{"\x01", "\x81\xa1k\xda", 6}, {"\"", "\x81\xa1k\xda", 2},   {"\\", "\x81\xa1k\xda", 2},
-                 {"m", "\x81\xa1k\xda", 1},    {"\xc2", "\x81\xa1k\xdc", 6}, {"\x7f", "\x81\xa1k\xdc", 4},
+    } cases[] = {{"\x01", "\x81\xa1k\xda", 6}, {"\"", "\x81\xa1k\xda", 2},
+                 {"\\", "\x81\xa1k\xda", 2},   {"m", "\x81\xa1k\xda", 1},
+                 {"\xc2", "\x81\xa1k\xdc", 6}, {"\x7f", "\x81\xa1k\xdc", 4},
                  {"\x80", "\xdc", 3}};
     enum { MANY = 10000 };
     char body[16 + MANY];
@@ -203,7 +213,8 @@ static void test_limit(void **state) {
         limit = cases[i].as_json * MANY - 20;
         buf_release(&out);
         assert_int_equal(convert(all), INPUT_LARGE);
-        assert_non_null(strstr(err.text, "larger as JSON than collect.max_inflated allows at byte "));
+        assert_non_null(
+            strstr(err.text, "larger as JSON than collect.max_inflated allows at byte "));
         assert_true(out.n <= limit + 100);
     }
     limit = SIZE_MAX;
@@ -225,8 +236,9 @@ static int end(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values),  cmocka_unit_test(test_integers), cmocka_unit_test(test_doubles),
-        cmocka_unit_test(test_records), cmocka_unit_test(test_refuses),  cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_values),  cmocka_unit_test(test_integers),
+        cmocka_unit_test(test_doubles), cmocka_unit_test(test_records),
+        cmocka_unit_test(test_refuses), cmocka_unit_test(test_depth),
         cmocka_unit_test(test_limit),
     };
     return cmocka_run_group_tests_name("msgpack_json", tests, begin, end);

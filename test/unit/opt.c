@@ -21,7 +21,11 @@ struct shop {
 
 static const struct opt rows[] = {
     {.name = "name", .flag = "name", OPT_AT_STRING(struct shop, name), .def = "a", .help = "h"},
-    {.name = "kind", OPT_AT_CHOICE(struct shop, kind), .def = "big", .choices = "big|small", .help = "k"},
+    {.name = "kind",
+     OPT_AT_CHOICE(struct shop, kind),
+     .def = "big",
+     .choices = "big|small",
+     .help = "k"},
     {.name = "path", OPT_AT_STRING(struct shop, path), .def = "", .bits = OPT_PATH},
     {.name = "file",
      OPT_AT_STRING(struct shop, file),
@@ -38,8 +42,11 @@ static const struct opt rows[] = {
     {.name = "weights", OPT_AT_MAP(struct shop, weights), .def = "A=1,B=2"},
 };
 enum { URLS = 10 };
-static const struct opt flag_rows[] = {
-    {.name = "limit", .flag = "limit", OPT_AT_INT(struct shop, count), .def = "10", .bits = OPT_FLAG_ONLY}};
+static const struct opt flag_rows[] = {{.name = "limit",
+                                        .flag = "limit",
+                                        OPT_AT_INT(struct shop, count),
+                                        .def = "10",
+                                        .bits = OPT_FLAG_ONLY}};
 
 static const struct opt_section shop = {"shop", "a shop", rows, sizeof rows / sizeof *rows,
                                         sizeof(struct shop)};
@@ -59,7 +66,9 @@ static int teardown(void **state) {
     return 0;
 }
 
-static const struct shop *of(void **state) { return conf_section(*state, &shop); }
+static const struct shop *of(void **state) {
+    return conf_section(*state, &shop);
+}
 
 static int set(void **state, const char *key, const char *text) {
     struct err err;
@@ -135,7 +144,8 @@ static void numbers(void **state) {
     prints(state, "free", "-1", "-1");
     refused(state, "shop.count", "x", "f:1: shop.count: 'x' is not a number (1 to 100000)");
     refused(state, "shop.count", "0", "f:1: shop.count: '0' is not a number (1 to 100000)");
-    refused(state, "shop.count", "100001", "f:1: shop.count: '100001' is not a number (1 to 100000)");
+    refused(state, "shop.count", "100001",
+            "f:1: shop.count: '100001' is not a number (1 to 100000)");
     refused(state, "shop.free", "-2", "f:1: shop.free: '-2' is not a number (at least -1)");
     assert_int_equal(of(state)->count, 3);
     assert_int_equal(set(state, "shop.count", "100000"), 0);
@@ -149,8 +159,10 @@ static void words(void **state) {
     refused(state, "shop.open", "1", "f:1: shop.open: '1' is not true or false");
     refused(state, "shop.kind", "smal", "f:1: shop.kind: 'smal' is not one of big, small");
     refused(state, "shop.kind", "", "f:1: shop.kind: '' is not one of big, small");
-    refused(state, "shop.kind", "big|small", "f:1: shop.kind: 'big|small' is not one of big, small");
-    refused(state, "shop.name", "a\xff", "f:1: shop.name: the value is not one line of printable UTF-8");
+    refused(state, "shop.kind", "big|small",
+            "f:1: shop.kind: 'big|small' is not one of big, small");
+    refused(state, "shop.name", "a\xff",
+            "f:1: shop.name: the value is not one line of printable UTF-8");
     assert_string_equal(of(state)->kind, "small");
 }
 
@@ -170,7 +182,8 @@ static void quoting(void **state) {
     static const char *const bad[] = {"a\nb",         "\t",           "\x7f", "\xc2\x9b",
                                       "\xef\xbb\xbf", "\xe2\x80\xa8", "\xff"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        refused(state, "shop.name", bad[i], "f:1: shop.name: the value is not one line of printable UTF-8");
+        refused(state, "shop.name", bad[i],
+                "f:1: shop.name: the value is not one line of printable UTF-8");
 }
 
 static void lists_and_mappings(void **state) {
@@ -179,7 +192,8 @@ static void lists_and_mappings(void **state) {
     prints(state, "weights", "x.y=1, z = a=b", "{x.y: 1, z: a=b}");
     prints(state, "weights", "", "{}");
     refused(state, "shop.urls", "a,,b", "f:1: shop.urls: 'a,,b' is not a list, or a,b,c");
-    refused(state, "shop.weights", "a", "f:1: shop.weights: 'a' is not a mapping, or key=value,key=value");
+    refused(state, "shop.weights", "a",
+            "f:1: shop.weights: 'a' is not a mapping, or key=value,key=value");
     refused(state, "shop.weights", "a=1,a=2", "f:1: shop.weights: 'a' is given twice");
 }
 
@@ -230,7 +244,8 @@ static void data_folder(void **state) {
 }
 
 static void unknown_keys(void **state) {
-    refused(state, "shop.cuont", "1", "f:1: shop.cuont: no such setting; the nearest is 'shop.count'");
+    refused(state, "shop.cuont", "1",
+            "f:1: shop.cuont: no such setting; the nearest is 'shop.count'");
     refused(state, "weights", "1", "f:1: weights: no such setting; the nearest is 'shop.weights'");
     refused(state, "nothing_like_it", "1", "f:1: nothing_like_it: no such setting");
     refused(state, "shop", "1", "f:1: shop: a section, not a setting; name one of its settings");
@@ -247,7 +262,8 @@ static void hint(const char *word, const char *says) {
     static const char *const names[] = {"store", "search", "up", "node", "nodes", NULL};
     struct suggest n;
     suggest_init(&n, word);
-    for (size_t i = 0; names[i]; i++) suggest_offer(&n, "%s", names[i]);
+    for (size_t i = 0; names[i]; i++)
+        suggest_offer(&n, "%s", names[i]);
     assert_string_equal(n.hint, says);
 }
 
@@ -279,7 +295,8 @@ static void environment(void **state) {
     assert_string_equal(conf_find(*state, "shop.name")->where, "environment DISTLOG_SHOP_NAME");
     setenv("DISTLOG_SHOP_COUNT", "x", 1);
     assert_int_equal(conf_env(*state, &err), -1);
-    assert_string_equal(err.text, "environment DISTLOG_SHOP_COUNT: 'x' is not a number (1 to 100000)");
+    assert_string_equal(err.text,
+                        "environment DISTLOG_SHOP_COUNT: 'x' is not a number (1 to 100000)");
     unsetenv("DISTLOG_SHOP_COUNT");
 }
 
@@ -305,8 +322,10 @@ static void secrets(void **state) {
             "f:1: shop.key_file: key and key_file are both given (f:1); one of them is enough");
     assert_int_equal(set(state, "shop.key_file", ""), 0);
     assert_string_equal(of(state)->key, "hush");
-    assert_int_equal(conf_set(*state, "shop.key_file", SPAN_LIT("/no/such"), OPT_ENV, "e", &err), -1);
-    assert_string_equal(err.text, "e: shop.key_file: cannot read /no/such: No such file or directory");
+    assert_int_equal(conf_set(*state, "shop.key_file", SPAN_LIT("/no/such"), OPT_ENV, "e", &err),
+                     -1);
+    assert_string_equal(err.text,
+                        "e: shop.key_file: cannot read /no/such: No such file or directory");
 }
 
 static void written(void **state) {

@@ -25,18 +25,21 @@ static struct {
     int times;
 } settled[4];
 
-static enum bus_rc puppet_put(struct bus *bus, const char *topic, int32_t partition, struct span key,
-                              struct span value, uint64_t tag, struct err *err) {
+static enum bus_rc puppet_put(struct bus *bus, const char *topic, int32_t partition,
+                              struct span key, struct span value, uint64_t tag, struct err *err) {
     (void)bus, (void)topic, (void)partition, (void)key, (void)value;
     err_set(err, "the puppet's queue is full");
     puppet.n_put++;
-    if (puppet.put != BUS_OK) return puppet.put;
-    if (puppet.n == puppet.room) return BUS_FULL;
+    if (puppet.put != BUS_OK)
+        return puppet.put;
+    if (puppet.n == puppet.room)
+        return BUS_FULL;
     puppet.tags[puppet.n++] = tag;
     return BUS_OK;
 }
 
-static enum bus_rc puppet_poll(struct bus *bus, int wait_ms, struct bus_batch *batch, struct err *err) {
+static enum bus_rc puppet_poll(struct bus *bus, int wait_ms, struct bus_batch *batch,
+                               struct err *err) {
     (void)bus, (void)wait_ms, (void)batch;
     err_set(err, "the puppet does not write");
     puppet.n_poll++;
@@ -56,11 +59,15 @@ static void puppet_close(struct bus *bus) {
     puppet.n = 0;
 }
 
-static const struct bus_engine engine = {
-    .name = "puppet", .put = puppet_put, .poll = puppet_poll, .flush = puppet_flush, .close = puppet_close};
+static const struct bus_engine engine = {.name = "puppet",
+                                         .put = puppet_put,
+                                         .poll = puppet_poll,
+                                         .flush = puppet_flush,
+                                         .close = puppet_close};
 static struct bus handle = {.engine = &engine, .place = {.p = "bus puppet", .n = 10}, .wake = -1};
 
-enum bus_rc engines_open_bus(const struct conf *conf, const struct bus_open *how, struct bus **out, struct err *err) {
+enum bus_rc engines_open_bus(const struct conf *conf, const struct bus_open *how, struct bus **out,
+                             struct err *err) {
     (void)conf;
     puppet.how = how;
     puppet.n_open++;
@@ -71,7 +78,8 @@ enum bus_rc engines_open_bus(const struct conf *conf, const struct bus_open *how
 
 const struct opt_section bus_section = {.name = "bus"};
 
-enum store_rc engines_open_store(const struct conf *conf, bool create, struct store **out, struct err *err) {
+enum store_rc engines_open_store(const struct conf *conf, bool create, struct store **out,
+                                 struct err *err) {
     (void)conf, (void)create, (void)out, (void)err;
     return STORE_FATAL;
 }
@@ -79,7 +87,9 @@ enum store_rc engines_open_store(const struct conf *conf, bool create, struct st
 /* Requests are told apart by where they point. */
 static char names[4];
 
-static struct http_request *request(int i) { return (struct http_request *)(void *)&names[i]; }
+static struct http_request *request(int i) {
+    return (struct http_request *)(void *)&names[i];
+}
 
 static void on_settle(void *ctx, struct http_request *r, unsigned status, const char *why) {
     (void)ctx;
@@ -229,7 +239,8 @@ static void no_answer_is_not_waited_for_again_and_again(void **state) {
     is_settled(3, 200);
 }
 
-/* What wakes collect is taken off, though nothing waits; a bus that wakes nobody is left in peace. */
+/* What wakes collect is taken off, though nothing waits; a bus that wakes nobody is left in peace.
+ */
 static void an_idle_bus_is_served_if_it_wakes(void **state) {
     (void)state;
     outbox_serve(&outbox);

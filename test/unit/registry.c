@@ -14,19 +14,22 @@ static void play(void **state) {
     const struct scenario *s = *state;
     struct world w;
     world_init(&w, &s->conf);
-    for (size_t i = 0; i < sizeof s->in / sizeof *s->in && s->in[i]; i++) step(&w, s->in[i]);
+    for (size_t i = 0; i < sizeof s->in / sizeof *s->in && s->in[i]; i++)
+        step(&w, s->in[i]);
     assert_string_equal(w.out.p ? w.out.p : "", s->out);
     world_release(&w);
 }
 
+/* clang-format off */
 #define IN(...) \
     { __VA_ARGS__ }
+/* clang-format on */
 
 static const struct scenario scenarios[] = {
     {"steady beats: nothing",
      {PLAIN},
-     IN("0 reg a", "5000 beat a", "10000 beat a", "15000 beat a", "15000 end", "16000 end", "18000 end",
-        "20000 beat a", "20500 end"),
+     IN("0 reg a", "5000 beat a", "10000 beat a", "15000 beat a", "15000 end", "16000 end",
+        "18000 end", "20000 beat a", "20500 end"),
      "UP a 0 (0)\n"},
     {"a miss, then a recovery",
      {PLAIN},
@@ -42,17 +45,23 @@ static const struct scenario scenarios[] = {
      {PLAIN},
      IN("0 reg a", "7001 beat a"),
      "UP a 0 (0)\nMISSED a 7000 (0)\nRECOVERED a 7001 (0)\n"},
-    {"an open gap is not reported at timeout + grace", {PLAIN}, IN("0 reg a", "8000 log b"), "UP a 0 (0)\n"},
-    {"but a millisecond later", {PLAIN}, IN("0 reg a", "8001 log b"), "UP a 0 (0)\nMISSED a 7000 (0)\n"},
+    {"an open gap is not reported at timeout + grace",
+     {PLAIN},
+     IN("0 reg a", "8000 log b"),
+     "UP a 0 (0)\n"},
+    {"but a millisecond later",
+     {PLAIN},
+     IN("0 reg a", "8001 log b"),
+     "UP a 0 (0)\nMISSED a 7000 (0)\n"},
     {"a reader ten minutes late: nothing false",
      {PLAIN},
-     IN("600000 clock", "0 reg a", "0 reg b", "5000 beat a", "5000 beat b", "10000 beat a", "10000 beat b",
-        "15000 beat b", "15000 beat a", "600000 end", "601000 end"),
+     IN("600000 clock", "0 reg a", "0 reg b", "5000 beat a", "5000 beat b", "10000 beat a",
+        "10000 beat b", "15000 beat b", "15000 beat a", "600000 end", "601000 end"),
      "UP a 0 (0)\nUP b 0 (0)\n"},
     {"a restart in a gap: told once, and its end",
      {PLAIN},
-     IN("0 reg a", "0 reg b", "5000 beat b", "10000 beat b", "11000 restart", "12000 end", "13000 end",
-        "15000 beat b", "20000 beat a"),
+     IN("0 reg a", "0 reg b", "5000 beat b", "10000 beat b", "11000 restart", "12000 end",
+        "13000 end", "15000 beat b", "20000 beat a"),
      "UP a 0 (0)\nUP b 0 (0)\nMISSED a 7000 (0)\nRECOVERED a 20000 (0)\n"},
     {"a restart right before the alarm: told after it",
      {PLAIN},
@@ -60,8 +69,8 @@ static const struct scenario scenarios[] = {
      "UP a 0 (0)\nMISSED a 12000 (5000)\n"},
     {"stopped for a minute while half died",
      {PLAIN},
-     IN("0 reg a", "0 reg b", "5000 beat a", "5000 beat b", "5000 restart", "10000 beat a", "15000 beat a",
-        "20000 beat a", "25000 beat a"),
+     IN("0 reg a", "0 reg b", "5000 beat a", "5000 beat b", "5000 restart", "10000 beat a",
+        "15000 beat a", "20000 beat a", "25000 beat a"),
      "UP a 0 (0)\nUP b 0 (0)\nMISSED b 12000 (5000)\n"},
     {"the bus stops answering: time stands still",
      {PLAIN},
@@ -72,9 +81,11 @@ static const struct scenario scenarios[] = {
      {PLAIN},
      IN("0 reg a", "0 reg b", "6000 beat b", "8500 error b"),
      "UP a 0 (0)\nUP b 0 (0)\nMISSED a 7000 (0)\nDOWN b 8500 (6000)\n"},
-    {"a bus that tells its own time proves all silence up to it, a restart and a long pause included",
+    {"a bus that tells its own time proves all silence up to it, a restart and a long pause "
+     "included",
      {PLAIN},
-     IN("0 reg a", "0 reg b", "5000 beat b", "5000 restart", "8000 until", "8001 until", "99000 until"),
+     IN("0 reg a", "0 reg b", "5000 beat b", "5000 restart", "8000 until", "8001 until",
+        "99000 until"),
      "UP a 0 (0)\nUP b 0 (0)\nMISSED a 7000 (0)\nMISSED b 12000 (5000)\n"},
     {"this process stands still: no alarm when it wakes before the beats are read",
      {PLAIN},
@@ -82,13 +93,13 @@ static const struct scenario scenarios[] = {
      "UP a 0 (0)\n"},
     {"time is what was confirmed after the newest record, not before",
      {PLAIN},
-     IN("0 reg a", "0 end", "2000 end", "4000 end", "6000 end", "5000 beat a", "7000 end", "9000 end",
-        "11000 end", "13000 end"),
+     IN("0 reg a", "0 end", "2000 end", "4000 end", "6000 end", "5000 beat a", "7000 end",
+        "9000 end", "11000 end", "13000 end"),
      "UP a 0 (0)\n"},
     {"a partition that lags holds its own nodes' deadlines only",
      {PLAIN},
-     IN("0 reg a 0", "0 reg b 1", "5000 beat a 0", "10000 beat a 0", "15000 beat a 0", "15000 end 0",
-        "5000 beat b 1", "10000 beat b 1", "15000 beat b 1"),
+     IN("0 reg a 0", "0 reg b 1", "5000 beat a 0", "10000 beat a 0", "15000 beat a 0",
+        "15000 end 0", "5000 beat b 1", "10000 beat b 1", "15000 beat b 1"),
      "UP a 0 (0)\nUP b 0 (0)\n"},
     {"who died alone on a partition while pubsub was away is told by the time of another",
      {PLAIN},
@@ -103,12 +114,13 @@ static const struct scenario scenarios[] = {
     {"and only when the bus says that nothing is left on its own",
      {PLAIN},
      IN("0 reg a 0", "0 reg b 1", "0 restart", "5000 beat b 1", "10000 beat b 1", "15000 beat b 1",
-        "20000 beat b 1", "20000 end 1", "5000 beat a 0", "10000 beat a 0", "15000 beat a 0", "20000 end 0"),
+        "20000 beat b 1", "20000 end 1", "5000 beat a 0", "10000 beat a 0", "15000 beat a 0",
+        "20000 end 0"),
      "UP a 0 (0)\nUP b 0 (0)\n"},
     {"a node on two partitions goes by the one behind",
      {PLAIN},
-     IN("0 reg a 0", "4000 beat a 1", "20000 log b 1", "8000 beat a 0", "13000 beat a 0", "18000 log b 0",
-        "20500 log b 0", "30000 log b 1", "21500 log b 0"),
+     IN("0 reg a 0", "4000 beat a 1", "20000 log b 1", "8000 beat a 0", "13000 beat a 0",
+        "18000 log b 0", "20500 log b 0", "30000 log b 1", "21500 log b 0"),
      "UP a 0 (0)\nMISSED a 20000 (13000)\n"},
     {"whichever of them that is",
      {PLAIN},
@@ -120,13 +132,13 @@ static const struct scenario scenarios[] = {
      "UP a 0 (0)\n"},
     {"it still does after a restart",
      {PLAIN},
-     IN("0 reg a 0", "4000 beat a 1", "20000 log b 1", "20000 restart", "8000 beat a 0", "13000 beat a 0",
-        "20500 log b 0", "20500 restart", "30000 log b 1", "21500 log b 0"),
+     IN("0 reg a 0", "4000 beat a 1", "20000 log b 1", "20000 restart", "8000 beat a 0",
+        "13000 beat a 0", "20500 log b 0", "20500 restart", "30000 log b 1", "21500 log b 0"),
      "UP a 0 (0)\nMISSED a 20000 (13000)\n"},
     {"a registration on another partition moves the node there",
      {PLAIN},
-     IN("0 reg a 0", "5000 reg a 1", "10000 beat a 1", "30000 log b 0", "15000 beat a 1", "15000 restart",
-        "40000 log b 0", "20000 beat a 1"),
+     IN("0 reg a 0", "5000 reg a 1", "10000 beat a 1", "30000 log b 0", "15000 beat a 1",
+        "15000 restart", "40000 log b 0", "20000 beat a 1"),
      "UP a 0 (0)\n"},
     {"and from then on that one alone counts",
      {PLAIN},
@@ -134,7 +146,8 @@ static const struct scenario scenarios[] = {
      "UP a 0 (0)\nMISSED a 12000 (5000)\n"},
     {"a timestamp later than pubsub's clock counts as that clock",
      {PLAIN},
-     IN("1000 clock", "0 reg a", "3600000 log b", "6000 clock", "5000 beat a", "10000 clock", "9000 log b"),
+     IN("1000 clock", "0 reg a", "3600000 log b", "6000 clock", "5000 beat a", "10000 clock",
+        "9000 log b"),
      "UP a 0 (0)\n"},
     {"the broker's clock steps back: no storm",
      {PLAIN},
@@ -143,7 +156,8 @@ static const struct scenario scenarios[] = {
      "UP a 3600000 (3600000)\nUP b 5000 (5000)\n"},
     {"pubsub's clock steps forth: nothing",
      {PLAIN},
-     IN("90 clock", "0 reg a", "100 end", "5000 beat a", "9999999 clock", "10000 beat a", "15000 beat a"),
+     IN("90 clock", "0 reg a", "100 end", "5000 beat a", "9999999 clock", "10000 beat a",
+        "15000 beat a"),
      "UP a 0 (0)\n"},
     {"a late beat changes nothing",
      {PLAIN},
@@ -187,8 +201,8 @@ static const struct scenario scenarios[] = {
      "UP a 0 (0)\nMISSED a 7000 (0)\nRECOVERED a 60000 (0)\n"},
     {"repeat: again while the gap lasts, restarts or not",
      {PLAIN, .repeat = 10000},
-     IN("0 reg a", "9000 log b", "18000 log b", "18001 log b", "18001 restart", "20000 log b", "28001 log b",
-        "60000 log b", "61000 beat a", "69001 log b", "79001 log b"),
+     IN("0 reg a", "9000 log b", "18000 log b", "18001 log b", "18001 restart", "20000 log b",
+        "28001 log b", "60000 log b", "61000 beat a", "69001 log b", "79001 log b"),
      "UP a 0 (0)\nMISSED a 7000 (0)\nMISSED a 17000 (0)\nMISSED a 27000 (0)\nMISSED a 57000 (0)\n"
      "RECOVERED a 61000 (0)\nMISSED a 68000 (61000)\nMISSED a 78000 (61000)\n"},
     {"any record proves life where it is set so",
@@ -209,7 +223,8 @@ int main(void) {
     enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };
     struct CMUnitTest tests[SCENARIOS];
     for (size_t i = 0; i < SCENARIOS; i++)
-        tests[i] = (struct CMUnitTest){
-            .name = scenarios[i].name, .test_func = play, .initial_state = (void *)(uintptr_t)&scenarios[i]};
+        tests[i] = (struct CMUnitTest){.name = scenarios[i].name,
+                                       .test_func = play,
+                                       .initial_state = (void *)(uintptr_t)&scenarios[i]};
     return cmocka_run_group_tests_name("registry", tests, NULL, NULL);
 }

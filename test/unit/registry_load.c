@@ -14,7 +14,8 @@ static int by_time(const void *a, const void *b) {
 }
 
 static size_t schedule(struct rng *rng, struct input *out, size_t cap) {
-    static const char *const ops[] = {"beat", "beat", "beat", "beat", "log", "log", "reg", "bye", "error"};
+    static const char *const ops[] = {"beat", "beat", "beat", "beat", "log",
+                                      "log",  "reg",  "bye",  "error"};
     size_t n = 0;
     for (int node = 0; node < NODES; node++)
         for (int64_t at = rng_range(rng, 0, 5000); at < MINUTES * 60000 && n < cap;) {
@@ -33,21 +34,28 @@ static void read_all(struct world *w, const struct input *in, size_t n, struct r
     size_t at = 0;
     for (int64_t now = 0; now < MINUTES * 60000 + 90000;) {
         size_t there = at;
-        while (there < n && in[there].at.ts_ms <= now) there++;
-        size_t until =
-            disturb && there < n ? at + (size_t)rng_range(disturb, 0, (int64_t)(there - at)) : there;
-        for (; at < until; at++) feed(w, &in[at]);
+        while (there < n && in[there].at.ts_ms <= now)
+            there++;
+        size_t until = disturb && there < n
+                           ? at + (size_t)rng_range(disturb, 0, (int64_t)(there - at))
+                           : there;
+        for (; at < until; at++)
+            feed(w, &in[at]);
         if (at == there && (!disturb || there == n || rng_range(disturb, 0, 2)))
-            for (int p = 0; p < 2; p++) registry_confirm(w->registry, p, now, 0);
+            for (int p = 0; p < 2; p++)
+                registry_confirm(w->registry, p, now, 0);
         end_turn(w);
-        if (disturb && rng_range(disturb, 0, 9) == 0) restart(w);
+        if (disturb && rng_range(disturb, 0, 9) == 0)
+            restart(w);
         now += !disturb || there == n     ? 500
                : rng_range(disturb, 0, 9) ? rng_range(disturb, 1, 1000)
                                           : rng_range(disturb, 1000, 60000);
     }
 }
 
-static int by_text(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+static int by_text(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
 
 /* The lines of a text, sorted. */
 static void sort_lines(struct buf *text) {
@@ -60,7 +68,8 @@ static void sort_lines(struct buf *text) {
     }
     qsort(lines, n, sizeof *lines, by_text);
     struct buf sorted = {0};
-    for (size_t i = 0; i < n; i++) buf_printf(&sorted, "%s\n", lines[i]);
+    for (size_t i = 0; i < n; i++)
+        buf_printf(&sorted, "%s\n", lines[i]);
     buf_release(text);
     *text = sorted;
 }
@@ -134,9 +143,9 @@ static void garbage_is_not_loaded(void **state) {
         assert_false(registry_load(r, 0, span_of(bad[i][0]), span_of(bad[i][1]), &arena));
     struct registry_part part;
     assert_false(registry_part(r, 0, &part));
-    assert_true(registry_load(r, 0, SPAN_LIT("node a"),
-                              SPAN_LIT("{\"since\":1,\"last\":1,\"said\":0,\"more\":[{}],\"also\":0}"),
-                              &arena));
+    assert_true(registry_load(
+        r, 0, SPAN_LIT("node a"),
+        SPAN_LIT("{\"since\":1,\"last\":1,\"said\":0,\"more\":[{}],\"also\":0}"), &arena));
     struct registry_node node;
     size_t place = 0;
     assert_true(registry_each(r, &place, &node));
@@ -184,7 +193,8 @@ static void hundred_thousand(void **state) {
     size_t missed = 0;
     for (int64_t round = 0; round < 4; round++) {
         for (int i = 0; i < N; i++) {
-            if (round == 3 && i % 2) continue; /* half of them die */
+            if (round == 3 && i % 2)
+                continue; /* half of them die */
             struct input in = {.service = "pay", .at = {.now_ms = INT64_MAX}};
             in.at.ts_ms = round * 5000 + i / 100;
             snprintf(in.op, sizeof in.op, "%s", round ? "beat" : "reg");
@@ -206,8 +216,8 @@ static void hundred_thousand(void **state) {
     arena_release(&arena);
 }
 
-/* A hundred thousand nodes beat every 5 s while one in a hundred dies: each is told in the first look after
- * its deadline. */
+/* A hundred thousand nodes beat every 5 s while one in a hundred dies: each is told in the first
+ * look after its deadline. */
 static void deadlines_are_seen_in_time(void **state) {
     (void)state;
     enum { N = 100000, EVERY = 5000, LOOK = 100, UNTIL = 30000 };
@@ -217,8 +227,10 @@ static void deadlines_are_seen_in_time(void **state) {
     size_t missed = 0;
     for (int64_t now = 0; now < UNTIL; now += LOOK) {
         for (int i = (int)(now % EVERY) * (N / EVERY), n = 0; n < N / EVERY * LOOK; i++, n++) {
-            if (i % 100 == 0 && now > 10000) continue; /* dead */
-            struct input in = {.service = "pay", .at = {.partition = i % 3, .ts_ms = now, .now_ms = now}};
+            if (i % 100 == 0 && now > 10000)
+                continue; /* dead */
+            struct input in = {.service = "pay",
+                               .at = {.partition = i % 3, .ts_ms = now, .now_ms = now}};
             snprintf(in.op, sizeof in.op, "%s", now < EVERY ? "reg" : "beat");
             snprintf(in.node, sizeof in.node, "n%d", i);
             char raw[3][24];
@@ -226,7 +238,8 @@ static void deadlines_are_seen_in_time(void **state) {
             registry_pass(r, &in.at);
             registry_apply(r, &e, &in.at, &step);
         }
-        for (int32_t p = 0; p < 3; p++) registry_confirm(r, p, now, 0);
+        for (int32_t p = 0; p < 3; p++)
+            registry_confirm(r, p, now, 0);
         for (; registry_expire(r, &step); arena_clear(&arena)) {
             int64_t due = step.signs[0].at_ms + 1000;
             assert_true(due < now && now <= due + LOOK);

@@ -52,7 +52,8 @@ static inline void world_release(struct world *w) {
     size_t at = 0;
     struct span key;
     void *value;
-    while (map_next(&w->state, &at, &key, &value)) free(value);
+    while (map_next(&w->state, &at, &key, &value))
+        free(value);
     map_release(&w->state);
     registry_free(w->registry);
     arena_release(&w->arena);
@@ -70,10 +71,15 @@ static inline struct event event_of(const struct input *in, char raw[3][24]) {
     bool beat = strcmp(in->op, "beat") == 0, bye = strcmp(in->op, "bye") == 0;
     bool error = strcmp(in->op, "error") == 0;
     struct event e = {.node = token(in->node, raw[0], 24)};
-    e.kind = strcmp(in->op, "reg") == 0 ? EVENT_REGISTRATION : beat || bye ? EVENT_HEARTBEAT : EVENT_LOG;
-    if (e.kind == EVENT_REGISTRATION) e.service = token(in->service, raw[1], 24);
-    if (beat || bye) e.status = token(bye ? "DOWN" : "UP", raw[2], 24);
-    if (e.kind == EVENT_LOG) e.level = token(error ? "ERROR" : "INFO", raw[2], 24);
+    e.kind = strcmp(in->op, "reg") == 0 ? EVENT_REGISTRATION
+             : beat || bye              ? EVENT_HEARTBEAT
+                                        : EVENT_LOG;
+    if (e.kind == EVENT_REGISTRATION)
+        e.service = token(in->service, raw[1], 24);
+    if (beat || bye)
+        e.status = token(bye ? "DOWN" : "UP", raw[2], 24);
+    if (e.kind == EVENT_LOG)
+        e.level = token(error ? "ERROR" : "INFO", raw[2], 24);
     return e;
 }
 
@@ -81,9 +87,10 @@ static inline void take_signs(struct world *w) {
     static const char *const names[] = {"UP", "DOWN", "MISSED", "RECOVERED"};
     for (size_t i = 0; i < w->step.n_signs; i++) {
         const struct registry_sign *s = &w->step.signs[i];
-        buf_printf(&w->out, "%s %.*s %lld (%lld)", names[s->kind], SPAN_ARG(s->id), (long long)s->at_ms,
-                   (long long)s->last_proof_ms);
-        if (!span_is(s->service, "pay")) buf_printf(&w->out, " %.*s", SPAN_ARG(s->service));
+        buf_printf(&w->out, "%s %.*s %lld (%lld)", names[s->kind], SPAN_ARG(s->id),
+                   (long long)s->at_ms, (long long)s->last_proof_ms);
+        if (!span_is(s->service, "pay"))
+            buf_printf(&w->out, " %.*s", SPAN_ARG(s->service));
         buf_char(&w->out, '\n');
     }
     for (size_t i = 0; i < w->step.n_changes; i++) {
@@ -99,12 +106,15 @@ static inline void take_signs(struct world *w) {
 }
 
 static inline void end_turn(struct world *w) {
-    while (registry_expire(w->registry, &w->step)) take_signs(w);
-    while (registry_save(w->registry, &w->step)) take_signs(w);
+    while (registry_expire(w->registry, &w->step))
+        take_signs(w);
+    while (registry_save(w->registry, &w->step))
+        take_signs(w);
 }
 
 static inline void feed(struct world *w, const struct input *in) {
-    if (w->n_log % 256 == 0) w->log = mem_realloc(w->log, w->n_log + 256, sizeof *w->log);
+    if (w->n_log % 256 == 0)
+        w->log = mem_realloc(w->log, w->n_log + 256, sizeof *w->log);
     struct input *kept = &w->log[w->n_log++];
     *kept = *in;
     kept->at.offset = w->offsets[in->at.partition]++;
@@ -112,7 +122,8 @@ static inline void feed(struct world *w, const struct input *in) {
     char raw[3][24];
     struct event e = event_of(kept, raw);
     registry_pass(w->registry, &kept->at);
-    while (registry_expire(w->registry, &w->step)) take_signs(w);
+    while (registry_expire(w->registry, &w->step))
+        take_signs(w);
     registry_apply(w->registry, &e, &kept->at, &w->step);
     take_signs(w);
 }
@@ -159,7 +170,8 @@ static inline void step(struct world *w, const char *line) {
         memcpy(in.node, first, sizeof first);
         in.at.partition = atoi(second);
         in.at.ts_ms = at;
-        if (third[0]) memcpy(in.service, third, sizeof third);
+        if (third[0])
+            memcpy(in.service, third, sizeof third);
         feed(w, &in);
     }
     end_turn(w);

@@ -13,11 +13,12 @@
 static void test_vectors(void **state) {
     (void)state;
     /* SplitMix64's well-known first outputs for this seed. */
-    static const uint64_t first[] = {6457827717110365317u, 3203168211198807973u, 9817491932198370423u,
-                                     4593380528125082431u};
+    static const uint64_t first[] = {6457827717110365317u, 3203168211198807973u,
+                                     9817491932198370423u, 4593380528125082431u};
     struct rng r;
     r.state = 1234567;
-    for (size_t i = 0; i < sizeof first / sizeof *first; i++) assert_true(rng_next(&r) == first[i]);
+    for (size_t i = 0; i < sizeof first / sizeof *first; i++)
+        assert_true(rng_next(&r) == first[i]);
 }
 
 static void test_range(void **state) {
@@ -30,7 +31,8 @@ static void test_range(void **state) {
         assert_in_range(v + 2, 0, 4);
         seen[v + 2]++;
     }
-    for (int i = 0; i < 5; i++) assert_in_range(seen[i], 850, 1150); /* repeatable: the seed is fixed */
+    for (int i = 0; i < 5; i++)
+        assert_in_range(seen[i], 850, 1150); /* repeatable: the seed is fixed */
     assert_int_equal(rng_range(&r, 7, 7), 7);
     rng_range(&r, INT64_MIN, INT64_MAX); /* all of them: must not divide by zero */
 }
@@ -43,8 +45,10 @@ static void test_uuid4(void **state) {
     for (int i = 0; i < 100; i++) {
         rng_uuid4(&r, a);
         for (int k = 0; k < 36; k++)
-            if (k == 8 || k == 13 || k == 18 || k == 23) assert_int_equal(a[k], '-');
-            else assert_non_null(strchr("0123456789abcdef", a[k]));
+            if (k == 8 || k == 13 || k == 18 || k == 23)
+                assert_int_equal(a[k], '-');
+            else
+                assert_non_null(strchr("0123456789abcdef", a[k]));
         assert_int_equal(a[14], '4');
         assert_non_null(strchr("89ab", a[19]));
         assert_int_equal(a[36], '\0');
@@ -65,8 +69,8 @@ static void test_backoff(void **state) {
     assert_in_range(backoff_next(&b), 500, 1000);
 }
 
-/* Clients that failed together must not come back together: waits of one step are spread over all of its
- * range, and two clients draw differently. */
+/* Clients that failed together must not come back together: waits of one step are spread over all
+ * of its range, and two clients draw differently. */
 static void test_jitter(void **state) {
     (void)state;
     struct backoff a = {.rng = {1}, .base_ms = 1000, .max_ms = 1000}, b = a;
@@ -80,7 +84,8 @@ static void test_jitter(void **state) {
         same += wait == backoff_next(&b);
     }
     assert_in_range(distinct, 490, 501); /* repeatable: the seeds are fixed */
-    for (int i = 0; i < 5; i++) assert_in_range(fifths[i], 850, 1150);
+    for (int i = 0; i < 5; i++)
+        assert_in_range(fifths[i], 850, 1150);
     assert_in_range(same, 0, 50);
 }
 

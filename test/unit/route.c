@@ -46,8 +46,8 @@ static void collect(const struct route *r, struct buf *out) {
         const struct route_out *o = &r->outs[i];
         assert_int_equal(o->partition, o->topic == ROUTE_STATE ? 0 : -1);
         if (o->topic != ROUTE_STATE)
-            buf_printf(out, "%s%s %.*s %.*s\n", o->topic == ROUTE_ALERTS ? "A" : "P", o->alarm ? "!" : "",
-                       SPAN_ARG(o->key), SPAN_ARG(o->value));
+            buf_printf(out, "%s%s %.*s %.*s\n", o->topic == ROUTE_ALERTS ? "A" : "P",
+                       o->alarm ? "!" : "", SPAN_ARG(o->key), SPAN_ARG(o->value));
     }
 }
 
@@ -65,7 +65,8 @@ static void play(void **state) {
         assert_int_equal(event_parse(span_of(x->in[i].json), &arena, &e, &err), INPUT_OK);
         struct registry_at at = {0, i, x->in[i].ts, x->in[i].ts};
         registry_pass(r.registry, &at);
-        while (route_expire(&r)) collect(&r, &out);
+        while (route_expire(&r))
+            collect(&r, &out);
         collect(&r, &out);
         assert_int_equal(route_record(&r, &e, e.node.text, &at), x->in[i].routed);
         collect(&r, &out);
@@ -74,7 +75,8 @@ static void play(void **state) {
     if (x->expire) {
         struct registry_at at = {0, 100, x->expire, x->expire};
         registry_pass(r.registry, &at);
-        while (route_expire(&r)) collect(&r, &out);
+        while (route_expire(&r))
+            collect(&r, &out);
         collect(&r, &out);
     }
     assert_string_equal(out.p ? out.p : "", x->out);
@@ -113,7 +115,8 @@ static const struct example examples[] = {
     {"only a LOG has a level that counts",
      {0},
      {PLAIN},
-     {{0, REG, true}, {2, "{\"node_id\":\"a\",\"message_type\":\"X\",\"log_level\":\"ERROR\"}", true}},
+     {{0, REG, true},
+      {2, "{\"node_id\":\"a\",\"message_type\":\"X\",\"log_level\":\"ERROR\"}", true}},
      0,
      UP "P a {\"node_id\":\"a\",\"message_type\":\"X\",\"log_level\":\"ERROR\"}\n"},
     {"ERROR goes to alerts too, then the node is DOWN and unknown",
@@ -222,7 +225,8 @@ int main(void) {
     enum { EXAMPLES = sizeof examples / sizeof *examples };
     struct CMUnitTest tests[EXAMPLES + 1] = {[EXAMPLES] = cmocka_unit_test(state_survives)};
     for (size_t i = 0; i < EXAMPLES; i++)
-        tests[i] = (struct CMUnitTest){
-            .name = examples[i].name, .test_func = play, .initial_state = (void *)(uintptr_t)&examples[i]};
+        tests[i] = (struct CMUnitTest){.name = examples[i].name,
+                                       .test_func = play,
+                                       .initial_state = (void *)(uintptr_t)&examples[i]};
     return cmocka_run_group_tests_name("route", tests, NULL, NULL);
 }

@@ -18,7 +18,9 @@ static const struct traffic_conf plain = {.service = "Payment",
                                           .heartbeat_ms = 5000,
                                           .interval_ms = 1000};
 
-static struct traffic_now at(int64_t ms) { return (struct traffic_now){.mono_ms = ms, .wall_ms = WALL + ms}; }
+static struct traffic_now at(int64_t ms) {
+    return (struct traffic_now){.mono_ms = ms, .wall_ms = WALL + ms};
+}
 
 /* Takes the event that is due at its time into out (cleared first). */
 static enum traffic_kind next(struct traffic *t, struct buf *out) {
@@ -67,7 +69,8 @@ static long number(const char *json, const char *key) {
     const char *found = strstr(json, key);
     assert_non_null(found);
     long n = 0;
-    for (const char *p = found + strlen(key); *p >= '0' && *p <= '9'; p++) n = n * 10 + (*p - '0');
+    for (const char *p = found + strlen(key); *p >= '0' && *p <= '9'; p++)
+        n = n * 10 + (*p - '0');
     return n;
 }
 
@@ -91,7 +94,8 @@ static void warn_and_error_have_their_fields(void **state) {
             high = limit > high ? limit : high;
             assert_non_null(strstr(out.p, ",\"service_name\":\"Payment\",\"timestamp\":"));
         } else if (kind == TRAFFIC_ERROR) {
-            long code = number(out.p, "\"message_type\":\"LOG\",\"error_details\":{\"error_code\":");
+            long code =
+                number(out.p, "\"message_type\":\"LOG\",\"error_details\":{\"error_code\":");
             assert_in_range(code, 20, 100);
             assert_non_null(strstr(out.p, ",\"error_message\":\"Sample error message\"},"
                                           "\"service_name\":\"Payment\",\"timestamp\":"));
@@ -110,7 +114,8 @@ static void levels_come_as_weighted(void **state) {
     (void)state;
     c.keep_going = true;
     traffic_init(&t, &c, "n", 42, 0);
-    while (seen[TRAFFIC_INFO] + seen[TRAFFIC_WARN] + seen[TRAFFIC_ERROR] < 20000) seen[next(&t, &out)]++;
+    while (seen[TRAFFIC_INFO] + seen[TRAFFIC_WARN] + seen[TRAFFIC_ERROR] < 20000)
+        seen[next(&t, &out)]++;
     /* Six standard deviations around 16000, 3000 and 1000. */
     assert_in_range(seen[TRAFFIC_INFO], 16000 - 340, 16000 + 340);
     assert_in_range(seen[TRAFFIC_WARN], 3000 - 303, 3000 + 303);

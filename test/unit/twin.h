@@ -9,7 +9,8 @@
 
 /* Rebuilds the object out of the members that the scanner tells. */
 static inline bool twin_member(void *object, const struct json_member *m, struct err *err) {
-    json_t *value = json_loadb(m->value.raw.p, m->value.raw.n, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+    json_t *value =
+        json_loadb(m->value.raw.p, m->value.raw.n, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
     if (!value || json_object_setn_new(object, m->key.p, m->key.n, value) != 0) {
         err_set(err, "twin: a member can't be read back");
         return false;
@@ -27,9 +28,11 @@ static inline const char *twin_same(json_t *theirs, const struct json_value *our
     json_t *read = json_loadb(ours->raw.p, ours->raw.n, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
     bool same = read && json_equal(read, theirs);
     json_decref(read);
-    if (!same) return "the compact form means something else";
-    if (json_scan(ours->raw, &at, JSON_DEPTH, arena, &again, NULL, NULL, &err) != 0 || at != ours->raw.n ||
-        again.raw.p != ours->raw.p || again.raw.n != ours->raw.n || again.type != ours->type)
+    if (!same)
+        return "the compact form means something else";
+    if (json_scan(ours->raw, &at, JSON_DEPTH, arena, &again, NULL, NULL, &err) != 0 ||
+        at != ours->raw.n || again.raw.p != ours->raw.p || again.raw.n != ours->raw.n ||
+        again.type != ours->type)
         return "the compact form is not compact";
     if (ours->type == JSON_TYPE_OBJECT && !json_equal(members, theirs))
         return "the members are not those of the object";
@@ -55,13 +58,15 @@ static inline const char *twin_differs(struct span text, struct arena *arena) {
     json_t *theirs = json_loadb(text.p, text.n, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
     enum json_error_code code = theirs ? json_error_unknown : json_error_code(&error);
     const char *differs = NULL;
-    if (text.n && memchr(text.p, '\0', text.n)) differs = ours ? "we accept a NUL byte" : NULL;
+    if (text.n && memchr(text.p, '\0', text.n))
+        differs = ours ? "we accept a NUL byte" : NULL;
     else if (code == json_error_numeric_overflow || code == json_error_null_byte_in_key ||
              strstr(err.text, "too deeply"))
         differs = NULL;
     else if (ours != (theirs != NULL))
         differs = ours ? "we accept, jansson refuses" : "we refuse, jansson accepts";
-    else if (ours) differs = twin_same(theirs, &value, members, arena);
+    else if (ours)
+        differs = twin_same(theirs, &value, members, arena);
     json_decref(theirs);
     json_decref(members);
     return differs;

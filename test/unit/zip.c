@@ -28,11 +28,12 @@ static void test_coding_of(void **state) {
     static const struct {
         const char *name;
         enum inflate_coding coding;
-    } cases[] = {{NULL, INFLATE_NONE},       {"", INFLATE_NONE},           {"identity", INFLATE_NONE},
-                 {"gzip", INFLATE_GZIP},     {"GZIP", INFLATE_GZIP},       {"x-gzip", INFLATE_GZIP},
-                 {" X-GZip ", INFLATE_GZIP}, {"Deflate", INFLATE_DEFLATE}, {"br", INFLATE_UNKNOWN},
-                 {"zstd", INFLATE_UNKNOWN},  {"gzi", INFLATE_UNKNOWN},     {"gzip, gzip", INFLATE_UNKNOWN},
-                 {" ", INFLATE_NONE}};
+    } cases[] = {
+        {NULL, INFLATE_NONE},       {"", INFLATE_NONE},           {"identity", INFLATE_NONE},
+        {"gzip", INFLATE_GZIP},     {"GZIP", INFLATE_GZIP},       {"x-gzip", INFLATE_GZIP},
+        {" X-GZip ", INFLATE_GZIP}, {"Deflate", INFLATE_DEFLATE}, {"br", INFLATE_UNKNOWN},
+        {"zstd", INFLATE_UNKNOWN},  {"gzi", INFLATE_UNKNOWN},     {"gzip, gzip", INFLATE_UNKNOWN},
+        {" ", INFLATE_NONE}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_int_equal(inflate_coding_of(span_of(cases[i].name)), cases[i].coding);
 }
@@ -49,16 +50,19 @@ static void test_limits(void **state) {
             size_t n = sizes[i];
             buf_clear(&plain);
             buf_clear(&packed);
-            for (size_t k = 0; k < n; k++) buf_char(&plain, (char)('a' + k % 7 + k / 1000 % 3));
+            for (size_t k = 0; k < n; k++)
+                buf_char(&plain, (char)('a' + k % 7 + k / 1000 % 3));
             compress_to(&packed, buf_view(&plain), bits);
             out.n = 5;
             assert_int_equal(inflate_body(coding, buf_view(&packed), n, &out, &err), INPUT_OK);
             assert_int_equal(out.n, n + 5);
             assert_memory_equal(out.p, "kept:", 5);
             assert_memory_equal(out.p + 5, buf_view(&plain).p, n);
-            if (!n) continue;
+            if (!n)
+                continue;
             out.n = 5;
-            assert_int_equal(inflate_body(coding, buf_view(&packed), n - 1, &out, &err), INPUT_LARGE);
+            assert_int_equal(inflate_body(coding, buf_view(&packed), n - 1, &out, &err),
+                             INPUT_LARGE);
             assert_true(out.n <= n + 5); /* what was written, never what was claimed */
         }
     buf_release(&plain);
@@ -74,7 +78,8 @@ static void test_bomb(void **state) {
     plain.n = 20 << 20;
     compress_to(&packed, buf_view(&plain), 31);
     assert_true(packed.n < 30000);
-    assert_int_equal(inflate_body(INFLATE_GZIP, buf_view(&packed), 1 << 20, &out, &err), INPUT_LARGE);
+    assert_int_equal(inflate_body(INFLATE_GZIP, buf_view(&packed), 1 << 20, &out, &err),
+                     INPUT_LARGE);
     assert_string_equal(err.text, "the body is larger than 1048576 bytes when decompressed");
     assert_true(out.cap <= 4 << 20);
     buf_release(&plain);
@@ -112,7 +117,8 @@ static void test_bad(void **state) {
     /* Cut anywhere, and every byte damaged: never OK with other bytes than these. */
     for (size_t n = 0; n < packed.n; n++) {
         buf_clear(&out);
-        assert_int_equal(inflate_body(INFLATE_GZIP, (struct span){packed.p, n}, 1000, &out, &err), INPUT_BAD);
+        assert_int_equal(inflate_body(INFLATE_GZIP, (struct span){packed.p, n}, 1000, &out, &err),
+                         INPUT_BAD);
         assert_string_equal(err.text, "the compressed body is truncated");
     }
     for (size_t at = 0; at < packed.n; at++) {
@@ -135,8 +141,9 @@ static void test_bad(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_coding_of), cmocka_unit_test(test_limits), cmocka_unit_test(test_bomb),
-        cmocka_unit_test(test_members),   cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_coding_of), cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_bomb),      cmocka_unit_test(test_members),
+        cmocka_unit_test(test_bad),
     };
     return cmocka_run_group_tests_name("inflate", tests, NULL, NULL);
 }

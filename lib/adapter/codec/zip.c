@@ -11,10 +11,14 @@
 enum { STEP = 64 * 1024 };
 
 enum inflate_coding inflate_coding_of(struct span name) {
-    for (; name.n && strchr(" \t", name.p[name.n - 1]);) name.n--;
-    for (; name.n && strchr(" \t", *name.p); name.n--) name.p++;
-    if (!name.n || span_is_word(name, "identity")) return INFLATE_NONE;
-    if (span_is_word(name, "gzip") || span_is_word(name, "x-gzip")) return INFLATE_GZIP;
+    for (; name.n && strchr(" \t", name.p[name.n - 1]);)
+        name.n--;
+    for (; name.n && strchr(" \t", *name.p); name.n--)
+        name.p++;
+    if (!name.n || span_is_word(name, "identity"))
+        return INFLATE_NONE;
+    if (span_is_word(name, "gzip") || span_is_word(name, "x-gzip"))
+        return INFLATE_GZIP;
     return span_is_word(name, "deflate") ? INFLATE_DEFLATE : INFLATE_UNKNOWN;
 }
 
@@ -29,17 +33,23 @@ static enum input_rc one(z_stream *z, size_t from, size_t limit, struct buf *out
         out->n += want - z->avail_out;
         out->p[out->n] = '\0';
         if (out->n - from > limit)
-            return err_as(INPUT_LARGE, err, "the body is larger than %zu bytes when decompressed", limit);
-        if (rc == Z_STREAM_END) return INPUT_OK;
-        if (rc == Z_MEM_ERROR) mem_abort();
-        if (rc == Z_NEED_DICT) return err_set(err, "the compressed body is damaged: it needs a dictionary");
-        if (rc == Z_DATA_ERROR) return err_set(err, "the compressed body is damaged: %s", z->msg);
-        if (z->avail_in == 0 && z->avail_out > 0) return err_set(err, "the compressed body is truncated");
+            return err_as(INPUT_LARGE, err, "the body is larger than %zu bytes when decompressed",
+                          limit);
+        if (rc == Z_STREAM_END)
+            return INPUT_OK;
+        if (rc == Z_MEM_ERROR)
+            mem_abort();
+        if (rc == Z_NEED_DICT)
+            return err_set(err, "the compressed body is damaged: it needs a dictionary");
+        if (rc == Z_DATA_ERROR)
+            return err_set(err, "the compressed body is damaged: %s", z->msg);
+        if (z->avail_in == 0 && z->avail_out > 0)
+            return err_set(err, "the compressed body is truncated");
     }
 }
 
-enum input_rc inflate_body(enum inflate_coding coding, struct span body, size_t limit, struct buf *out,
-                           struct err *err) {
+enum input_rc inflate_body(enum inflate_coding coding, struct span body, size_t limit,
+                           struct buf *out, struct err *err) {
     enum { GZIP_ONLY = 16 };
     size_t from = out->n;
     z_stream z = {0};
@@ -48,7 +58,8 @@ enum input_rc inflate_body(enum inflate_coding coding, struct span body, size_t 
     z.next_in = (const Bytef *)(body.p ? body.p : "");
     z.avail_in = (uInt)body.n;
     enum input_rc rc;
-    while ((rc = one(&z, from, limit, out, err)) == INPUT_OK && z.avail_in && coding == INFLATE_GZIP)
+    while ((rc = one(&z, from, limit, out, err)) == INPUT_OK && z.avail_in &&
+           coding == INFLATE_GZIP)
         inflateReset(&z);
     if (rc == INPUT_OK && z.avail_in)
         rc = err_set(err, "the compressed body has %u bytes behind its end", z.avail_in);
@@ -60,7 +71,8 @@ void deflate_gzip(struct span body, struct buf *out) {
     z_stream z = {0};
     /* 16 above the window bits asks for gzip's header; level 1: the network is rarely the
      * bottleneck. */
-    if (deflateInit2(&z, 1, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) mem_abort();
+    if (deflateInit2(&z, 1, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+        mem_abort();
     size_t bound = deflateBound(&z, (uLong)body.n);
     z.next_in = (Bytef *)(uintptr_t)body.p;
     z.avail_in = (uInt)body.n; /* a bulk body: some MB */

@@ -16,8 +16,8 @@ enum {
     GROW_AFTER = 64       /* requests that fitted: then try larger ones again */
 };
 
-const char *const es_field_names[ES_KEYWORDS] = {"log_level", "message_type", "node_id", "service_name",
-                                                 "log_id",    "status",       "alert"};
+const char *const es_field_names[ES_KEYWORDS] = {
+    "log_level", "message_type", "node_id", "service_name", "log_id", "status", "alert"};
 
 enum store_rc es_ask(struct store_es *s, const char *method, const char *path, const char *doing,
                      struct err *err) {
@@ -31,14 +31,20 @@ enum store_rc es_ask(struct store_es *s, const char *method, const char *path, c
 /* Who answers, and can we serve it? */
 static enum store_rc check_version(struct store_es *s, struct err *err) {
     enum store_rc rc = es_ask(s, "GET", "/", "ask for its version", err);
-    if (s->call.http.status == 403) return STORE_OK; /* a key with least privilege may not ask */
-    if (rc != STORE_OK) return rc;
-    struct span reply = buf_view(&s->call.http.reply), number = es_text(reply, "version.number", &s->arena);
+    if (s->call.http.status == 403)
+        return STORE_OK; /* a key with least privilege may not ask */
+    if (rc != STORE_OK)
+        return rc;
+    struct span reply = buf_view(&s->call.http.reply),
+                number = es_text(reply, "version.number", &s->arena);
     s->opensearch = span_is(es_text(reply, "version.distribution", &s->arena), "opensearch");
-    if (number.n > 2 && number.p[0] == (s->opensearch ? '2' : '8') && number.p[1] == '.') return STORE_OK;
+    if (number.n > 2 && number.p[0] == (s->opensearch ? '2' : '8') && number.p[1] == '.')
+        return STORE_OK;
     const char *what = s->opensearch ? "OpenSearch " : number.p ? "Elasticsearch " : "";
-    if (!number.p) number = SPAN_LIT("something else");
-    return err_as(STORE_FATAL, err, "%s: found %s%.*s, but distlog needs Elasticsearch 8 or OpenSearch 2",
+    if (!number.p)
+        number = SPAN_LIT("something else");
+    return err_as(STORE_FATAL, err,
+                  "%s: found %s%.*s, but distlog needs Elasticsearch 8 or OpenSearch 2",
                   s->call.host, what, SPAN_ARG(number));
 }
 
@@ -47,7 +53,8 @@ static enum store_rc install_template(struct store_es *s, struct err *err) {
     struct buf *body = &s->call.http.body;
     buf_text(&path, "/_index_template/distlog-");
     for (const char *p = s->wildcard; *p; p++)
-        if (*p != '*') buf_char(&path, *p);
+        if (*p != '*')
+            buf_char(&path, *p);
     buf_text(body, "{\"priority\":501,\"index_patterns\":[");
     buf_json(body, span_of(s->wildcard));
     buf_printf(body,
@@ -56,14 +63,16 @@ static enum store_rc install_template(struct store_es *s, struct err *err) {
                s->conf->dynamic ? "true" : "false");
     for (size_t i = 0; i < ES_KEYWORDS; i++)
         buf_printf(body, "\"%s\":{\"type\":\"keyword\",\"ignore_above\":8191},", es_field_names[i]);
-    buf_text(body, "\"@timestamp\":{\"type\":\"date\",\"ignore_malformed\":false},"
-                   "\"message\":{\"type\":\"text\",\"fields\":{\"keyword\":{\"type\":\"keyword\","
-                   "\"ignore_above\":8191}}},"
-                   "\"response_time_ms\":{\"type\":\"long\"},\"threshold_limit_ms\":{\"type\":\"long\"},"
-                   "\"error_details\":{\"properties\":{\"error_code\":{\"type\":\"long\"},"
-                   "\"error_message\":{\"type\":\"text\"}}}}}}}");
+    buf_text(body,
+             "\"@timestamp\":{\"type\":\"date\",\"ignore_malformed\":false},"
+             "\"message\":{\"type\":\"text\",\"fields\":{\"keyword\":{\"type\":\"keyword\","
+             "\"ignore_above\":8191}}},"
+             "\"response_time_ms\":{\"type\":\"long\"},\"threshold_limit_ms\":{\"type\":\"long\"},"
+             "\"error_details\":{\"properties\":{\"error_code\":{\"type\":\"long\"},"
+             "\"error_message\":{\"type\":\"text\"}}}}}}}");
     enum store_rc rc = es_ask(s, "PUT", path.p, "install the index template", err);
-    if (s->call.http.status != 403) return rc;
+    if (s->call.http.status != 403)
+        return rc;
     return err_prefix_as(STORE_FATAL, err,
                          "grant manage_index_templates, or install the template by hand and set "
                          "store.elasticsearch.template: false");
@@ -72,9 +81,12 @@ static enum store_rc install_template(struct store_es *s, struct err *err) {
 /* Adds what one index's properties say of a field; false: it can't be compared exactly there. */
 static bool learn(struct store_es *s, enum es_field field, struct span properties) {
     struct span p = json_get(properties, es_field_names[field], &s->arena);
-    if (span_is(es_text(p, "type", &s->arena), "keyword")) s->as_keyword[field] = true;
-    else if (span_is(es_text(p, "fields.keyword.type", &s->arena), "keyword")) s->below_text[field] = true;
-    else return !p.p;
+    if (span_is(es_text(p, "type", &s->arena), "keyword"))
+        s->as_keyword[field] = true;
+    else if (span_is(es_text(p, "fields.keyword.type", &s->arena), "keyword"))
+        s->below_text[field] = true;
+    else
+        return !p.p;
     return true;
 }
 
@@ -87,39 +99,46 @@ static bool learn_index(void *ctx, const struct json_member *m, struct err *err)
     const char *wrong =
         time.p && !span_is(time, "date") && !span_is(time, "date_nanos") ? "@timestamp" : NULL;
     for (enum es_field f = 0; f < ES_FIELDS; f++)
-        if (!learn(s, f, properties)) wrong = es_field_names[f];
-    if (es_text(properties, "timestamp.fields.keyword.type", &s->arena).p) s->old_times = true;
+        if (!learn(s, f, properties))
+            wrong = es_field_names[f];
+    if (es_text(properties, "timestamp.fields.keyword.type", &s->arena).p)
+        s->old_times = true;
     size_t n = shards.p ? (size_t)strtoul(shards.p, NULL, 10) : 1; /* ends at the quote */
-    if (n > s->shards) s->shards = n;
-    if (!wrong) return true;
-    return err_as(false, err,
-                  "%s: index %.*s has an incompatible mapping: %s must be %s (reindex it, or choose another "
-                  "store.index)",
-                  s->call.host, SPAN_ARG(m->key), wrong,
-                  *wrong == '@' ? "a date" : "a keyword, or text with a .keyword");
+    if (n > s->shards)
+        s->shards = n;
+    if (!wrong)
+        return true;
+    return err_as(
+        false, err,
+        "%s: index %.*s has an incompatible mapping: %s must be %s (reindex it, or choose another "
+        "store.index)",
+        s->call.host, SPAN_ARG(m->key), wrong,
+        *wrong == '@' ? "a date" : "a keyword, or text with a .keyword");
 }
 
 /* Learns how the index is mapped. With must_exist it is an error that there is none. */
 static enum store_rc look_at_index(struct store_es *s, bool must_exist, struct err *err) {
-    enum store_rc rc =
-        es_ask(s, "GET", arena_printf(&s->arena, "/%s", s->wildcard), "read the index's mapping", err);
+    enum store_rc rc = es_ask(s, "GET", arena_printf(&s->arena, "/%s", s->wildcard),
+                              "read the index's mapping", err);
     if (s->call.http.status == 403)
         return STORE_OK; /* a key that may only write, or only read: as the template has it */
     if (s->call.http.status == 404 || (rc == STORE_OK && s->call.http.reply.n <= 2))
         return err_as(must_exist ? STORE_FATAL : STORE_OK, err,
-                      "%s: there is no index %s (nothing was stored yet, or see store.index)", s->call.host,
-                      s->wildcard);
-    if (rc != STORE_OK) return rc;
+                      "%s: there is no index %s (nothing was stored yet, or see store.index)",
+                      s->call.host, s->wildcard);
+    if (rc != STORE_OK)
+        return rc;
     struct json_value reply;
     size_t at = 0;
-    bool fits = json_scan(buf_view(&s->call.http.reply), &at, JSON_DEPTH, &s->arena, &reply, learn_index, s,
-                          err) == 0;
+    bool fits = json_scan(buf_view(&s->call.http.reply), &at, JSON_DEPTH, &s->arena, &reply,
+                          learn_index, s, err) == 0;
     return fits ? STORE_OK : STORE_FATAL;
 }
 
 static void store_es_close(struct store *store) {
     struct store_es *s = (struct store_es *)store;
-    if (!s) return;
+    if (!s)
+        return;
     es_client_close(s->client);
     http_call_release(&s->call.http);
     arena_release(&s->arena);
@@ -132,9 +151,12 @@ static void store_es_close(struct store *store) {
 
 static enum store_rc connect(struct store_es *s, bool create, struct err *err) {
     enum store_rc rc = es_client_open(&s->client, s->conf, err);
-    if (rc == STORE_OK) rc = check_version(s, err);
-    if (rc == STORE_OK && create && s->conf->template) rc = install_template(s, err);
-    if (rc == STORE_OK) rc = look_at_index(s, !create, err);
+    if (rc == STORE_OK)
+        rc = check_version(s, err);
+    if (rc == STORE_OK && create && s->conf->template)
+        rc = install_template(s, err);
+    if (rc == STORE_OK)
+        rc = look_at_index(s, !create, err);
     return rc;
 }
 
@@ -158,8 +180,10 @@ static enum store_rc store_es_open(const struct conf *conf, bool create, struct 
     for (size_t i = 0; i < s->conf->urls.n; i++)
         buf_printf(place, "%s%s", i ? ", " : "", s->conf->urls.items[i]);
     buf_printf(place, ", index %s", s->index);
-    if (rc == STORE_OK) *out = &s->base;
-    else store_es_close(&s->base);
+    if (rc == STORE_OK)
+        *out = &s->base;
+    else
+        store_es_close(&s->base);
     return rc;
 }
 
@@ -192,7 +216,8 @@ static void add_lines(struct store_es *s, const struct store_doc *d, struct buf 
 }
 
 /* Makes a bulk request of the first of n documents. Its memory is kept from one to the next. */
-static void fill(struct store_es *s, struct es_call *call, struct store_doc **docs, size_t n, size_t most) {
+static void fill(struct store_es *s, struct es_call *call, struct store_doc **docs, size_t n,
+                 size_t most) {
     call->http.method = "POST";
     call->path = "/_bulk?filter_path=items.*.status,items.*.error.type,items.*.error.reason";
     call->docs = 0;
@@ -207,7 +232,8 @@ static bool is_state(long status, struct span type) {
                                          "index_closed_exception",
                                          "validation_exception" /* no more shards may be made */};
     bool state = status == 429 || status == 401 || status == 403 || status >= 500 || status < 400;
-    for (size_t i = 0; i < sizeof states / sizeof *states; i++) state = state || span_is(type, states[i]);
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+        state = state || span_is(type, states[i]);
     return state;
 }
 
@@ -221,11 +247,13 @@ static bool judge(struct store_doc *d, struct span item, struct arena *arena, st
     struct span number = json_get(item, "create.status", arena);
     long status = number.p ? strtol(number.p, NULL, 10) : 0;
     d->verdict = status / 100 == 2 ? STORE_STORED : status == 409 ? STORE_EXISTS : STORE_PENDING;
-    if (d->verdict != STORE_PENDING) return true;
+    if (d->verdict != STORE_PENDING)
+        return true;
     struct span type = es_text(item, "create.error.type", arena);
     struct span reason = es_text(item, "create.error.reason", arena);
     err_set(err, "%.*s: %.*s", SPAN_ARG(type), SPAN_ARG(reason));
-    if (is_state(status, type)) return false;
+    if (is_state(status, type))
+        return false;
     poison(d, err);
     return true;
 }
@@ -236,7 +264,8 @@ static enum store_rc run_bulks(struct store_es *s, struct store_doc **docs, size
 /* The whole request was refused for what is in it: halves, until the culprit stands alone. */
 static enum store_rc halve(struct store_es *s, struct store_doc **docs, const struct es_call *call,
                            struct err *err) {
-    if (call->docs > 1) return run_bulks(s, docs, call->docs, (call->docs + 1) / 2, err);
+    if (call->docs > 1)
+        return run_bulks(s, docs, call->docs, (call->docs + 1) / 2, err);
     s->alone++;
     es_call_error(call, "store it", err);
     poison(docs[0], err);
@@ -244,36 +273,42 @@ static enum store_rc halve(struct store_es *s, struct store_doc **docs, const st
 }
 
 /* Reads one answer into the verdicts. */
-static enum store_rc judge_all(struct store_es *s, struct store_doc **docs, const struct es_call *call,
-                               struct err *err) {
+static enum store_rc judge_all(struct store_es *s, struct store_doc **docs,
+                               const struct es_call *call, struct err *err) {
     long status = call->http.status;
     size_t alone = s->alone;
     enum store_rc rc = status == 200 ? STORE_OK : es_call_error(call, "store", err);
     if (status == 400 && !es_text(buf_view(&call->http.reply), "error.type", &s->arena).p)
         rc = STORE_RETRY; /* a proxy's */
-    else if (status == 400 || status == 413) rc = halve(s, docs, call, err);
-    if (status == 429 || (status == 413 && alone == s->alone)) { /* not for one that is too large alone */
+    else if (status == 400 || status == 413)
+        rc = halve(s, docs, call, err);
+    if (status == 429 ||
+        (status == 413 && alone == s->alone)) { /* not for one that is too large alone */
         s->fits = 0;
-        if (call->docs / 2 < s->fit) s->fit = call->docs > 1 ? call->docs / 2 : 1;
+        if (call->docs / 2 < s->fit)
+            s->fit = call->docs > 1 ? call->docs / 2 : 1;
     }
-    if (status != 200) return rc;
+    if (status != 200)
+        return rc;
     if (++s->fits % GROW_AFTER == 0 && (s->fit *= 2) > (size_t)s->conf->batch)
         s->fit = (size_t)s->conf->batch;
     struct span items = json_get(buf_view(&call->http.reply), "items", &s->arena), item;
     size_t at = 0, n = 0;
     for (; n < call->docs && (item = json_item(items, &at, &s->arena)).p; n++) {
         struct err why;
-        if (judge(docs[n], item, &s->arena, &why)) continue;
+        if (judge(docs[n], item, &s->arena, &why))
+            continue;
         rc = STORE_RETRY;
         err_set(err, "%s: can't store: %.600s", call->host, why.text);
     }
-    if (n == call->docs) return rc;
+    if (n == call->docs)
+        return rc;
     return err_as(STORE_RETRY, err, "%s: the answer to a bulk request does not fit it", call->host);
 }
 
-/* Sends them in requests of at most so many, as many together as may be in flight, of which there are the
- * bodies in memory; what there is is shared among them. A request that has no certain answer does not keep
- * the others' from counting. */
+/* Sends them in requests of at most so many, as many together as may be in flight, of which there
+ * are the bodies in memory; what there is is shared among them. A request that has no certain
+ * answer does not keep the others' from counting. */
 static enum store_rc run_bulks(struct store_es *s, struct store_doc **docs, size_t n, size_t most,
                                struct err *err) {
     size_t together = (size_t)s->conf->in_flight;
@@ -281,31 +316,38 @@ static enum store_rc run_bulks(struct store_es *s, struct store_doc **docs, size
     enum store_rc rc = STORE_OK;
     for (size_t at = 0, filled = 0; at < n && rc == STORE_OK;) {
         size_t share = (n - at + together - 1) / together, k = 0;
-        if (share < SHARE_MIN) share = SHARE_MIN;
-        if (share > most) share = most;
-        if (share > s->fit) share = s->fit;
+        if (share < SHARE_MIN)
+            share = SHARE_MIN;
+        if (share > most)
+            share = most;
+        if (share > s->fit)
+            share = s->fit;
         for (; k < together && filled < n; filled += calls[k++].docs)
             fill(s, &calls[k], docs + filled, n - filled, share);
         es_client_run(s->client, calls, k);
         for (size_t i = 0; i < k; at += calls[i++].docs) {
             struct err why;
             enum store_rc one = judge_all(s, docs + at, &calls[i], &why);
-            if (one <= rc) continue;
+            if (one <= rc)
+                continue;
             rc = one;
             *err = why;
         }
     }
-    for (size_t i = 0; i < together; i++) http_call_release(&calls[i].http);
+    for (size_t i = 0; i < together; i++)
+        http_call_release(&calls[i].http);
     free(calls);
     return rc;
 }
 
-static enum store_rc store_es_bulk(struct store *store, struct store_doc *docs, size_t n, struct err *err) {
+static enum store_rc store_es_bulk(struct store *store, struct store_doc *docs, size_t n,
+                                   struct err *err) {
     struct store_es *s = (struct store_es *)store;
     struct store_doc **pending = mem_calloc(n + 1, sizeof *pending);
     size_t left = 0;
     for (size_t i = 0; i < n; i++)
-        if (docs[i].verdict == STORE_PENDING) pending[left++] = &docs[i];
+        if (docs[i].verdict == STORE_PENDING)
+            pending[left++] = &docs[i];
     arena_clear(&s->arena);
     enum store_rc rc = run_bulks(s, pending, left, left, err);
     free(pending);

@@ -24,32 +24,40 @@ struct http_client {
 
 static size_t on_reply(char *bytes, size_t one, size_t n, void *ctx) {
     struct http_call *call = ctx;
-    (void)one;                                                  /* always 1 */
-    if (call->reply.n + n > call->client->reply_most) return 0; /* and the request has failed */
+    (void)one; /* always 1 */
+    if (call->reply.n + n > call->client->reply_most)
+        return 0; /* and the request has failed */
     buf_add(&call->reply, bytes, n);
     return n;
 }
 
 int http_client_check_url(const char *url, struct err *err) {
     CURLU *u = curl_url();
-    if (!u) mem_abort();
+    if (!u)
+        mem_abort();
     CURLUcode code = curl_url_set(u, CURLUPART_URL, url, 0);
     curl_url_cleanup(u);
-    if (code) return err_set(err, "\"%s\" is not an address: %s", url, curl_url_strerror(code));
-    if (strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0) return 0;
+    if (code)
+        return err_set(err, "\"%s\" is not an address: %s", url, curl_url_strerror(code));
+    if (strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0)
+        return 0;
     return err_set(err, "\"%s\": expected http:// or https://", url);
 }
 
-static bool given(const char *text) { return text && *text; }
+static bool given(const char *text) {
+    return text && *text;
+}
 
-struct http_client *http_client_new(const struct http_client_conf *conf, size_t gzip_from, size_t reply_most,
-                                    struct err *err) {
+struct http_client *http_client_new(const struct http_client_conf *conf, size_t gzip_from,
+                                    size_t reply_most, struct err *err) {
     if (given(conf->ca) && access(conf->ca, R_OK) != 0)
-        return err_as(NULL, err, "cannot read the certificates in %s: %s", conf->ca, strerror(errno));
+        return err_as(NULL, err, "cannot read the certificates in %s: %s", conf->ca,
+                      strerror(errno));
     curl_global_init(CURL_GLOBAL_DEFAULT);
     struct http_client *c = mem_calloc(1, sizeof *c);
     *c = (struct http_client){.conf = conf, .gzip_from = gzip_from, .reply_most = reply_most};
-    if (!(c->multi = curl_multi_init())) mem_abort();
+    if (!(c->multi = curl_multi_init()))
+        mem_abort();
     curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)KEPT);
     return c;
 }
@@ -57,12 +65,14 @@ struct http_client *http_client_new(const struct http_client_conf *conf, size_t 
 static void add_header(struct http_call *call, const char *name, const char *value) {
     BUF_LOCAL struct buf line = {0};
     buf_printf(&line, "%s%s", name, value);
-    if (!(call->headers = curl_slist_append(call->headers, line.p))) mem_abort();
+    if (!(call->headers = curl_slist_append(call->headers, line.p)))
+        mem_abort();
 }
 
 static void set_access(struct http_call *call, const struct http_client_conf *conf) {
     CURL *e = call->easy;
-    if (given(conf->ca)) curl_easy_setopt(e, CURLOPT_CAINFO, conf->ca);
+    if (given(conf->ca))
+        curl_easy_setopt(e, CURLOPT_CAINFO, conf->ca);
     curl_easy_setopt(e, CURLOPT_CA_CACHE_TIMEOUT, 0L); /* the file may be replaced */
     if (given(conf->api_key)) {
         add_header(call, "Authorization: ApiKey ", conf->api_key);
@@ -87,12 +97,14 @@ static void set_body(struct http_call *call) {
         add_header(call, "Content-Encoding: ", "gzip");
     }
     curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.n);
-    if (curl_easy_setopt(call->easy, CURLOPT_COPYPOSTFIELDS, body.p) != CURLE_OK) mem_abort();
+    if (curl_easy_setopt(call->easy, CURLOPT_COPYPOSTFIELDS, body.p) != CURLE_OK)
+        mem_abort();
 }
 
 void http_client_start(struct http_client *c, struct http_call *call, const char *url) {
     CURL *e = call->easy = curl_easy_init();
-    if (!e) mem_abort();
+    if (!e)
+        mem_abort();
     buf_clear(&call->reply);
     call->client = c;
     call->error = mem_calloc(1, CURL_ERROR_SIZE);
@@ -111,17 +123,20 @@ void http_client_start(struct http_client *c, struct http_call *call, const char
     if (!getenv("no_proxy") && !getenv("NO_PROXY"))
         curl_easy_setopt(e, CURLOPT_NOPROXY, "localhost,127.0.0.1,::1");
     set_access(call, c->conf);
-    if (call->body.n) set_body(call);
+    if (call->body.n)
+        set_body(call);
     curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, call->method);
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, call->headers);
-    if (curl_multi_add_handle(c->multi, e) != CURLM_OK) mem_abort(); /* fails here only without memory */
+    if (curl_multi_add_handle(c->multi, e) != CURLM_OK)
+        mem_abort(); /* fails here only without memory */
     c->busy++;
 }
 
 void http_client_wait(struct http_client *c, int wait_ms) {
     int running;
     curl_multi_perform(c->multi, &running);
-    if (running < c->busy) return; /* a reply is there */
+    if (running < c->busy)
+        return; /* a reply is there */
     curl_multi_poll(c->multi, NULL, 0, wait_ms, NULL);
     curl_multi_perform(c->multi, &running);
 }
@@ -146,14 +161,16 @@ struct http_call *http_client_done(struct http_client *c) {
     struct http_call *call = NULL;
     long sent = 0;
     CURLMsg *m = curl_multi_info_read(c->multi, &left);
-    if (!m) return NULL;
+    if (!m)
+        return NULL;
     CURLcode code = m->data.result;
     curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&call);
     call->status = call->wait_s = 0;
     curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &sent);
-    call->unsent = code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ||
-                   code == CURLE_SSL_CONNECT_ERROR || code == CURLE_PEER_FAILED_VERIFICATION ||
-                   (code == CURLE_OPERATION_TIMEDOUT && !sent); /* it takes connections and never speaks */
+    call->unsent =
+        code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ||
+        code == CURLE_SSL_CONNECT_ERROR || code == CURLE_PEER_FAILED_VERIFICATION ||
+        (code == CURLE_OPERATION_TIMEDOUT && !sent); /* it takes connections and never speaks */
     if (code == CURLE_OK) {
         curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &call->status);
         curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &call->wait_s);
@@ -163,7 +180,8 @@ struct http_call *http_client_done(struct http_client *c) {
 }
 
 void http_client_cancel(struct http_call *call, const char *why) {
-    if (!call->client) return;
+    if (!call->client)
+        return;
     call->status = 0;
     end(call, why);
 }
@@ -175,7 +193,8 @@ void http_call_release(struct http_call *call) {
 }
 
 void http_client_free(struct http_client *c) {
-    if (!c) return;
+    if (!c)
+        return;
     curl_multi_cleanup(c->multi);
     free(c);
 }

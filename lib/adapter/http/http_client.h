@@ -1,6 +1,6 @@
 /* http_client: HTTP requests, many at a time, through one libcurl multi handle with kept-alive
- * connections. Owns the handle, the connections and what curl needs of each request under way. No threads
- * of its own; one thread a client. Callers: cmd/, es_client. libcurl only.
+ * connections. Owns the handle, the connections and what curl needs of each request under way. No
+ * threads of its own; one thread a client. Callers: cmd/, es_client. libcurl only.
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
@@ -8,8 +8,8 @@
 
 struct http_client;
 
-/* Lives as long as the client, which reads it at each request: secrets may have been renewed. NULL or ""
- * where there is none. */
+/* Lives as long as the client, which reads it at each request: secrets may have been renewed. NULL
+ * or "" where there is none. */
 struct http_client_conf {
     const char *ca;              /* a PEM file; "": the system's authorities */
     const char *user, *password; /* basic authentication, if there is a password; */
@@ -17,8 +17,8 @@ struct http_client_conf {
     int64_t timeout_ms;          /* of a whole request, its connection included */
 };
 
-/* One request. The caller fills the first part, zeroes the rest and releases it at last; it may be run again,
- * with the same memory. */
+/* One request. The caller fills the first part, zeroes the rest and releases it at last; it may be
+ * run again, with the same memory. */
 struct http_call {
     const char *method;
     struct buf body; /* JSON; empty: none */
@@ -36,10 +36,10 @@ struct http_call {
 
 /* 0, or -1 with err: not an address of http or https. */
 int http_client_check_url(const char *url, struct err *err);
-/* A body of gzip_from bytes or more is packed (0: none); a reply of more than reply_most fails. NULL with err
- * if there is no such file of certificates. */
-struct http_client *http_client_new(const struct http_client_conf *conf, size_t gzip_from, size_t reply_most,
-                                    struct err *err);
+/* A body of gzip_from bytes or more is packed (0: none); a reply of more than reply_most fails.
+ * NULL with err if there is no such file of certificates. */
+struct http_client *http_client_new(const struct http_client_conf *conf, size_t gzip_from,
+                                    size_t reply_most, struct err *err);
 /* Starts the request, which must stay where it is until it is done; url and body are copied. */
 void http_client_start(struct http_client *c, struct http_call *call, const char *url);
 /* Waits up to wait_ms for something to happen; returns early when a signal arrives. */

@@ -1,9 +1,9 @@
 /* http_server: see http_server.h.
  *
- * libmicrohttpd (0.9.75 or 1.0.1) runs inside our loop. What it leaves to us: it takes message framings that
- * another server in the chain may read differently (request smuggling), its timeout is reset by any
- * single byte, at its limit of connections new clients wait unseen, and a refusal that leaves
- * unread bytes in the socket would reach the client as a reset connection.
+ * libmicrohttpd (0.9.75 or 1.0.1) runs inside our loop. What it leaves to us: it takes message
+ * framings that another server in the chain may read differently (request smuggling), its timeout
+ * is reset by any single byte, at its limit of connections new clients wait unseen, and a refusal
+ * that leaves unread bytes in the socket would reach the client as a reset connection.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "http_server.h"
 
@@ -70,7 +70,8 @@ struct http_server {
 
 /* Ends a connection: libmicrohttpd sees the end of its input and cleans up. */
 static void cut(struct conn *c) {
-    if (c->cut) return;
+    if (c->cut)
+        return;
     c->cut = true;
     c->server->n_cut++;
     shutdown(c->fd, SHUT_RDWR);
@@ -79,27 +80,34 @@ static void cut(struct conn *c) {
 static void cut_late(struct http_server *s, int64_t now) {
     struct conn *c;
     TAILQ_FOREACH (c, &s->conns, place)
-        if (now >= c->deadline_ms && c->stage != WAITING) cut(c);
+        if (now >= c->deadline_ms && c->stage != WAITING)
+            cut(c);
 }
 
-/* Makes room for a new client, who would hang in the backlog, where nobody can tell it anything: cuts the one
- * that has been longest without as much as a request's head, or else without the end of a body. */
+/* Makes room for a new client, who would hang in the backlog, where nobody can tell it anything:
+ * cuts the one that has been longest without as much as a request's head, or else without the end
+ * of a body. */
 static void make_room(struct http_server *s, const struct conn *new) {
-    if ((s->n_conns - s->n_cut) * 100 <= s->conf.max_connections * CROWDED_PERCENT) return;
+    if ((s->n_conns - s->n_cut) * 100 <= s->conf.max_connections * CROWDED_PERCENT)
+        return;
     struct conn *c, *slow = NULL;
     TAILQ_FOREACH (c, &s->conns, place) {
-        if (c == new || c->cut || c->stage > BODY || (slow && c->stage == BODY)) continue;
+        if (c == new || c->cut || c->stage > BODY || (slow && c->stage == BODY))
+            continue;
         slow = c;
-        if (c->stage <= HEAD) break;
+        if (c->stage <= HEAD)
+            break;
     }
-    if (slow) cut(slow);
+    if (slow)
+        cut(slow);
 }
 
 /* Keeps the socket for a while and reads what the client still sends: closing it with unread bytes
  * would reset the connection, and the client might never see the answer. */
 static void linger(struct http_server *s, const struct conn *c) {
     int fd = s->n_lingering < LINGERING ? dup(c->fd) : -1;
-    if (fd < 0) return;
+    if (fd < 0)
+        return;
     s->lingering[s->n_lingering].fd = fd;
     s->lingering[s->n_lingering++].deadline_ms = clock_mono_ms() + LINGER_MS;
 }
@@ -109,9 +117,11 @@ static void read_lingering(struct http_server *s, int64_t now) {
     for (size_t i = s->n_lingering; i-- > 0;) {
         ssize_t n;
         int turns = 64; /* a fast sender must not hold up the others */
-        do n = recv(s->lingering[i].fd, waste, sizeof waste, MSG_DONTWAIT);
+        do
+            n = recv(s->lingering[i].fd, waste, sizeof waste, MSG_DONTWAIT);
         while (n > 0 && --turns);
-        if ((n > 0 || (n < 0 && errno == EAGAIN)) && now < s->lingering[i].deadline_ms) continue;
+        if ((n > 0 || (n < 0 && errno == EAGAIN)) && now < s->lingering[i].deadline_ms)
+            continue;
         close(s->lingering[i].fd);
         s->lingering[i] = s->lingering[--s->n_lingering];
     }
@@ -124,15 +134,17 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         *context = c = mem_calloc(1, sizeof *c);
         *c = (struct conn){.server = s, .mhd = mhd, .accepted_ms = clock_mono_ms()};
-        c->deadline_ms = c->accepted_ms + (s->conf.request_ms < s->conf.keepalive_ms ? s->conf.request_ms
-                                                                                     : s->conf.keepalive_ms);
+        c->deadline_ms =
+            c->accepted_ms +
+            (s->conf.request_ms < s->conf.keepalive_ms ? s->conf.request_ms : s->conf.keepalive_ms);
         c->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
         TAILQ_INSERT_TAIL(&s->conns, c, place);
         s->n_conns++;
         make_room(s, c);
         return;
     }
-    if (c->linger && !c->cut) linger(s, c);
+    if (c->linger && !c->cut)
+        linger(s, c);
     TAILQ_REMOVE(&s->conns, c, place);
     s->again |= s->n_conns >= s->conf.max_connections;
     s->n_conns--;
@@ -146,12 +158,14 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
 /* The request line is there. */
 static void *on_uri(void *cls, const char *uri, struct MHD_Connection *mhd) {
     struct http_server *s = cls;
-    struct conn *c = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    struct conn *c =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
     buf_clear(&c->uri);
     buf_text(&c->uri, uri);
     size_t path = strcspn(uri, "?");
     c->shown = (struct http_request){.path = {c->uri.p, path}};
-    if (uri[path]) c->shown.query = span_of(c->uri.p + path + 1);
+    if (uri[path])
+        c->shown.query = span_of(c->uri.p + path + 1);
     c->stage = HEAD;
     c->linger = true;
     c->close = false;
@@ -170,9 +184,11 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
     struct http_server *s = cls;
     struct conn *c = *con_cls;
     (void)mhd, (void)code;
-    if (!c) return;
+    if (!c)
+        return;
     drop_body(c);
-    if (c->response) MHD_destroy_response(c->response);
+    if (c->response)
+        MHD_destroy_response(c->response);
     c->response = NULL;
     c->stage = IDLE;
     c->accepted_ms = 0;
@@ -219,19 +235,24 @@ static enum MHD_Result begin(struct conn *c, const char *method, const char *ver
     struct span length = http_header(&c->shown, MHD_HTTP_HEADER_CONTENT_LENGTH);
     struct span expect = http_header(&c->shown, MHD_HTTP_HEADER_EXPECT);
     c->expects = expect.p && newest;
-    if (fault) refuse_and_close(c, MHD_HTTP_BAD_REQUEST, fault);
+    if (fault)
+        refuse_and_close(c, MHD_HTTP_BAD_REQUEST, fault);
     else if (c->expects && !span_is_word(expect, "100-continue"))
         refuse_and_close(c, MHD_HTTP_EXPECTATION_FAILED, "the only Expect taken is 100-continue");
-    else if (length.p && strtoull(length.p, NULL, 10) > (unsigned long long)conf->max_body) refuse_large(c);
-    else conf->head(conf->ctx, &c->shown);
-    if (c->response && (c->close || c->expects)) return send_answer(c);
+    else if (length.p && strtoull(length.p, NULL, 10) > (unsigned long long)conf->max_body)
+        refuse_large(c);
+    else
+        conf->head(conf->ctx, &c->shown);
+    if (c->response && (c->close || c->expects))
+        return send_answer(c);
     c->stage = BODY;
     return MHD_YES;
 }
 
 static void take_bytes(struct conn *c, const char *bytes, size_t n) {
     struct http_server *s = c->server;
-    if (c->response) return; /* answered already: read on only to find the next request */
+    if (c->response)
+        return; /* answered already: read on only to find the next request */
     if (c->body.n + n > (size_t)s->conf.max_body) {
         refuse_large(c);
     } else if (s->buffered + n > (size_t)s->conf.max_buffered) {
@@ -246,12 +267,14 @@ static void take_bytes(struct conn *c, const char *bytes, size_t n) {
 
 /* libmicrohttpd calls this when the head is there, for each piece of the body, at the body's end,
  * and again when the connection is resumed. */
-static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const char *url, const char *method,
-                                  const char *version, const char *bytes, size_t *n, void **con_cls) {
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const char *url,
+                                  const char *method, const char *version, const char *bytes,
+                                  size_t *n, void **con_cls) {
     struct http_server *s = cls;
     struct conn *c = *con_cls;
     (void)url;
-    if (c->stage == HEAD) return begin(c, method, version);
+    if (c->stage == HEAD)
+        return begin(c, method, version);
     if (*n > 0) {
         take_bytes(c, bytes, *n);
         *n = 0;
@@ -260,10 +283,12 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
     if (c->stage == BODY) {
         c->stage = WHOLE;
         c->shown.body = buf_view(&c->body);
-        if (!c->response) s->conf.body(s->conf.ctx, &c->shown);
+        if (!c->response)
+            s->conf.body(s->conf.ctx, &c->shown);
         drop_body(c);
     }
-    if (c->response) return send_answer(c);
+    if (c->response)
+        return send_answer(c);
     c->stage = WAITING;
     MHD_suspend_connection(mhd);
     return MHD_YES;
@@ -279,22 +304,28 @@ struct span http_header(const struct http_request *r, const char *name) {
 
 void http_field(struct http_request *r, const char *name, const char *value) {
     struct http_field *free = r->fields;
-    while (free->name) free++;
+    while (free->name)
+        free++;
     *free = (struct http_field){name, value};
 }
 
 void http_respond(struct http_request *r, unsigned status, struct span body) {
     struct conn *c = (struct conn *)(void *)r;
     c->status = status;
-    c->response = MHD_create_response_from_buffer(body.n, (void *)(uintptr_t)body.p, MHD_RESPMEM_MUST_COPY);
-    if (!c->response) mem_abort();
+    c->response =
+        MHD_create_response_from_buffer(body.n, (void *)(uintptr_t)body.p, MHD_RESPMEM_MUST_COPY);
+    if (!c->response)
+        mem_abort();
     c->close |= c->server->quiet;
     MHD_add_response_header(c->response, MHD_HTTP_HEADER_CONTENT_TYPE, "text/plain");
     for (size_t i = 0; i < sizeof r->fields / sizeof *r->fields && r->fields[i].name; i++)
         MHD_add_response_header(c->response, r->fields[i].name, r->fields[i].value);
-    if (c->close) MHD_add_response_header(c->response, MHD_HTTP_HEADER_CONNECTION, "close");
-    else MHD_set_response_options(c->response, MHD_RF_SEND_KEEP_ALIVE_HEADER, MHD_RO_END);
-    if (c->stage != WAITING) return;
+    if (c->close)
+        MHD_add_response_header(c->response, MHD_HTTP_HEADER_CONNECTION, "close");
+    else
+        MHD_set_response_options(c->response, MHD_RF_SEND_KEEP_ALIVE_HEADER, MHD_RO_END);
+    if (c->stage != WAITING)
+        return;
     c->stage = WHOLE;
     c->deadline_ms = clock_mono_ms() + c->server->conf.request_ms;
     c->server->again = true;
@@ -320,28 +351,32 @@ static int64_t fit_open_files(int64_t wanted) {
     return (rlim_t)wanted < room ? wanted : (int64_t)room;
 }
 
-/* STRICT_FOR_CLIENT is 1 from libmicrohttpd 1.0 on. It unfolds header fields before it shows them, so that
- * framing.c cannot see a fold: the library must refuse them itself. And it counts the line feed behind a
- * chunk's extension to the chunk (1.0.1 does): unless it refuses that line feed, trailers behind a last chunk
- * with an extension are read as the next request. 0.9 keeps its default, since with 1 it cuts connections
- * without an answer. The version is asked at run time: they share a soname, so one binary may meet both. */
+/* STRICT_FOR_CLIENT is 1 from libmicrohttpd 1.0 on. It unfolds header fields before it shows them,
+ * so that framing.c cannot see a fold: the library must refuse them itself. And it counts the line
+ * feed behind a chunk's extension to the chunk (1.0.1 does): unless it refuses that line feed,
+ * trailers behind a last chunk with an extension are read as the next request. 0.9 keeps its
+ * default, since with 1 it cuts connections without an answer. The version is asked at run time:
+ * they share a soname, so one binary may meet both. */
 static struct MHD_Daemon *start(struct http_server *s, int fd) {
+    static const char tls_versions[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
     bool tls = s->conf.cert[0];
     struct MHD_OptionItem secure[] = {
         {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)s->conf.cert},
         {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)s->conf.key},
-        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t) "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)tls_versions},
         {MHD_OPTION_END, 0, NULL}};
     return MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (tls ? MHD_USE_TLS : 0), 0, NULL, NULL, on_request, s,
-        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)s->conf.max_connections,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)s->conf.max_header, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
-        MHD_OPTION_URI_LOG_CALLBACK, on_uri, s, MHD_OPTION_STRICT_FOR_CLIENT, MHD_get_version()[0] != '0',
-        MHD_OPTION_ARRAY, tls ? secure : &secure[3], MHD_OPTION_END);
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (tls ? MHD_USE_TLS : 0), 0, NULL, NULL,
+        on_request, s, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)s->conf.max_connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)s->conf.max_header, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+        s, MHD_OPTION_URI_LOG_CALLBACK, on_uri, s, MHD_OPTION_STRICT_FOR_CLIENT,
+        MHD_get_version()[0] != '0', MHD_OPTION_ARRAY, tls ? secure : &secure[3], MHD_OPTION_END);
 }
 
-struct http_server *http_server_open(const struct http_server_conf *conf, bool *hopeless, struct err *err) {
+struct http_server *http_server_open(const struct http_server_conf *conf, bool *hopeless,
+                                     struct err *err) {
     struct http_server *s = mem_calloc(1, sizeof *s);
     s->conf = *conf;
     TAILQ_INIT(&s->conns);
@@ -350,32 +385,40 @@ struct http_server *http_server_open(const struct http_server_conf *conf, bool *
     int fd = listener_open(conf->listen, &s->url, &s->facts.loopback, hopeless, err);
     s->facts.url = s->url.p;
     s->mhd = fd < 0 ? NULL : start(s, fd);
-    if (s->mhd) return s;
+    if (s->mhd)
+        return s;
     if (fd >= 0) {
         *hopeless = true;
-        err_set(err, conf->cert[0] ? "the certificate and its private key can't be used: is each PEM, and "
-                                     "do they belong together?"
-                                   : "libmicrohttpd does not start");
+        err_set(err, conf->cert[0]
+                         ? "the certificate and its private key can't be used: is each PEM, and "
+                           "do they belong together?"
+                         : "libmicrohttpd does not start");
         close(fd);
     }
     http_server_close(s);
     return NULL;
 }
 
-const struct http_server_facts *http_server_facts(const struct http_server *s) { return &s->facts; }
+const struct http_server_facts *http_server_facts(const struct http_server *s) {
+    return &s->facts;
+}
 
 void http_server_run(struct http_server *s, int wait_ms, int fd) {
     MHD_UNSIGNED_LONG_LONG pending;
     int epoll = MHD_get_daemon_info(s->mhd, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
     struct pollfd wait[] = {{.fd = epoll, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
-    if (MHD_get_timeout(s->mhd, &pending) == MHD_YES && pending < (unsigned)wait_ms) wait_ms = (int)pending;
-    if ((s->n_conns || s->n_lingering) && wait_ms > SWEEP_MS) wait_ms = SWEEP_MS;
-    if (s->again) wait_ms = 0;
+    if (MHD_get_timeout(s->mhd, &pending) == MHD_YES && pending < (unsigned)wait_ms)
+        wait_ms = (int)pending;
+    if ((s->n_conns || s->n_lingering) && wait_ms > SWEEP_MS)
+        wait_ms = SWEEP_MS;
+    if (s->again)
+        wait_ms = 0;
     s->again = false;
     poll(wait, 2, wait_ms);
     MHD_run(s->mhd);
     int64_t now = clock_mono_ms();
-    if (now < s->next_sweep_ms) return;
+    if (now < s->next_sweep_ms)
+        return;
     s->next_sweep_ms = now + SWEEP_MS;
     cut_late(s, now);
     read_lingering(s, now);
@@ -387,15 +430,18 @@ void http_server_quiesce(struct http_server *s) {
 }
 
 void http_server_close(struct http_server *s) {
-    if (!s) return;
+    if (!s)
+        return;
     struct conn *c;
     TAILQ_FOREACH (c, &s->conns, place)
-        if (c->stage == WAITING) refuse_and_close(c, MHD_HTTP_SERVICE_UNAVAILABLE, "the server ends");
+        if (c->stage == WAITING)
+            refuse_and_close(c, MHD_HTTP_SERVICE_UNAVAILABLE, "the server ends");
     if (s->mhd) {
         MHD_run(s->mhd); /* libmicrohttpd must not be stopped with a connection suspended */
         MHD_stop_daemon(s->mhd);
     }
-    while (s->n_lingering) close(s->lingering[--s->n_lingering].fd);
+    while (s->n_lingering)
+        close(s->lingering[--s->n_lingering].fd);
     buf_release(&s->url);
     free(s);
 }

@@ -27,7 +27,7 @@ struct http_server_conf {
     int64_t max_body;     /* bytes, one request: else 413 */
     int64_t max_buffered; /* bytes, bodies of all requests that are being received: else 503 */
     int64_t keepalive_ms; /* a connection without a request in progress is closed after this */
-    int64_t request_ms;   /* from accept (or its first line on a used connection) to its last byte */
+    int64_t request_ms; /* from accept (or its first line on a used connection) to its last byte */
     /* The headers are there, the body is not. An answer given here spares keeping it: what still
      * comes is thrown away. May be used for nothing else than to answer. */
     void (*head)(void *ctx, struct http_request *r);
@@ -48,10 +48,11 @@ struct http_server_facts {
 struct http_server;
 /* Listens. conf is copied, its texts are only used here. NULL with err; *hopeless: the settings can
  * never work, where otherwise the system refused. */
-struct http_server *http_server_open(const struct http_server_conf *conf, bool *hopeless, struct err *err);
+struct http_server *http_server_open(const struct http_server_conf *conf, bool *hopeless,
+                                     struct err *err);
 const struct http_server_facts *http_server_facts(const struct http_server *s);
-/* Waits up to wait_ms for something to happen (a signal ends the wait, and so does it if fd, unless -1,
- * becomes readable), and handles it. */
+/* Waits up to wait_ms for something to happen (a signal ends the wait, and so does it if fd, unless
+ * -1, becomes readable), and handles it. */
 void http_server_run(struct http_server *s, int wait_ms, int fd);
 /* Takes no more connections; every answer from now on closes its own. */
 void http_server_quiesce(struct http_server *s);

@@ -9,4 +9,5 @@
  * port 0 takes a free one. Adds HOST:PORT with the real port to *address; *loopback: only this
  * machine can reach it. The socket (non-blocking, close-on-exec), or -1 with err; *hopeless: text
  * can never work, where otherwise the system refused (in use, not ours, not allowed). */
-int listener_open(const char *text, struct buf *address, bool *loopback, bool *hopeless, struct err *err);
+int listener_open(const char *text, struct buf *address, bool *loopback, bool *hopeless,
+                  struct err *err);

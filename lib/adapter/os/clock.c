@@ -10,11 +10,17 @@ static int64_t read_ms(clockid_t id) {
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-int64_t clock_wall_ms(void) { return read_ms(CLOCK_REALTIME); }
+int64_t clock_wall_ms(void) {
+    return read_ms(CLOCK_REALTIME);
+}
 
-int64_t clock_mono_ms(void) { return read_ms(CLOCK_MONOTONIC); }
+int64_t clock_mono_ms(void) {
+    return read_ms(CLOCK_MONOTONIC);
+}
 
-int64_t clock_boot_ms(void) { return read_ms(CLOCK_BOOTTIME); }
+int64_t clock_boot_ms(void) {
+    return read_ms(CLOCK_BOOTTIME);
+}
 
 int32_t clock_offset_s(int64_t wall_ms) {
     time_t s = (time_t)(wall_ms / 1000);

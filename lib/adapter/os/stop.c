@@ -13,8 +13,10 @@ static unsigned limit_s;
 static void on_signal(int number) {
     static const char why[] = "distlog: leaving without the answer of the bus or the store\n";
     struct timespec now;
-    if (number == SIGALRM) _exit(write(STDERR_FILENO, why, sizeof why - 1) < 0 || number);
-    if (asked_ms) _exit(128 + number);
+    if (number == SIGALRM)
+        _exit(write(STDERR_FILENO, why, sizeof why - 1) < 0 || number);
+    if (asked_ms)
+        _exit(128 + number);
     alarm(limit_s);
     clock_gettime(CLOCK_MONOTONIC, &now);
     asked_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 + 1;
@@ -32,6 +34,10 @@ void stop_within(unsigned seconds) {
     signal(SIGALRM, on_signal);
 }
 
-bool stop_asked(void) { return asked_ms != 0; }
+bool stop_asked(void) {
+    return asked_ms != 0;
+}
 
-int64_t stop_asked_ms(void) { return asked_ms; }
+int64_t stop_asked_ms(void) {
+    return asked_ms;
+}

@@ -11,8 +11,8 @@
 /* Installs the handlers without SA_RESTART, so that a waiting call returns EINTR; ignores SIGPIPE.
  */
 void stop_install(void);
-/* Whoever is told to stop from now on and has not ended after that time ends at once, with exit status 1: for
- * libraries whose calls wait longer than they were asked to. */
+/* Whoever is told to stop from now on and has not ended after that time ends at once, with exit
+ * status 1: for libraries whose calls wait longer than they were asked to. */
 void stop_within(unsigned seconds);
 /* True from the first TERM or INT on. */
 bool stop_asked(void);

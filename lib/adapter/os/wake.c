@@ -30,7 +30,8 @@ void wake_touch(struct wake *w) {
 
 void wake_drain(struct wake *w) {
     char events[1024];
-    while (w->watch >= 0 && read(w->watch, events, sizeof events) > 0) continue;
+    while (w->watch >= 0 && read(w->watch, events, sizeof events) > 0)
+        continue;
 }
 
 bool wake_wait(struct wake *w, int ms) {
@@ -40,6 +41,8 @@ bool wake_wait(struct wake *w, int ms) {
 }
 
 void wake_close(struct wake *w) {
-    if (w->file >= 0) close(w->file);
-    if (w->watch >= 0) close(w->watch);
+    if (w->file >= 0)
+        close(w->file);
+    if (w->watch >= 0)
+        close(w->watch);
 }

@@ -21,7 +21,8 @@ static const struct sqlite_file_kind kind = {
     .version = 1,
     .schema =
         /* One row. The bus clock is anchor_ms + the boot clock; retained_ms, when the last pass of
-         * retention began, is on the bus clock. The table gap came later: local_prepare_retention(). */
+         * retention began, is on the bus clock. The table gap came later:
+         * local_prepare_retention(). */
     "CREATE TABLE meta(boot_id TEXT, anchor_ms INTEGER, retained_ms INTEGER);"
     "INSERT INTO meta VALUES('', 0, 0);"
     "CREATE TABLE topic(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
@@ -39,22 +40,25 @@ enum bus_rc local_done(struct local *l, struct err *err) {
     return rc == SQLITE_FILE_OK ? BUS_OK : rc == SQLITE_FILE_RETRY ? BUS_RETRY : BUS_FATAL;
 }
 
-int64_t local_now_ms(const struct local *l) { return l->anchor_ms + clock_boot_ms(); }
+int64_t local_now_ms(const struct local *l) {
+    return l->anchor_ms + clock_boot_ms();
+}
 
 /* --- open and close ----------------------------------------------------------------------------
  */
 
 /* Within a write transaction: ties the bus clock to this boot, never before the newest record. */
 static void anchor_clock(struct local *l) {
-    local_run(
-        l,
-        "UPDATE meta SET boot_id = ?1, anchor_ms = max(?2, (SELECT coalesce(max(last_ms), 0) FROM topic))"
-        " - ?3 WHERE boot_id <> ?1",
-        "sii", l->boot_id.p, clock_wall_ms(), clock_boot_ms());
+    local_run(l,
+              "UPDATE meta SET boot_id = ?1, anchor_ms = max(?2, (SELECT coalesce(max(last_ms), 0) "
+              "FROM topic))"
+              " - ?3 WHERE boot_id <> ?1",
+              "sii", l->boot_id.p, clock_wall_ms(), clock_boot_ms());
     l->anchor_ms = local_run(l, "SELECT anchor_ms FROM meta", "");
 }
 
-/* Within a write transaction: the input exists, and a reader without a group knows where it begins. */
+/* Within a write transaction: the input exists, and a reader without a group knows where it begins.
+ */
 static void open_input(struct local *l) {
     int64_t id = local_make_topic(l, l->how.input);
     int64_t at = l->how.from_start ? local_first(l, id) : local_next(l, id);
@@ -65,11 +69,13 @@ static void open_input(struct local *l) {
 
 static void close_local(struct bus *bus) {
     struct local *l = (struct local *)bus;
-    if (!l) return;
+    if (!l)
+        return;
     local_give_back(l);
     sqlite_file_close(&l->file);
     wake_close(&l->wake);
-    for (size_t i = 0; i < l->n_topics; i++) free(l->topics[i].name);
+    for (size_t i = 0; i < l->n_topics; i++)
+        free(l->topics[i].name);
     arena_release(&l->staging);
     arena_release(&l->batch);
     buf_release(&l->bus.place);
@@ -86,7 +92,8 @@ static enum bus_rc open_local(const struct conf *conf, const struct bus_open *ho
     l->bus = (struct bus){.engine = &bus_sqlite, .wake = -1};
     l->conf = conf_section(conf, &bus_sqlite_section);
     l->how = *how;
-    if (how->state) local_topic(l, how->state)->state = true;
+    if (how->state)
+        local_topic(l, how->state)->state = true;
     buf_printf(&l->bus.place, "bus local %s", l->conf->path);
     sqlite_file_open(&l->file, &kind, l->conf->path, true);
     wake_open(&l->wake, sqlite_file_beside(&l->file, "-wake"), how->group != NULL);
@@ -95,12 +102,16 @@ static enum bus_rc open_local(const struct conf *conf, const struct bus_open *ho
     sqlite_file_begin(&l->file, true);
     anchor_clock(l);
     local_prepare_retention(l);
-    if (how->input) open_input(l);
+    if (how->input)
+        open_input(l);
     sqlite_file_end(&l->file);
-    if (how->bounded) local_measure(l);
+    if (how->bounded)
+        local_measure(l);
     enum bus_rc rc = local_done(l, err);
-    if (rc == BUS_OK) *out = &l->bus;
-    else close_local(&l->bus);
+    if (rc == BUS_OK)
+        *out = &l->bus;
+    else
+        close_local(&l->bus);
     return rc;
 }
 
@@ -121,18 +132,21 @@ static enum bus_rc put(struct bus *bus, const char *topic, int32_t partition, st
                       key.n + value.n, topic);
     if (!l->how.group && l->staging.used > QUEUE_BYTES)
         return err_as(BUS_FULL, err, "%d MB wait to be written", QUEUE_BYTES >> 20);
-    if (l->full) return err_as(BUS_FULL, err, "%s", l->full_why.text);
+    if (l->full)
+        return err_as(BUS_FULL, err, "%s", l->full_why.text);
     l->staged = mem_room(l->staged, l->n_staged, &l->cap_staged, sizeof *l->staged);
     struct staged *p = &l->staged[l->n_staged++];
     const struct topic *t = local_topic(l, topic);
     *p = (struct staged){.topic = (size_t)(t - l->topics), .tag = tag};
-    if (key.p) p->key = arena_span(&l->staging, key);
-    if (value.p) p->value = arena_span(&l->staging, value);
+    if (key.p)
+        p->key = arena_span(&l->staging, key);
+    if (value.p)
+        p->value = arena_span(&l->staging, value);
     return BUS_OK;
 }
 
-/* Writes what is queued, a transaction of bounded size after another, and reports each record. After a
- * failure the rest fails with it: the caller decides anew. */
+/* Writes what is queued, a transaction of bounded size after another, and reports each record.
+ * After a failure the rest fails with it: the caller decides anew. */
 static enum bus_rc write_queue(struct local *l, struct err *err) {
     for (size_t from = 0, to; from < l->n_staged; from = to) {
         size_t bytes = 0;
@@ -144,25 +158,31 @@ static enum bus_rc write_queue(struct local *l, struct err *err) {
             l->how.delivered(l->how.ctx, l->staged[i].tag, why ? BUS_RETRY : BUS_OK, why);
     }
     drop_staged(l);
-    if (l->how.bounded) local_measure(l);
+    if (l->how.bounded)
+        local_measure(l);
     return local_done(l, err);
 }
 
 /* Looks, waits for a touch, looks again: the last look comes after the wait, so that what it says
  * about the end is fresh. */
-static enum bus_rc poll_reader(struct local *l, int wait_ms, struct bus_batch *batch, struct err *err) {
+static enum bus_rc poll_reader(struct local *l, int wait_ms, struct bus_batch *batch,
+                               struct err *err) {
     int64_t end = clock_mono_ms() + wait_ms;
     for (bool go_on = true; go_on;) {
         wake_drain(&l->wake);
         arena_clear(&l->batch);
         l->n_records = 0;
         sqlite_file_in_place(&l->file);
-        if (*l->how.group) local_keep_owner(l);
-        if (l->owner && l->how.input) local_fetch(l);
+        if (*l->how.group)
+            local_keep_owner(l);
+        if (l->owner && l->how.input)
+            local_fetch(l);
         enum bus_rc rc = local_done(l, err);
-        if (rc != BUS_OK) return rc;
+        if (rc != BUS_OK)
+            return rc;
         int64_t left = end - clock_mono_ms();
-        if (l->n_records || l->generation != l->told_generation || left <= 0) break;
+        if (l->n_records || l->generation != l->told_generation || left <= 0)
+            break;
         go_on = wake_wait(&l->wake, (int)left);
     }
     *batch = (struct bus_batch){.records = l->records,
@@ -178,23 +198,31 @@ static enum bus_rc poll_reader(struct local *l, int wait_ms, struct bus_batch *b
     return BUS_OK;
 }
 
-static enum bus_rc poll_local(struct bus *bus, int wait_ms, struct bus_batch *batch, struct err *err) {
+static enum bus_rc poll_local(struct bus *bus, int wait_ms, struct bus_batch *batch,
+                              struct err *err) {
     struct local *l = (struct local *)bus;
     local_retain(l);
-    if (l->how.group) return poll_reader(l, wait_ms, batch, err);
-    if (batch) *batch = (struct bus_batch){.now_ms = local_now_ms(l)};
-    if (l->n_staged) return write_queue(l, err);
-    if (l->how.bounded) local_measure(l);
-    if (wait_ms > 0) clock_sleep_ms(wait_ms); /* nothing of this writer's is under way */
+    if (l->how.group)
+        return poll_reader(l, wait_ms, batch, err);
+    if (batch)
+        *batch = (struct bus_batch){.now_ms = local_now_ms(l)};
+    if (l->n_staged)
+        return write_queue(l, err);
+    if (l->how.bounded)
+        local_measure(l);
+    if (wait_ms > 0)
+        clock_sleep_ms(wait_ms); /* nothing of this writer's is under way */
     return BUS_OK;
 }
 
 static enum bus_rc commit(struct bus *bus, struct err *err) {
     struct local *l = (struct local *)bus;
     bool moved = *l->how.group && l->input.position != l->input.committed;
-    if (moved || l->n_staged) local_write(l, 0, l->n_staged);
+    if (moved || l->n_staged)
+        local_write(l, 0, l->n_staged);
     enum bus_rc rc = local_done(l, err);
-    if (rc != BUS_OK) return rc;
+    if (rc != BUS_OK)
+        return rc;
     drop_staged(l);
     l->input.committed = l->input.position;
     return BUS_OK;

@@ -1,8 +1,7 @@
 /* bus_sqlite.h: what the files of the embedded bus share: the handle, and what each file does for
- * the others. Within them a failure sticks to the file (see sqlite_file.h); the port's answers are made from
- * it by local_done().
- *   bus_sqlite.c            the engine: open, put, poll, commit, undo, close; settings
- *   bus_sqlite_write.c      the one write path: topics, records, state, offsets
+ * the others. Within them a failure sticks to the file (see sqlite_file.h); the port's answers are
+ * made from it by local_done(). bus_sqlite.c            the engine: open, put, poll, commit, undo,
+ * close; settings bus_sqlite_write.c      the one write path: topics, records, state, offsets
  *   bus_sqlite_read.c       reading: the next batch, restore, replay, lag
  *   bus_sqlite_owner.c      who reads for a group: lease, takeover, fencing
  *   bus_sqlite_retention.c  what may go, and when the bus is full
@@ -72,7 +71,8 @@ struct local {
     int64_t retention_at_ms; /* monotonic clock: look whether it is time again */
     bool squeezing;          /* over max_size, until there is some room again */
     bool retaining;          /* this process has claimed a pass that is not finished */
-    /* Of that pass, on the bus clock: what is from before is older than max_age, or twice max_age. */
+    /* Of that pass, on the bus clock: what is from before is older than max_age, or twice max_age.
+     */
     int64_t old_ms, expired_ms;
 };
 
@@ -105,11 +105,12 @@ int64_t local_find(struct local *l, const char *topic);
 int64_t local_next(struct local *l, int64_t topic);
 /* The lowest offset that is still there, or the next one if there is none. */
 int64_t local_first(struct local *l, int64_t topic);
-enum bus_rc local_restore(struct bus *bus, const char *topic, int32_t partition, bus_each_state *each,
-                          void *ctx, struct err *err);
-enum bus_rc local_replay(struct bus *bus, const char *topic, int32_t partition, int64_t from_ms, int64_t to,
-                         bus_each_record *each, void *ctx, struct err *err);
-enum bus_rc local_lag(struct bus *bus, const char *group, const char *topic, int64_t *left, struct err *err);
+enum bus_rc local_restore(struct bus *bus, const char *topic, int32_t partition,
+                          bus_each_state *each, void *ctx, struct err *err);
+enum bus_rc local_replay(struct bus *bus, const char *topic, int32_t partition, int64_t from_ms,
+                         int64_t to, bus_each_record *each, void *ctx, struct err *err);
+enum bus_rc local_lag(struct bus *bus, const char *group, const char *topic, int64_t *left,
+                      struct err *err);
 
 /* bus_sqlite_owner.c */
 
@@ -122,8 +123,8 @@ void local_give_back(struct local *l);
 
 /* bus_sqlite_retention.c */
 
-/* Within a write transaction, on open: makes what retention keeps in the file where it is missing, as in a
- * new file and in one of distlog 0.1.0. */
+/* Within a write transaction, on open: makes what retention keeps in the file where it is missing,
+ * as in a new file and in one of distlog 0.1.0. */
 void local_prepare_retention(struct local *l);
 /* A slice of housekeeping of at most some milliseconds, when it is time. Failure is no harm: the
  * next slice tries again. */
