@@ -26,6 +26,6 @@ printf '.SH GUARANTEES\n.TP\n.B One.\n.IR \\%%test/no\\-such.sh .\n.TP\n.B Two.\
 is "$(missing "$TMP/page") $(unshown "$TMP/page")" "test/no-such.sh .B Two." "what is missing would be seen"
 
 is "$(cd "$TOP" && git ls-files 2>/dev/null | sed 's#/.*##' | sort -u | LC_ALL=C sort | xargs)" \
-    "$(cd "$TOP" && git rev-parse -q --verify HEAD >/dev/null 2>&1 && echo .ci .clang-format .clang-tidy .gitignore CONTRIBUTING.md LICENSE Makefile README.md SECURITY.md cmd distlog.c distlog.yaml fluent.conf lib man test)" \
+    "$(cd "$TOP" && git rev-parse -q --verify HEAD >/dev/null 2>&1 && echo .ci .clang-format .clang-tidy .git-blame-ignore-revs .gitignore CONTRIBUTING.md LICENSE Makefile README.md SECURITY.md cmd distlog.c distlog.yaml fluent.conf lib man test)" \
     "the top of the tree has what one expects there"
 done_testing
