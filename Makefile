@@ -99,7 +99,7 @@ $(FUZZERS): $(B)/%: $(B)/%.o $(B)/libdistlog.a
 	@$(if $(V),,echo "  LINK  $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) $(WRAP:%=-Wl,--wrap=%) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 # Functions that a target has in place of the product's own.
-$(B)/test/fuzz/line: WRAP = log_say
+$(B)/test/fuzz/line: WRAP = log_write
 $(B)/test/fuzz/bulk_reply $(B)/test/fuzz/search_reply: WRAP = es_client_run clock_sleep_ms
 
 # What the black-box tests feed topics with, and the yardstick of the bench.

@@ -67,7 +67,10 @@ static void add_flag(struct line *l, const char *name, int has_arg, int letter,
 static void set_cmd(struct line *l, const struct cmd *cmd) {
     l->cmd = cmd;
     l->n = 0;
-    l->run.log.prefix = cmd ? arena_printf(&l->arena, "distlog %s", cmd->name) : "distlog";
+    const char *prefix = "distlog";
+    if (cmd)
+        prefix = arena_printf(&l->arena, "distlog %s", cmd->name);
+    l->run.log = log_default(prefix);
     buf_clear(&l->letters);
     buf_printf(&l->letters, "%s:hc:o:", cmd ? "" : "+"); /* +: up to the command */
     for (const struct opt_section *const *s = cmd ? cmd->sections : NULL; s && *s; s++)
@@ -90,7 +93,7 @@ static void set_cmd(struct line *l, const struct cmd *cmd) {
 
 /* Wrong usage was said: says where to look. */
 static int usage(const struct line *l) {
-    log_say(&l->run.log, "see 'distlog help%s%s'", l->cmd ? " " : "", l->cmd ? l->cmd->name : "");
+    log_info(&l->run.log, "see 'distlog help%s%s'", l->cmd ? " " : "", l->cmd ? l->cmd->name : "");
     return EXIT_USAGE;
 }
 
@@ -110,18 +113,18 @@ static int wrong_flag(struct line *l, int c, const char *word) {
         const char *arg = optopt == 'o'   ? "KEY=VALUE"
                           : optopt == 'c' ? "FILE"
                                           : opt_arg(l->rows[i]);
-        log_say(&l->run.log, "%s: %s is missing", word, arg);
+        log_info(&l->run.log, "%s: %s is missing", word, arg);
     } else if (optopt && i < l->n) {
-        log_say(&l->run.log, "%.*s takes no value", n, word);
+        log_info(&l->run.log, "%.*s takes no value", n, word);
     } else if (optopt) {
-        log_say(&l->run.log, "-%c: no such option", optopt);
+        log_info(&l->run.log, "-%c: no such option", optopt);
     } else {
         struct suggest near;
         const char *name = arena_printf(&l->arena, "%.*s", n, word);
         suggest_init(&near, name);
         for (i = 0; i < l->n; i++)
             suggest_offer(&near, "--%s", l->names[i].name);
-        log_say(&l->run.log, "%s: no such option%s", name, near.hint);
+        log_info(&l->run.log, "%s: no such option%s", name, near.hint);
     }
     return usage(l);
 }
@@ -172,19 +175,19 @@ static int read_line(struct line *l, int argc, char **argv) {
 
 static int check_operands(const struct line *l) {
     if (l->run.argc < l->cmd->min_operands)
-        log_say(&l->run.log, "an operand is missing: distlog %s %s", l->cmd->name,
-                l->cmd->operands);
+        log_info(&l->run.log, "an operand is missing: distlog %s %s", l->cmd->name,
+                 l->cmd->operands);
     else if (l->run.argc > l->cmd->max_operands)
-        log_say(&l->run.log, "'%s' is one operand too many", l->run.argv[l->cmd->max_operands]);
+        log_info(&l->run.log, "'%s' is one operand too many", l->run.argv[l->cmd->max_operands]);
     else {
         char **topic = l->run.argv;
         while (l->cmd->topics && *topic && name_is_valid(*topic))
             topic++;
         if (!l->cmd->topics || !*topic)
             return 0;
-        log_say(&l->run.log,
-                "'%s' can't be a topic's name (letters, digits, '.', '_', '-', at most 200)",
-                *topic);
+        log_info(&l->run.log,
+                 "'%s' can't be a topic's name (letters, digits, '.', '_', '-', at most 200)",
+                 *topic);
     }
     return usage(l);
 }
@@ -234,7 +237,7 @@ static int configure(struct line *l, struct conf *conf) {
          conf_env(conf, &err) ||
          (l->alias && l->alias->set &&
           set_pair(l, conf, l->alias->set, OPT_PRESET, l->alias->name, &err)))) {
-        log_say(&l->run.log, "%s", err.text);
+        log_info(&l->run.log, "%s", err.text);
         return EXIT_USAGE;
     }
     for (size_t i = 0; i < l->n_given; i++) {
@@ -243,7 +246,7 @@ static int configure(struct line *l, struct conf *conf) {
             l->run.overrides[n++] = (char *)arena_span(&l->arena, span_of(g->value)).p;
         if (g->row ? conf_flag(conf, g->row, g->value, &err)
                    : set_pair(l, conf, g->value, OPT_COMMAND_LINE, "-o", &err)) {
-            log_say(&l->run.log, "%s", err.text);
+            log_info(&l->run.log, "%s", err.text);
             return usage(l);
         }
     }
@@ -256,6 +259,7 @@ static int run_command(struct line *l) {
     l->run.config_file = find_config(l);
     int code = configure(l, conf);
     if (!code) {
+        cmd_configure_log(conf, &l->run.log);
         stop_install();
         if (conf_has_secret(conf))
             process_hide();
@@ -289,8 +293,8 @@ static int close_stdout(const struct line *l, int code) {
     if (fclose(stdout) == 0 && !failed)
         return code;
     if (!reader_gone && errno != EBADF)
-        log_say(&l->run.log, "cannot write standard output: %s",
-                errno ? strerror(errno) : "some of it is lost");
+        log_info(&l->run.log, "cannot write standard output: %s",
+                 errno ? strerror(errno) : "some of it is lost");
     return code ? code : EXIT_FAILED;
 }
 

@@ -46,8 +46,8 @@ static enum bus_rc turn(void *ctx, struct bus *bus, const struct bus_batch *b, s
         if (event_parse(r->value, &a->arena, &e, err) == INPUT_OK)
             add_alert(&a->lines, &e);
         else
-            log_say(&a->run->log, "%s-%" PRId32 " offset %" PRId64 " is not an alert: %s",
-                    a->reader.how.input, r->partition, r->offset, err->text);
+            log_info(&a->run->log, "%s-%" PRId32 " offset %" PRId64 " is not an alert: %s",
+                     a->reader.how.input, r->partition, r->offset, err->text);
     }
     arena_clear(&a->arena);
     a->reader.failed = !line_write(a->run, &a->lines);

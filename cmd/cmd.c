@@ -5,6 +5,31 @@
 #include "../lib/base/suggest.h"
 #include "../lib/engines.h"
 
+struct log_conf {
+    const char *level, *format;
+};
+
+static const struct opt log_rows[] = {
+    OPT(struct log_conf, CHOICE, level, "info", .choices = "error|warn|info|debug",
+        .help = "the least important log lines to write"),
+    OPT(struct log_conf, CHOICE, format, "text", .choices = "text|json",
+        .help = "log lines as text, with priorities under systemd, or as JSON objects"),
+};
+static const struct opt_section log_section =
+    OPT_SECTION("log", "what is logged on standard error", log_rows, struct log_conf);
+
+void cmd_configure_log(const struct conf *conf, struct log *log) {
+    static const char *const levels[] = {
+        [LOG_ERROR] = "error", [LOG_WARN] = "warn", [LOG_INFO] = "info", [LOG_DEBUG] = "debug"};
+    const struct log_conf *c = conf_section(conf, &log_section);
+    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
+        if (strcmp(c->level, levels[i]) == 0)
+            log->level = (enum log_level)i;
+    }
+    if (strcmp(c->format, "json") == 0)
+        log->format = LOG_JSON;
+}
+
 const struct opt_section *const *cmd_sections(void) {
     enum { MOST = 64 };
     static const struct opt_section *all[MOST + 1];
@@ -13,6 +38,7 @@ const struct opt_section *const *cmd_sections(void) {
         return all;
     for (const struct opt_section *const *s = engines_sections; *s && n < MOST; s++)
         all[n++] = *s;
+    all[n++] = &log_section;
     for (const struct cmd *const *cmd = cmd_all; *cmd; cmd++)
         for (const struct opt_section *const *s = (*cmd)->sections; *s && n < MOST; s++) {
             size_t k = 0;
@@ -49,5 +75,5 @@ void cmd_unknown(const struct log *log, const char *name) {
     suggest_init(&near, name);
     for (const struct cmd *const *cmd = cmd_all; *cmd; cmd++)
         suggest_offer(&near, "%s", (*cmd)->name);
-    log_say(log, "'%s' is not a distlog command%s", name, near.hint);
+    log_info(log, "'%s' is not a distlog command%s", name, near.hint);
 }

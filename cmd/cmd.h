@@ -51,6 +51,8 @@ extern const struct cmd *const cmd_all[];
 /* Every section of settings: engines_sections and each command's own; NULL-terminated. Made at
  * first use. */
 const struct opt_section *const *cmd_sections(void);
+/* Sets the level and the format of log as the settings have them. */
+void cmd_configure_log(const struct conf *conf, struct log *log);
 /* The command of this name, alias, or "distlog-" + name; *alias is set where it was one. NULL if
  * none. */
 const struct cmd *cmd_find(const char *name, const struct cmd_alias **alias);

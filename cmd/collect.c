@@ -280,15 +280,15 @@ static void warn(const struct collect *c) {
     const struct http_server_facts *facts = http_server_facts(c->server);
     bool auth = access_asks(&c->access), tls = strncmp(facts->url, "https", 5) == 0;
     if (!facts->loopback && !(auth && tls))
-        log_say(log, "%s can be reached from other machines: %s%s%s", facts->url,
-                auth ? "" : "anybody there can post (collect.auth)", auth || tls ? "" : ", ",
-                tls ? "" : "what is sent can be read on the way (collect.tls)");
+        log_info(log, "%s can be reached from other machines: %s%s%s", facts->url,
+                 auth ? "" : "anybody there can post (collect.auth)", auth || tls ? "" : ", ",
+                 tls ? "" : "what is sent can be read on the way (collect.tls)");
     if (facts->max_connections < c->conf->http.max_connections)
-        log_say(log,
-                "collect.max_connections is %" PRId64
-                ", but the limit of open files (ulimit -n) allows "
-                "%" PRId64,
-                c->conf->http.max_connections, facts->max_connections);
+        log_info(log,
+                 "collect.max_connections is %" PRId64
+                 ", but the limit of open files (ulimit -n) allows "
+                 "%" PRId64,
+                 c->conf->http.max_connections, facts->max_connections);
 }
 
 /* Opens the bus. The first line says, behind it: "http://127.0.0.1:9880, log.input → nodes". */
@@ -321,8 +321,8 @@ static enum exit_code serve(struct collect *c) {
         now = clock_mono_ms();
     } while ((facts->in_flight || !LIST_EMPTY(&c->outbox.waiting)) && now - begin < DRAIN_MS);
     bool done = outbox_flush(&c->outbox, LEAVE_MS - (now - begin));
-    log_say(&c->run->log, "stopped: accepted %" PRIu64 " records, refused %" PRIu64 " requests",
-            c->outbox.accepted, facts->refused);
+    log_info(&c->run->log, "stopped: accepted %" PRIu64 " records, refused %" PRIu64 " requests",
+             c->outbox.accepted, facts->refused);
     return done ? EXIT_DONE : EXIT_FAILED;
 }
 
@@ -331,7 +331,7 @@ static int run_collect(struct run *run) {
     struct err err;
     enum exit_code code = prepare(&c, &err) == 0 ? listen_http(&c, &err) : EXIT_USAGE;
     if (code != EXIT_DONE) {
-        log_say(&run->log, "%s", err.text);
+        log_info(&run->log, "%s", err.text);
     } else if (!open_bus(&c)) {
         code = EXIT_FAILED;
     } else {

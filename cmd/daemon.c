@@ -36,7 +36,7 @@ void daemon_init(struct daemon *d, const struct run *run) {
 
 void daemon_introduce(struct daemon *d, const struct bus *bus, const char *flow) {
     if (!d->introduced)
-        log_say(&d->run->log, "%s, %s", bus->place.p, flow);
+        log_info(&d->run->log, "%s, %s", bus->place.p, flow);
     d->introduced = true;
 }
 
@@ -49,7 +49,7 @@ struct bus *daemon_bus(struct daemon *d, const struct bus_open *how, const char 
     if (rc == BUS_OK)
         daemon_introduce(d, bus, flow); /* whether the trouble is over, only poll() can tell */
     else if (rc != BUS_RETRY)
-        log_say(&d->run->log, "%s", err.text);
+        log_info(&d->run->log, "%s", err.text);
     return bus;
 }
 
@@ -60,7 +60,7 @@ bool daemon_has_bus(const struct run *run) {
     const char *path = *(char **)conf_find(run->conf, "bus.local.path")->field;
     if (access(path, F_OK) == 0)
         return true;
-    log_say(&run->log, "no bus at %s: nothing was ever sent to it (bus.local.path)", path);
+    log_info(&run->log, "no bus at %s: nothing was ever sent to it (bus.local.path)", path);
     return false;
 }
 
@@ -76,13 +76,13 @@ struct store *daemon_store(struct daemon *d) {
     if (rc == STORE_OK)
         daemon_well(d);
     else if (rc != STORE_RETRY)
-        log_say(&d->run->log, "%s", err.text);
+        log_info(&d->run->log, "%s", err.text);
     return store;
 }
 
 bool daemon_trouble(struct daemon *d, const struct err *err) {
     if (!d->in_trouble)
-        log_say(&d->run->log, "%s; trying again until it works", err->text);
+        log_info(&d->run->log, "%s; trying again until it works", err->text);
     d->in_trouble = true;
     /* In naps, because a signal that comes just before a wait does not end it. */
     int64_t left = backoff_next(&d->backoff);
@@ -97,7 +97,7 @@ void daemon_well(struct daemon *d) {
     if (d->in_doubt)
         return;
     if (d->in_trouble)
-        log_say(&d->run->log, "it works again");
+        log_info(&d->run->log, "it works again");
     d->in_trouble = false;
     d->backoff.tries = 0;
 }

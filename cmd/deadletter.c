@@ -109,7 +109,7 @@ static bool on_letter(void *ctx, const struct bus_record *r) {
 /* Is it? Otherwise err is said, and this run has failed. */
 static bool good(struct post *p, enum bus_rc rc) {
     if (rc != BUS_OK)
-        log_say(&p->run->log, "%s", p->err.text);
+        log_info(&p->run->log, "%s", p->err.text);
     p->failed = p->failed || rc != BUS_OK;
     return rc == BUS_OK;
 }
@@ -151,7 +151,7 @@ static void show(struct post *p, const struct bus_record *r, const char *called)
     struct deadletter d;
     bool is = read_whole(p, r->value, &p->arena, &d) == 0;
     if (!is)
-        log_say(&p->run->log, "%s: %s", called, p->err.text);
+        log_info(&p->run->log, "%s: %s", called, p->err.text);
     p->failed = !is && d.full < 0;
     if (p->failed)
         return;
@@ -174,7 +174,7 @@ static void show(struct post *p, const struct bus_record *r, const char *called)
 
 /* It can't be sent: err says why. */
 static void keep(struct post *p, const char *called) {
-    log_say(&p->run->log, "%s: %s", called, p->err.text);
+    log_info(&p->run->log, "%s: %s", called, p->err.text);
     p->kept++;
 }
 
@@ -247,7 +247,8 @@ static void alone(struct post *p) {
     while (good(p, p->bus->engine->poll(p->bus, WAIT_MS, &b, &p->err)) && b.standby &&
            !stop_asked()) {
         if (!told)
-            log_say(&p->run->log, "another retry is at work, or was killed: waiting for it to end");
+            log_info(&p->run->log,
+                     "another retry is at work, or was killed: waiting for it to end");
         told = true;
     }
 }
@@ -284,13 +285,13 @@ static int conclude(const struct post *p) {
     const struct log *log = &p->run->log;
     bool none = !p->found && !p->failed && !stop_asked();
     if (none)
-        log_say(log, "no dead letter%s%s waits", p->only ? " " : "", p->only ? p->only : "");
+        log_info(log, "no dead letter%s%s waits", p->only ? " " : "", p->only ? p->only : "");
     if (p->kept)
-        log_say(log, "%" PRIu64 " can't be sent again and go on waiting", p->kept);
+        log_info(log, "%" PRIu64 " can't be sent again and go on waiting", p->kept);
     if (stop_asked())
-        log_say(log, "stopped before the end");
+        log_info(log, "stopped before the end");
     else if (p->more)
-        log_say(log, "there are more: retry again");
+        log_info(log, "there are more: retry again");
     return p->failed || (none && p->only) || p->kept || p->more || stop_asked() ? EXIT_FAILED
                                                                                 : EXIT_DONE;
 }
@@ -303,9 +304,9 @@ static int run_deadletter(struct run *run) {
     if (strcmp(verb, "retry") == 0)
         p.each = retry;
     if (!p.each) {
-        log_say(&run->log, "'%s' is none of list, show and retry", verb);
+        log_info(&run->log, "'%s' is none of list, show and retry", verb);
     } else if (p.each == show && !(operand && strstr(operand, TAIL "-"))) {
-        log_say(&run->log, "show which one? `distlog deadletter list` tells their names");
+        log_info(&run->log, "show which one? `distlog deadletter list` tells their names");
     } else if (!daemon_has_bus(run)) {
         code = EXIT_FAILED;
     } else {

@@ -45,11 +45,11 @@ static int erase(const struct run *run, const struct filter *f, bool dry_run) {
     line_json(&line, buf_view(&answer));
     buf_char(&line, '\n');
     if (!ok)
-        log_say(&run->log, "%s", err.text);
+        log_info(&run->log, "%s", err.text);
     if (answer.n)
         ok = line_write(run, &line) && ok;
     if (ok && stop_asked())
-        log_say(&run->log, "stopped before the end: what is left is still there");
+        log_info(&run->log, "stopped before the end: what is left is still there");
     return ok && !stop_asked() ? EXIT_DONE : EXIT_FAILED;
 }
 
@@ -59,7 +59,7 @@ static int run_delete(struct run *run) {
     int code = filter_open(run, NULL, conf->older_than, &f);
     bool ask = f.all && !conf->yes && !conf->dry_run && isatty(STDIN_FILENO);
     if (f.store && ask && !agreed(f.store)) {
-        log_say(&run->log, "nothing was deleted");
+        log_info(&run->log, "nothing was deleted");
         code = EXIT_FAILED;
     } else if (f.store) {
         code = erase(run, &f, conf->dry_run);

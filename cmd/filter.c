@@ -99,7 +99,7 @@ int filter_open(const struct run *run, const char *what, int64_t older_than_ms, 
     if (make_query(f, run->conf, what, older_than_ms, &err) == 0)
         code = engines_open_store(run->conf, false, &f->store, &err) == STORE_OK ? EXIT_DONE
                                                                                  : EXIT_FAILED;
-    log_say(&run->log, "%s", f->store ? f->store->place.p : err.text);
+    log_info(&run->log, "%s", f->store ? f->store->place.p : err.text);
     return code;
 }
 

@@ -11,7 +11,7 @@ bool line_write(const struct run *run, struct buf *lines) {
     errno = 0;
     bool ok = fwrite(all.p, 1, all.n, stdout) == all.n && fflush(stdout) == 0;
     if (!ok)
-        log_say(&run->log, "standard output can't be written: %s", strerror(errno));
+        log_info(&run->log, "standard output can't be written: %s", strerror(errno));
     buf_clear(lines);
     return ok;
 }

@@ -119,8 +119,8 @@ static void keep(struct sim *s, struct node *n, enum traffic_kind kind) {
     } else {
         s->dropped++;
         if (!s->dropping)
-            log_say(&s->run->log, "%s has %zu undelivered records (node.queue): dropping new ones",
-                    n->id, n->count);
+            log_info(&s->run->log, "%s has %zu undelivered records (node.queue): dropping new ones",
+                     n->id, n->count);
         s->dropping = true;
     }
     buf_clear(&s->body);
@@ -229,10 +229,10 @@ static const char *reason(struct http_call *call) {
 static void on_trouble(struct sim *s, struct http_call *call, int64_t now_ms) {
     if (!s->in_trouble) {
         s->trouble_ms = now_ms;
-        log_say(&s->run->log,
-                "%s does not take records: %s%.0ld%s%s; keeping them and trying again",
-                s->conf->url, call->status ? "HTTP " : "", call->status, call->status ? " " : "",
-                reason(call));
+        log_info(&s->run->log,
+                 "%s does not take records: %s%.0ld%s%s; keeping them and trying again",
+                 s->conf->url, call->status ? "HTTP " : "", call->status, call->status ? " " : "",
+                 reason(call));
     } else if (now_ms < s->retry_ms)
         return; /* an answer to a request from before */
     s->in_trouble = true;
@@ -246,8 +246,8 @@ static void on_trouble(struct sim *s, struct http_call *call, int64_t now_ms) {
 
 static void on_success(struct sim *s, struct node *n, size_t sent, int64_t now_ms) {
     if (s->in_trouble && n->probe) {
-        log_say(&s->run->log, "%s takes records again, after %lld s; %zu are waiting", s->conf->url,
-                (long long)(now_ms - s->trouble_ms + 500) / 1000, s->waiting);
+        log_info(&s->run->log, "%s takes records again, after %lld s; %zu are waiting",
+                 s->conf->url, (long long)(now_ms - s->trouble_ms + 500) / 1000, s->waiting);
         s->in_trouble = s->dropping = false;
         s->backoff.tries = 0;
     }
@@ -273,9 +273,9 @@ static void on_reply(struct sim *s, struct node *n) {
         return;
     } else if (status < 400 || denied || status == 404) {
         if (!s->failed)
-            log_say(&s->run->log, "%s: HTTP %d %s; nothing can be delivered there (see node.url%s)",
-                    s->conf->url, status, reason(&n->call),
-                    denied ? ", node.user, node.token" : "");
+            log_info(
+                &s->run->log, "%s: HTTP %d %s; nothing can be delivered there (see node.url%s)",
+                s->conf->url, status, reason(&n->call), denied ? ", node.user, node.token" : "");
         s->failed = true;
         return;
     } else if (sent > 1) {
@@ -284,8 +284,8 @@ static void on_reply(struct sim *s, struct node *n) {
     } else {
         s->refused++;
         struct span line = oldest(n, 1);
-        log_say(&s->run->log, "%s refuses a record: HTTP %d %s: %.*s", s->conf->url, status,
-                reason(&n->call), SPAN_ARG(line));
+        log_info(&s->run->log, "%s refuses a record: HTTP %d %s: %.*s", s->conf->url, status,
+                 reason(&n->call), SPAN_ARG(line));
     }
     forget(s, n, sent);
     if (n->alone)
@@ -342,8 +342,8 @@ static void make_nodes(struct sim *s, const char *id) {
     }
     if (s->conf->run_for)
         s->end_ms = now_ms + s->conf->run_for;
-    log_say(&s->run->log, "%s%s%s (%s) → %s", s->nodes[0].id, many > 1 ? " to " : "",
-            many > 1 ? s->nodes[many - 1].id : "", s->traffic.service, s->conf->url);
+    log_info(&s->run->log, "%s%s%s (%s) → %s", s->nodes[0].id, many > 1 ? " to " : "",
+             many > 1 ? s->nodes[many - 1].id : "", s->traffic.service, s->conf->url);
 }
 
 static int run_node(struct run *run) {
@@ -365,12 +365,12 @@ static int run_node(struct run *run) {
         s.backoff.rng.state = rng_os();
         make_nodes(&s, id);
         work(&s);
-        log_say(&run->log, "stopped: posted %llu, refused %llu, dropped %llu, undelivered %zu",
-                (unsigned long long)s.posted, (unsigned long long)s.refused,
-                (unsigned long long)s.dropped, s.waiting);
+        log_info(&run->log, "stopped: posted %llu, refused %llu, dropped %llu, undelivered %zu",
+                 (unsigned long long)s.posted, (unsigned long long)s.refused,
+                 (unsigned long long)s.dropped, s.waiting);
         code = s.failed || s.waiting ? EXIT_FAILED : EXIT_DONE;
     } else
-        log_say(&run->log, "%s", err.text);
+        log_info(&run->log, "%s", err.text);
     for (size_t i = 0; i < s.n; i++) {
         http_call_release(&s.nodes[i].call);
         buf_release(&s.nodes[i].queue);

@@ -101,8 +101,8 @@ static enum bus_rc look(const struct run *run, struct registry *r, struct err *e
     for (size_t i = 0; rc == BUS_OK && registry_part(r, i, &part); i++)
         registry_confirm(r, part.partition, 0, now.now_ms);
     if (rc == BUS_OK && left)
-        log_say(&run->log, "pubsub is behind: %" PRId64 " records of %s are not routed yet", left,
-                topics->input);
+        log_info(&run->log, "pubsub is behind: %" PRId64 " records of %s are not routed yet", left,
+                 topics->input);
     bus->engine->close(bus);
     return rc;
 }
@@ -113,7 +113,7 @@ static int run_nodes(struct run *run) {
     int code = EXIT_FAILED;
     if (daemon_has_bus(run)) {
         if (look(run, registry, &err) != BUS_OK)
-            log_say(&run->log, "%s", err.text);
+            log_info(&run->log, "%s", err.text);
         else if (show(run, registry))
             code = EXIT_DONE;
     }

@@ -45,7 +45,7 @@ static void entry_one_less(struct outbox *o, struct outbox_entry *e) {
 
 static void trouble(struct outbox *o, const struct err *err) {
     if (!o->daemon.in_trouble)
-        log_say(&o->daemon.run->log, "%s; answering 503 until it works", err->text);
+        log_info(&o->daemon.run->log, "%s; answering 503 until it works", err->text);
     o->daemon.in_trouble = true;
     o->trouble = *err;
     o->trouble_ms = clock_mono_ms();
@@ -99,7 +99,7 @@ bool outbox_open(struct outbox *o, const struct run *run) {
     o->how = (struct bus_open){.bounded = true, .delivered = on_delivered, .ctx = o};
     enum bus_rc rc = connect_bus(o, &err);
     if (rc == BUS_FATAL)
-        log_say(&run->log, "%s", err.text);
+        log_info(&run->log, "%s", err.text);
     else if (rc != BUS_OK)
         lose(o, &err);
     return rc != BUS_FATAL;
@@ -189,7 +189,7 @@ bool outbox_flush(struct outbox *o, int64_t limit_ms) {
         return true;
     if (o->bus->engine->flush(o->bus, limit_ms > 0 ? (int)limit_ms : 0, &err) == BUS_OK)
         return true;
-    log_say(&o->daemon.run->log, "left without the bus's answer: %s", err.text);
+    log_info(&o->daemon.run->log, "left without the bus's answer: %s", err.text);
     return false;
 }
 

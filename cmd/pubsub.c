@@ -83,7 +83,7 @@ static void tell_spread(struct pubsub *p) {
     if (!node.p || p->told_spread)
         return;
     p->told_spread = true;
-    log_say(
+    log_info(
         &p->run->log,
         "records of node %.*s come on several partitions of %s: its alarms go by the one that is"
         " behind. Key records by node_id; after partitions were added, have the nodes register"
@@ -96,11 +96,11 @@ static enum bus_rc unregistered(struct pubsub *p, const struct bus_record *recor
     bool dead = strcmp(p->conf->unregistered, "dead_letter") == 0;
     p->turn[UNREGISTERED]++;
     if (!p->told_unregistered)
-        log_say(&p->run->log,
-                "node %.*s is not registered: such records are %s. A node registers first, under "
-                "the key of its"
-                " records, its node_id (said for the first node only; pubsub.unregistered)",
-                SPAN_ARG(e->node.text), dead ? "dead letters" : "dropped");
+        log_info(&p->run->log,
+                 "node %.*s is not registered: such records are %s. A node registers first, under "
+                 "the key of its"
+                 " records, its node_id (said for the first node only; pubsub.unregistered)",
+                 SPAN_ARG(e->node.text), dead ? "dead letters" : "dropped");
     p->told_unregistered = true;
     return dead ? bury(p, p->input, record, "the node is not registered", err) : BUS_OK;
 }
@@ -149,8 +149,8 @@ static enum bus_rc take_over(struct pubsub *p, const struct bus_batch *b, struct
         pubsub_load(p->bus, p->state_topic.p, p->input, b, p->route.registry, &garbage, err);
     p->reader.fresh = rc != BUS_OK;
     if (rc == BUS_OK && garbage)
-        log_say(&p->run->log, "%" PRIu64 " records of %s made no sense and were passed over",
-                garbage, p->state_topic.p);
+        log_info(&p->run->log, "%" PRIu64 " records of %s made no sense and were passed over",
+                 garbage, p->state_topic.p);
     return rc;
 }
 
@@ -245,12 +245,12 @@ static int run_pubsub(struct run *run) {
     if (check(&p, &err) == 0) {
         code = reader_run(&p.reader);
         /* `up` reads this line: "name N" pairs. */
-        log_say(&run->log,
-                "stopped: read %" PRIu64 ", routed %" PRIu64 ", alerts %" PRIu64
-                ", dead letters %" PRIu64 ", unregistered %" PRIu64,
-                p.all[READ], p.all[ROUTED], p.all[ALERTS], p.all[DEAD], p.all[UNREGISTERED]);
+        log_info(&run->log,
+                 "stopped: read %" PRIu64 ", routed %" PRIu64 ", alerts %" PRIu64
+                 ", dead letters %" PRIu64 ", unregistered %" PRIu64,
+                 p.all[READ], p.all[ROUTED], p.all[ALERTS], p.all[DEAD], p.all[UNREGISTERED]);
     } else
-        log_say(&run->log, "%s", err.text);
+        log_info(&run->log, "%s", err.text);
     route_release(&p.route);
     arena_release(&p.arena);
     buf_release(&p.lines);

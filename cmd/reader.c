@@ -25,8 +25,9 @@ enum bus_rc reader_bury(struct reader *r, struct bus *bus, const char *topic,
     buf_printf(&to, "%s.dlq", r->how.input);
     enum bus_rc rc = bus->engine->put(bus, to.p, -1, key, buf_view(&text), 0, err);
     if (rc == BUS_POISON) { /* its topic takes less than bus.max_record says: the stream goes on */
-        log_say(&r->daemon.run->log, "%s-%" PRId32 " offset %" PRId64 " is lost: no room in %s: %s",
-                topic, record->partition, record->offset, to.p, err->text);
+        log_info(&r->daemon.run->log,
+                 "%s-%" PRId32 " offset %" PRId64 " is lost: no room in %s: %s", topic,
+                 record->partition, record->offset, to.p, err->text);
         rc = BUS_OK;
     }
     return rc;
@@ -44,12 +45,12 @@ enum bus_rc reader_commit(struct reader *r, struct bus *bus, struct err *err) {
 static bool look_at(struct reader *r, const struct bus_batch *b, bool *standby) {
     const struct log *log = &r->daemon.run->log;
     if (b->lost)
-        log_say(log, "retention removed %" PRIu64 " records of %s before they were read", b->lost,
-                r->how.input);
+        log_info(log, "retention removed %" PRIu64 " records of %s before they were read", b->lost,
+                 r->how.input);
     if (b->standby && !*standby)
-        log_say(log, "another reader of the group %s is active: standing by", r->how.group);
+        log_info(log, "another reader of the group %s is active: standing by", r->how.group);
     if (!b->standby && *standby)
-        log_say(log, "active now");
+        log_info(log, "active now");
     *standby = b->standby;
     bool end = b->n_parts > 0;
     for (size_t i = 0; i < b->n_parts; i++)
@@ -83,7 +84,7 @@ static int follow(struct reader *r, struct bus *bus) {
         if (rc == BUS_OK)
             daemon_well(&r->daemon);
         if (rc != BUS_OK && (daemon_overdue() || (rc == BUS_FATAL && !polled))) {
-            log_say(&r->daemon.run->log, "leaving: %s", err.text);
+            log_info(&r->daemon.run->log, "leaving: %s", err.text);
             return EXIT_FAILED;
         }
         if (stuck || (rc != BUS_OK && rc != BUS_ABORTED))

@@ -98,7 +98,7 @@ static int search(struct searching *s, const struct store_query *query, store_ea
     if (rc == STORE_OK)
         daemon_well(&s->daemon);
     else
-        log_say(&s->run->log, "%s", err.text);
+        log_info(&s->run->log, "%s", err.text);
     return rc == STORE_OK && !s->failed && line_write(s->run, &s->lines) ? EXIT_DONE : EXIT_FAILED;
 }
 
@@ -133,7 +133,7 @@ static int print_all(struct searching *s, const char *what) {
         return follow(s);
     int code = search(s, &s->filter.query, print_hit);
     if (code == EXIT_DONE && !s->found)
-        log_say(&s->run->log, "nothing found");
+        log_info(&s->run->log, "nothing found");
     return code;
 }
 

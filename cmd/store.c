@@ -75,7 +75,7 @@ static bool store_docs(struct storing *s, struct store_doc *docs, size_t n) {
     if (rc == STORE_OK)
         daemon_well(&s->reader.daemon);
     else
-        log_say(&s->run->log, "%s", err.text);
+        log_info(&s->run->log, "%s", err.text);
     return rc == STORE_OK;
 }
 
@@ -152,14 +152,14 @@ static int run_store(struct run *run) {
                         .max_record = (size_t)bus->max_record,
                         .reader = {.how = how, .turn = turn, .ctx = &s}};
     if (!*conf->group) {
-        log_say(&run->log, "store.group: expected a name");
+        log_info(&run->log, "store.group: expected a name");
         return EXIT_USAGE;
     }
     daemon_init(&s.reader.daemon, run);
     int code = start(&s);
-    log_say(&run->log,
-            "stopped: stored %" PRIu64 ", already there %" PRIu64 ", dead letters %" PRIu64,
-            s.stored, s.there, s.dead);
+    log_info(&run->log,
+             "stopped: stored %" PRIu64 ", already there %" PRIu64 ", dead letters %" PRIu64,
+             s.stored, s.there, s.dead);
     arena_release(&s.arena);
     buf_release(&s.good);
     buf_release(&s.bad);

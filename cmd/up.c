@@ -106,8 +106,8 @@ static bool learn_url(struct up *u, const char *said) {
     const char *tag = url[n] ? url + n + 2 : "";
     buf_clear(&u->url);
     buf_printf(&u->url, "%.*s/%.*s", (int)n, url, (int)strcspn(tag, " "), tag);
-    log_say(&u->run->log, "ready: post records to %s, look for them with `distlog search ERROR`",
-            u->url.p);
+    log_info(&u->run->log, "ready: post records to %s, look for them with `distlog search ERROR`",
+             u->url.p);
     return true;
 }
 
@@ -163,7 +163,7 @@ static void start(struct up *u, struct stage *s) {
     s->told_ms = 0;
     s->started_ms = clock_mono_ms();
     if (process_start(&s->process, (char *const *)argv, &err) != 0) {
-        log_say(&u->run->log, "cannot start %s: %s", s->title, err.text);
+        log_info(&u->run->log, "cannot start %s: %s", s->title, err.text);
         stop(u, EXIT_FAILED);
     }
     free(argv);
@@ -198,7 +198,7 @@ static bool stop_next(struct up *u, int64_t now_ms) {
             kill(-s->process.pid, SIGTERM);
             s->told_ms = now_ms;
         } else if (now_ms >= s->told_ms + LEAVE_MS) {
-            log_say(&u->run->log, "%s does not end; killing it", s->title);
+            log_info(&u->run->log, "%s does not end; killing it", s->title);
             kill(-s->process.pid, SIGKILL);
             s->told_ms = now_ms;
             stop(u, EXIT_FAILED);
@@ -211,17 +211,17 @@ static void on_crash(struct up *u, struct stage *s, int code, int64_t now_ms) {
     const char *last = s->last.n ? s->last.p : "it said nothing";
     s->quick = now_ms - s->started_ms < QUICK_MS ? s->quick + 1 : 0;
     if (code == EXIT_USAGE) {
-        log_say(&u->run->log, "%s cannot run like this: %s", s->title, last);
+        log_info(&u->run->log, "%s cannot run like this: %s", s->title, last);
         stop(u, EXIT_USAGE);
     } else if (s->quick >= QUICK_MOST) {
-        log_say(&u->run->log, "%s failed %u times at its start: %s", s->title, s->quick, last);
+        log_info(&u->run->log, "%s failed %u times at its start: %s", s->title, s->quick, last);
         stop(u, EXIT_FAILED);
     } else {
         int wait_ms = FIRST_WAIT_MS << s->quick;
         s->start_ms = now_ms + wait_ms;
-        log_say(&u->run->log, "%s %s %d; starting it again in %d ms", s->title,
-                code > 128 ? "was killed by signal" : "ended with exit code",
-                code > 128 ? code - 128 : code, wait_ms);
+        log_info(&u->run->log, "%s %s %d; starting it again in %d ms", s->title,
+                 code > 128 ? "was killed by signal" : "ended with exit code",
+                 code > 128 ? code - 128 : code, wait_ms);
     }
 }
 
@@ -229,7 +229,7 @@ static void on_end(struct up *u, struct stage *s, int code, int64_t now_ms) {
     if (s->level >= STORE_LEVEL && s->level <= COLLECT_LEVEL && s->ready && !s->counted)
         buf_printf(&u->missing, "%s%s", u->missing.n ? ", " : "", s->title);
     if (s->told_ms && code != EXIT_DONE) {
-        log_say(&u->run->log, "%s did not stop cleanly (exit code %d)", s->title, code);
+        log_info(&u->run->log, "%s did not stop cleanly (exit code %d)", s->title, code);
         stop(u, EXIT_FAILED);
     } else if (!u->stopping)
         on_crash(u, s, code, now_ms);
@@ -244,10 +244,10 @@ static void play_silence(struct up *u, int64_t now_ms) {
     if (now_ms < s->started_ms + SILENT_FROM_MS + (u->silence == SILENT ? SILENT_MS : 0))
         return;
     if (u->silence == TALKS)
-        log_say(&u->run->log, "the node of %s falls silent for %d s now (SIGSTOP)", s->title,
-                SILENT_MS / 1000);
+        log_info(&u->run->log, "the node of %s falls silent for %d s now (SIGSTOP)", s->title,
+                 SILENT_MS / 1000);
     else
-        log_say(&u->run->log, "the node of %s goes on (SIGCONT)", s->title);
+        log_info(&u->run->log, "the node of %s goes on (SIGCONT)", s->title);
     kill(-s->process.pid, u->silence == TALKS ? SIGSTOP : SIGCONT);
     u->silence++;
 }
@@ -272,7 +272,7 @@ static void supervise(struct up *u, int64_t run_for) {
             if (process_ended(&s->process, &code))
                 on_end(u, s, code, clock_mono_ms());
         if (fflush(stdout) != 0 && !u->stopping) {
-            log_say(&u->run->log, "cannot write to standard output");
+            log_info(&u->run->log, "cannot write to standard output");
             stop(u, EXIT_FAILED);
         }
     }
@@ -289,7 +289,7 @@ static int run_up(struct run *run) {
         printf("%s%s %llu", i ? ", " : "", counts[i], u.totals[i]);
     printf("\n");
     if (u.missing.n)
-        log_say(&run->log, "counts are missing, because these left without them: %s", u.missing.p);
+        log_info(&run->log, "counts are missing, because these left without them: %s", u.missing.p);
     for (size_t i = 0; i < STAGES; i++)
         buf_release(&u.stages[i].last);
     buf_release(&u.url);

@@ -5,24 +5,87 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "buf.h"
+#include "datetime.h"
 
-void log_say(const struct log *log, const char *format, ...) {
+/* What each level is called, and syslog's number for it. */
+static const struct {
+    const char *name;
+    int priority;
+} log_levels[] = {
+    [LOG_ERROR] = {"error", 3},
+    [LOG_WARN] = {"warn", 4},
+    [LOG_INFO] = {"info", 6},
+    [LOG_DEBUG] = {"debug", 7},
+};
+
+/* systemd names the journal's socket as DEVICE:INODE; a child whose standard error was redirected
+ * inherits the variable, but not the socket. */
+static bool log_is_to_journal(void) {
+    const char *stream = getenv("JOURNAL_STREAM");
+    struct stat error_stream;
+    if (!stream || fstat(STDERR_FILENO, &error_stream) != 0)
+        return false;
+    char own[64];
+    snprintf(own, sizeof own, "%ju:%ju", (uintmax_t)error_stream.st_dev,
+             (uintmax_t)error_stream.st_ino);
+    return strcmp(stream, own) == 0;
+}
+
+struct log log_default(const char *prefix) {
+    struct log log = {.prefix = prefix, .level = LOG_INFO, .format = LOG_TEXT};
+    if (log_is_to_journal())
+        log.format = LOG_JOURNAL;
+    return log;
+}
+
+static void log_add_json(struct buf *line, const struct log *log, enum log_level level,
+                         const char *text) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    const int64_t now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    BUF_LOCAL struct buf message = {0}; /* JSON wants valid UTF-8 */
+    buf_printable(&message, span_of(text));
+    buf_text(line, "{\"time\":\"");
+    datetime_format(line, now_ms, 0, DATETIME_RFC3339);
+    buf_printf(line, "\",\"level\":\"%s\",\"source\":", log_levels[level].name);
+    buf_json(line, span_of(log->prefix));
+    buf_text(line, ",\"message\":");
+    buf_json(line, buf_view(&message));
+    buf_char(line, '}');
+}
+
+static void log_add_text(struct buf *line, const struct log *log, enum log_level level,
+                         const char *text) {
+    if (log->format == LOG_JOURNAL)
+        buf_printf(line, "<%d>", log_levels[level].priority);
+    buf_printf(line, "%s: ", log->prefix);
+    buf_printable(line, span_of(text));
+}
+
+void log_write(const struct log *log, enum log_level level, const char *format, ...) {
+    if (level > log->level)
+        return;
     char text[2048];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     BUF_LOCAL struct buf line = {0};
-    buf_printf(&line, "%s: ", log->prefix);
-    buf_printable(&line, span_of(text));
+    if (log->format == LOG_JSON)
+        log_add_json(&line, log, level, text);
+    else
+        log_add_text(&line, log, level, text);
     buf_char(&line, '\n');
     for (size_t at = 0; at < line.n;) {
         ssize_t wrote = write(STDERR_FILENO, line.p + at, line.n - at);
         if (wrote < 0 && errno != EINTR)
-            break; /* standard error is gone: there is no place left to say so */
-        at += wrote > 0 ? (size_t)wrote : 0;
+            break; /* standard error is gone, and there is no other place to report that */
+        if (wrote > 0)
+            at += (size_t)wrote;
     }
 }

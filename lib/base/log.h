@@ -1,12 +1,34 @@
-/* log: diagnostics on standard error as `distlog COMMAND: message`, control characters escaped.
- * Owns nothing but the prefix it was given. Used by cmd/ only: below it, errors are values.
- * One thread at a time. libc only.
+/* log: diagnostics on standard error, one line each, control characters escaped: as text
+ * (`distlog COMMAND: message`), as text with the priorities that systemd's journal reads (`<4>…`),
+ * or as a JSON object. Used by cmd/ and lib/app/ only: below them, errors are values.
+ * Owns nothing but the prefix it was given. One thread at a time. libc only.
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-struct log {
-    const char *prefix; /* "distlog store", borrowed for the log's life */
+/* From the most to the least important. */
+enum log_level {
+    LOG_ERROR, /* something failed, and stays so until somebody acts */
+    LOG_WARN,  /* it goes on, but somebody should know */
+    LOG_INFO,  /* what an operator wants to see: starts, stops, recoveries */
+    LOG_DEBUG  /* for those who look for a fault */
 };
 
-/* One line, one write, so that lines of several processes never mix. */
-void log_say(const struct log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
+enum log_format { LOG_TEXT, LOG_JOURNAL, LOG_JSON };
+
+struct log {
+    const char *prefix;   /* "distlog store", borrowed for the log's life */
+    enum log_level level; /* what is less important than this is left out */
+    enum log_format format;
+};
+
+/* The log of a program that has read no settings yet: level info, as text, or for the journal where
+ * standard error leads there (systemd sets $JOURNAL_STREAM). */
+struct log log_default(const char *prefix);
+/* Writes one line in one write(), so that lines of several processes never mix. */
+void log_write(const struct log *log, enum log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#define log_error(log, ...) log_write(log, LOG_ERROR, __VA_ARGS__)
+#define log_warn(log, ...)  log_write(log, LOG_WARN, __VA_ARGS__)
+#define log_info(log, ...)  log_write(log, LOG_INFO, __VA_ARGS__)
+#define log_debug(log, ...) log_write(log, LOG_DEBUG, __VA_ARGS__)

@@ -1,0 +1,91 @@
+/* notify: see notify.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "notify.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { NOTIFY_MAX_BYTES = 4096 };
+
+/* A path, or a name in Linux's abstract space, which begins with '@'. False: it is neither. */
+static bool notify_address(const char *name, struct sockaddr_un *address, socklen_t *length) {
+    const size_t n = strlen(name);
+    const bool is_abstract = name[0] == '@';
+    if ((name[0] != '/' && !is_abstract) || n >= sizeof address->sun_path)
+        return false;
+    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    memcpy(address->sun_path, name, n);
+    if (is_abstract)
+        address->sun_path[0] = '\0';
+    *length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
+    if (!is_abstract)
+        ++*length; /* the NUL behind a path */
+    return true;
+}
+
+static int notify_connect(const char *name) {
+    struct sockaddr_un address;
+    socklen_t length;
+    if (!notify_address(name, &address, &length))
+        return 0;
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return 0;
+    if (connect(fd, (const struct sockaddr *)&address, length) != 0) {
+        close(fd);
+        return 0;
+    }
+    return fd;
+}
+
+/* How often the listener expects a sign of life: $WATCHDOG_USEC, if it is meant for this process.
+ */
+static int64_t notify_watchdog_ms(void) {
+    const char *interval_us = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
+    if (!interval_us || (pid && strtol(pid, NULL, 10) != getpid()))
+        return 0;
+    return strtoll(interval_us, NULL, 10) / 1000;
+}
+
+void notify_open(struct notify *n) {
+    *n = (struct notify){0};
+    const char *name = getenv("NOTIFY_SOCKET");
+    if (name)
+        n->fd = notify_connect(name);
+    if (n->fd > 0)
+        n->watchdog_ms = notify_watchdog_ms();
+    unsetenv("NOTIFY_SOCKET");
+    unsetenv("WATCHDOG_USEC");
+    unsetenv("WATCHDOG_PID");
+}
+
+void notify_send(const struct notify *n, const char *format, ...) {
+    if (n->fd <= 0)
+        return;
+    char text[NOTIFY_MAX_BYTES];
+    va_list args;
+    va_start(args, format);
+    int length = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (length < 0)
+        return;
+    if ((size_t)length >= sizeof text)
+        length = sizeof text - 1;
+    (void)!send(n->fd, text, (size_t)length, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void notify_alive(struct notify *n, int64_t now_ms) {
+    if (n->watchdog_ms == 0 || now_ms - n->last_ms < n->watchdog_ms / 2)
+        return;
+    n->last_ms = now_ms;
+    notify_send(n, "WATCHDOG=1");
+}
+
+void notify_close(struct notify *n) {
+    if (n->fd > 0)
+        close(n->fd);
+    *n = (struct notify){0};
+}
