@@ -1,9 +1,8 @@
 /* alert: prints what the alerts topic brings, a line each. Main thread.
  * SPDX-License-Identifier: Apache-2.0 */
-
 #include "../lib/core/event.h"
+#include "daemon.h"
 #include "line.h"
-#include "reader.h"
 
 struct alert_conf {
     const char *group;
@@ -22,13 +21,16 @@ static const struct opt_section alert_section =
 
 struct alerting {
     const struct run *run;
-    struct reader reader;
+    const char *input;
+    struct consumer consumer;
     struct arena arena; /* one turn's */
     struct buf lines;
 };
 
-static void add_alert(struct buf *lines, const struct event *e) {
-    struct span what = e->kind == EVENT_ALERT ? e->alert.text : (struct span){0};
+static void alert_add_line(struct buf *lines, const struct event *e) {
+    struct span what = {0};
+    if (e->kind == EVENT_ALERT)
+        what = e->alert.text;
     if (span_is(what, "HEARTBEAT_MISSED"))
         line_add(lines, "ALERT: Node % missed its heartbeat!\n", e->node.text);
     else if (span_is(what, "HEARTBEAT_RECOVERED"))
@@ -37,35 +39,45 @@ static void add_alert(struct buf *lines, const struct event *e) {
         line_add(lines, "%: %, %\n", e->level.text, e->node.text, e->log_id.text);
 }
 
-/* The group moves on after the lines are out: a crash may print some again, and loses none. */
-static enum bus_rc turn(void *ctx, struct bus *bus, const struct bus_batch *b, struct err *err) {
-    struct alerting *a = ctx;
-    for (size_t i = 0; i < b->n; i++) {
-        const struct bus_record *r = &b->records[i];
-        struct event e;
-        if (event_parse(r->value, &a->arena, &e, err) == INPUT_OK)
-            add_alert(&a->lines, &e);
-        else
-            log_info(&a->run->log, "%s-%" PRId32 " offset %" PRId64 " is not an alert: %s",
-                     a->reader.how.input, r->partition, r->offset, err->text);
-    }
-    arena_clear(&a->arena);
-    a->reader.failed = !line_write(a->run, &a->lines);
-    return a->reader.failed ? BUS_OK : reader_commit(&a->reader, bus, err);
+static void alert_add_record(struct alerting *a, const struct bus_record *record) {
+    struct event e;
+    struct err err;
+    if (event_parse(record->value, &a->arena, &e, &err) == INPUT_OK)
+        alert_add_line(&a->lines, &e);
+    else
+        log_info(&a->run->log, "%s-%" PRId32 " offset %" PRId64 " is not an alert: %s", a->input,
+                 record->partition, record->offset, err.text);
 }
 
-static int run_alert(struct run *run) {
+/* Commits after the lines are out: a crash may print some of them again, but loses none. */
+static enum turn_result alert_turn(void *ctx, const struct turn *turn, struct err *err) {
+    struct alerting *a = ctx;
+    const struct bus_batch *batch = turn->batch;
+    for (size_t i = 0; i < batch->n; i++)
+        alert_add_record(a, &batch->records[i]);
+    arena_clear(&a->arena);
+    if (!line_write(a->run, &a->lines))
+        return TURN_STOP;
+    return consumer_result(consumer_commit(&a->consumer, turn->bus, err));
+}
+
+static int alert_run(struct run *run) {
     const struct topics_conf *topics = conf_section(run->conf, &topics_section);
     const struct alert_conf *conf = conf_section(run->conf, &alert_section);
-    const char *topic = run->argc ? run->argv[0] : topics->alerts;
-    struct bus_open how = {.group = conf->group, .input = topic, .from_start = conf->from_start};
-    struct alerting a = {.run = run,
-                         .reader = {.how = how, .flow = topic, .turn = turn, .ctx = &a}};
-    daemon_init(&a.reader.daemon, run);
-    int code = reader_run(&a.reader);
+    const char *input = run->argc ? run->argv[0] : topics->alerts;
+    struct alerting a = {.run = run, .input = input};
+    struct consumer_conf consumer = daemon_consumer_conf(run);
+    consumer.open =
+        (struct bus_open){.group = conf->group, .input = input, .from_start = conf->from_start};
+    consumer.turn = alert_turn;
+    consumer.ctx = &a;
+    consumer_init(&a.consumer, &consumer);
+    const bool is_done = consumer_run(&a.consumer, input);
+    consumer_report_end(&a.consumer, NULL);
+    consumer_release(&a.consumer);
     arena_release(&a.arena);
     buf_release(&a.lines);
-    return code;
+    return is_done ? EXIT_DONE : EXIT_FAILED;
 }
 
 const struct cmd cmd_alert = {
@@ -76,5 +88,5 @@ const struct cmd cmd_alert = {
     .summary = "print alerts as they come",
     .sections = (const struct opt_section *const[]){&alert_section, &daemon_section, NULL},
     .aliases = (const struct cmd_alias[]){{"alert_system", NULL}, {NULL, NULL}},
-    .run = run_alert,
+    .run = alert_run,
 };

@@ -3,9 +3,10 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "../lib/adapter/os/clock.h"
 #include "../lib/base/mem.h"
+#include "../lib/app/router_conf.h"
+#include "../lib/core/topics.h"
 #include "daemon.h"
 #include "line.h"
-#include "pubsub_state.h"
 
 struct nodes_conf {
     const char *format;
@@ -58,7 +59,7 @@ static void add_row(struct buf *out, const struct registry_node *n, const char *
 
 static bool show(const struct run *run, const struct registry *r) {
     const struct nodes_conf *conf = conf_section(run->conf, &nodes_section);
-    enum datetime_style style = pubsub_style(conf_section(run->conf, &pubsub_section));
+    enum datetime_style style = router_style(conf_section(run->conf, &router_section));
     BUF_LOCAL struct buf out = {0};
     size_t n;
     struct registry_node *nodes = sorted(r, &n);
@@ -81,10 +82,10 @@ static bool show(const struct run *run, const struct registry *r) {
 
 /* Loads the registry up to the end of the input and to the bus's time. */
 static enum bus_rc look(const struct run *run, struct registry *r, struct err *err) {
-    const struct pubsub_conf *conf = conf_section(run->conf, &pubsub_section);
+    const struct router_conf *conf = conf_section(run->conf, &router_section);
     const struct topics_conf *topics = conf_section(run->conf, &topics_section);
     BUF_LOCAL struct buf state = {0};
-    buf_printf(&state, "%s.state", conf->group);
+    topics_state(&state, conf->group);
     uint64_t garbage;
     int64_t left = 0;
     struct bus_batch now = {0};
@@ -92,7 +93,7 @@ static enum bus_rc look(const struct run *run, struct registry *r, struct err *e
     enum bus_rc rc = engines_open_bus(run->conf, &(struct bus_open){0}, &bus, err);
     if (rc != BUS_OK)
         return rc;
-    rc = pubsub_load(bus, state.p, topics->input, NULL, r, &garbage, err);
+    rc = router_load(bus, state.p, topics->input, NULL, r, &garbage, err);
     if (rc == BUS_OK)
         rc = bus->engine->lag(bus, conf->group, topics->input, &left, err);
     if (rc == BUS_OK)
@@ -108,7 +109,7 @@ static enum bus_rc look(const struct run *run, struct registry *r, struct err *e
 }
 
 static int run_nodes(struct run *run) {
-    struct registry *registry = pubsub_registry(conf_section(run->conf, &pubsub_section));
+    struct registry *registry = router_registry(conf_section(run->conf, &router_section));
     struct err err;
     int code = EXIT_FAILED;
     if (daemon_has_bus(run)) {

@@ -3,12 +3,32 @@
 #include "outbox.h"
 
 #include "../lib/adapter/os/clock.h"
+#include "../lib/adapter/os/stop.h"
 #include "../lib/base/mem.h"
 
 enum {
     DELIVERY_MS = 10, /* a turn while the bus still owes deliveries and does not wake us */
     DOUBT_MS = 10000  /* how long a refused record speaks against the bus */
 };
+
+static void daemon_init(struct daemon *d, const struct run *run) {
+    *d =
+        (struct daemon){.run = run, .backoff = {.rng = {rng_os()}, .base_ms = 100, .max_ms = 5000}};
+    stop_within(6);
+}
+
+static void daemon_introduce(struct daemon *d, const struct bus *bus, const char *flow) {
+    if (!d->introduced)
+        log_info(&d->run->log, "%s, %s", bus->place.p, flow);
+    d->introduced = true;
+}
+
+static void daemon_well(struct daemon *d) {
+    if (d->in_trouble)
+        log_info(&d->run->log, "it works again");
+    d->in_trouble = false;
+    d->backoff.tries = 0;
+}
 
 /* A request whose records are with the bus. Its address is the tag of each of its puts. */
 struct outbox_entry {

@@ -7,7 +7,16 @@
 #include <sys/queue.h>
 
 #include "../lib/core/ingest.h"
-#include "daemon.h"
+#include "../lib/core/backoff.h"
+#include "../lib/engines.h"
+#include "cmd.h"
+
+struct daemon {
+    const struct run *run;
+    struct backoff backoff;
+    bool in_trouble; /* an outage was logged and is not over yet */
+    bool introduced; /* the first line was printed */
+};
 
 struct http_request;
 struct outbox_entry;

@@ -4,8 +4,9 @@
 #include "../lib/adapter/os/clock.h"
 #include "../lib/base/map.h"
 #include "../lib/adapter/os/stop.h"
+#include "../lib/app/outage.h"
+#include "../lib/app/shutdown.h"
 #include "../lib/base/datetime.h"
-#include "daemon.h"
 #include "filter.h"
 #include "line.h"
 
@@ -36,7 +37,7 @@ static const struct opt_section search_section =
 struct searching {
     const struct run *run;
     const struct search_conf *conf;
-    struct daemon daemon;
+    struct outage outage;
     struct filter filter;
     struct buf lines;
     uint64_t found;
@@ -91,12 +92,13 @@ static int search(struct searching *s, const struct store_query *query, store_ea
     enum store_rc rc;
     while ((rc = store->engine->search(store, query, each, s, &err)) == STORE_RETRY &&
            s->conf->follow) {
-        daemon_trouble(&s->daemon, &err);
+        outage_report(&s->outage, &err, outage_retrying);
+        outage_sleep(&s->outage);
         if (stop_asked())
             return EXIT_DONE;
     }
     if (rc == STORE_OK)
-        daemon_well(&s->daemon);
+        outage_recovered(&s->outage);
     else
         log_info(&s->run->log, "%s", err.text);
     return rc == STORE_OK && !s->failed && line_write(s->run, &s->lines) ? EXIT_DONE : EXIT_FAILED;
@@ -140,7 +142,8 @@ static int print_all(struct searching *s, const char *what) {
 static int run_search(struct run *run) {
     struct searching s = {.run = run, .conf = conf_section(run->conf, &search_section)};
     int code = filter_open(run, run->argv[0], 0, &s.filter);
-    daemon_init(&s.daemon, run);
+    outage_init(&s.outage, &run->log, NULL);
+    shutdown_arm();
     if (s.filter.store)
         code = print_all(&s, run->argv[0]);
     map_release(&s.seen);

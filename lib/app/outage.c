@@ -8,6 +8,8 @@
 
 enum { OUTAGE_FIRST_WAIT_MS = 100, OUTAGE_LAST_WAIT_MS = 5000, OUTAGE_NAP_MS = 100 };
 
+const char outage_retrying[] = "trying again until it works";
+
 void outage_init(struct outage *o, const struct log *log, struct notify *notify) {
     *o = (struct outage){.log = log,
                          .notify = notify,

@@ -17,6 +17,9 @@ struct outage {
     bool is_ongoing; /* one has begun, was logged, and has not ended */
 };
 
+/* What a caller of outage_report does meanwhile, unless it knows better. */
+extern const char outage_retrying[];
+
 /* log and notify must outlive the outage; notify may be NULL. */
 void outage_init(struct outage *o, const struct log *log, struct notify *notify);
 /* An engine failed in a way that may pass. If no outage lasts, one begins: logs "ERR; MEANWHILE"
