@@ -1,6 +1,8 @@
-/* wire: from the names in the YAML ("kafka", "local") to the engines behind the doors, and the list
- * of every section that lib/ knows. engines.c is the only file that names adapters of a door. Owns
- * nothing. Main thread. Callers: cmd/, distlog.c. SPDX-License-Identifier: Apache-2.0 */
+/* engines: from the names in the YAML ("kafka", "local") to the engines behind the ports, and the
+ * list of every section of settings that lib/ knows. engines.c is the only file that names the
+ * adapters of a port.
+ * Owns nothing. Main thread. Callers: lib/app, cmd/, distlog.c.
+ * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
 #include "port/bus.h"
@@ -13,13 +15,21 @@ struct bus_conf {
 struct topics_conf {
     const char *input, *processed, *alerts;
 };
+/* The section "store": the settings of every engine, and those of the command `store` alone. They
+ * are one table, because users read and write them in one order. */
+struct store_settings {
+    struct store_conf engine; /* first: all that lib/port and the engines know of it */
+    const char *group;
+    bool quiet;
+};
 extern const struct opt_section bus_section, topics_section;
 /* bus_section, topics_section, store_section and those of all engines; NULL-terminated. */
 extern const struct opt_section *const engines_sections[];
 
-/* Opens the bus that conf names; with bus_check around it when built with DEV=1. */
+/* Opens the bus that bus.type names, as the engine's open() does (lib/port/bus.h); how->max_record
+ * is set here. *out is the caller's to close. Built with DEV=1, it checks the port's contract. */
 enum bus_rc engines_open_bus(const struct conf *conf, const struct bus_open *how, struct bus **out,
                              struct err *err);
-/* Opens the store that conf names. */
+/* The same for store.type and lib/port/store.h. */
 enum store_rc engines_open_store(const struct conf *conf, bool create, struct store **out,
                                  struct err *err);

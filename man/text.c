@@ -150,7 +150,7 @@ static const struct man_text texts[] = {
      "exactly "
      "once, also when retry is killed; a record that fails again comes back as a new letter. On "
      "the bus it "
-     "is a new record with a time of its own, behind all that is there already. A retry holds 128 "
+     "is a new record with a time of its own, behind all that is there already. A retry holds 64 "
      "MB of "
      "letters and says when there are more. A record that was too large to be kept whole can't be "
      "sent "

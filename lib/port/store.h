@@ -6,12 +6,11 @@
 
 #include "../conf/opt.h"
 
-/* The settings of every engine; the section's rows are in engines.c. */
+/* The settings of every engine: what conf_section() of store_section begins with. The section's
+ * rows are in engines.c. */
 struct store_conf {
     const char *type;
-    const char *group;
     const char *index;
-    bool quiet;
 };
 extern const struct opt_section store_section;
 

@@ -197,7 +197,7 @@ python3 -c 'for i in range(72):
     print("big.dlq\tk\t{\"reason\":\"r\",\"topic\":\"big\",\"partition\":0,\"offset\":1,\"timestamp\":1,\"key\":\"k\",\"value\":\"%s\"}"
         % ("\\n" * 480000))' | "$BUS" put
 run distlog deadletter retry big
-like "$status:$out:$err" '^1:Retried dead letters: (6|7)[0-9]:.*there are more: retry again$' "no retry holds more than 128 MB"
+like "$status:$out:$err" '^1:Retried dead letters: (6|7)[0-9]:.*there are more: retry again$' "no retry holds more than 64 MB"
 first=${out##* }
 run distlog deadletter retry big
 is "$status:$((first + ${out##* }))" "0:72" "the next one has the rest"
