@@ -236,6 +236,7 @@ static void two_aborted_turns_are_one(void **state) {
 
 static void only_a_turn_shows_that_turns_work_again(void **state) {
     (void)state;
+    consumer.conf.turns_when_idle = true;
     assert_true(RUN({.n = 1, .turn = TURN_RETRY}, {.n = 0}, {.n = 0}, {.n = 1, .turn = TURN_RETRY},
                     {.n = 1, .at_end = true}));
     assert_message("READY=1\nSTATUS=nodes");
