@@ -192,8 +192,9 @@ enum consumer_verdict { CONSUMER_GOES_ON, CONSUMER_REOPENS, CONSUMER_LEFT, CONSU
 static enum consumer_verdict consumer_after_error(struct consumer *c, enum turn_result result,
                                                   const struct err *err) {
     const bool is_fatal = result == TURN_REOPEN;
-    const bool is_hopeless = is_fatal && c->state == CONSUMER_STARTING;
-    if (is_hopeless || shutdown_is_overdue()) {
+    /* If no poll ever succeeded, opening the bus again won't help. */
+    const bool cannot_reopen = is_fatal && c->state == CONSUMER_STARTING;
+    if (cannot_reopen || shutdown_is_overdue()) {
         log_info(c->conf.log, "leaving: %s", err->text);
         return CONSUMER_FAILED;
     }
@@ -227,7 +228,7 @@ static enum consumer_verdict consumer_after(struct consumer *c, enum turn_result
 bool consumer_run(struct consumer *c, const char *flow) {
     enum consumer_verdict verdict = CONSUMER_REOPENS;
     buf_clear(&c->flow);
-    buf_text(&c->flow, flow);
+    buf_printable(&c->flow, span_of(flow));
     while (verdict == CONSUMER_REOPENS) {
         consumer_enter(c, CONSUMER_OPENING);
         struct bus *bus = consumer_open(c);
@@ -249,8 +250,12 @@ bool consumer_run(struct consumer *c, const char *flow) {
 /* --- the end --- */
 
 static void consumer_add_words(struct buf *line, const char *name) {
-    for (const char *at = name; *at; at++)
-        buf_char(line, *at == '_' ? ' ' : *at);
+    for (const char *at = name; *at; at++) {
+        if (*at == '_')
+            buf_char(line, ' ');
+        else
+            buf_char(line, *at);
+    }
 }
 
 void consumer_report_end(struct consumer *c, const struct total *totals) {

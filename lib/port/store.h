@@ -1,7 +1,7 @@
-/* store: the door to the searchable index of documents.
+/* store: the port to the searchable index of documents.
  * Engines: adapter/sqlite/store_sqlite.c, adapter/elastic/store_es.c; store_check.c asserts this
- * contract around any. One thread a handle. Callers: cmd/ only. SPDX-License-Identifier: Apache-2.0
- */
+ * contract around any of them. One thread a handle. Callers: lib/app and cmd/.
+ * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
 #include "../conf/opt.h"

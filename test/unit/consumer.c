@@ -182,9 +182,6 @@ static bool run(const struct step *steps, size_t n) {
     run((const struct step[]){__VA_ARGS__}, \
         sizeof(const struct step[]){__VA_ARGS__} / sizeof(struct step))
 
-#define AT_END \
-    { .at_end = true }
-
 /* --- the tests --- */
 
 static void reads_until_the_end(void **state) {
@@ -201,7 +198,7 @@ static void reads_until_the_end(void **state) {
 static void turns_when_idle(void **state) {
     (void)state;
     consumer.conf.turns_when_idle = true;
-    assert_true(RUN({.standby = true}, {.n = 0}, AT_END));
+    assert_true(RUN({.standby = true}, {.n = 0}, {.at_end = true}));
     assert_false(puppet.steps[0].turned);
     assert_true(puppet.steps[1].turned && puppet.steps[2].turned);
 }
@@ -247,7 +244,7 @@ static void only_a_turn_shows_that_turns_work_again(void **state) {
 
 static void a_poll_shows_that_polls_work_again(void **state) {
     (void)state;
-    assert_true(RUN({.n = 1}, {.poll = BUS_RETRY}, {.n = 0}, AT_END));
+    assert_true(RUN({.n = 1}, {.poll = BUS_RETRY}, {.n = 0}, {.at_end = true}));
     assert_message("READY=1\nSTATUS=nodes");
     assert_message("READY=1\nSTATUS=waiting: the puppet does not read");
     assert_message("STATUS=nodes");
@@ -294,7 +291,7 @@ static void stands_by(void **state) {
 static void has_started_while_it_waits_for_the_bus(void **state) {
     (void)state;
     puppet.opens_at = 3;
-    assert_true(RUN(AT_END));
+    assert_true(RUN({.at_end = true}));
     assert_int_equal(puppet.n_open, 3);
     assert_message("READY=1\nSTATUS=waiting: the puppet is\\naway");
     assert_message("STATUS=nodes");
