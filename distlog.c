@@ -237,8 +237,7 @@ static int configure(struct line *l, struct conf *conf) {
          conf_env(conf, &err) ||
          (l->alias && l->alias->set &&
           set_pair(l, conf, l->alias->set, OPT_PRESET, l->alias->name, &err)))) {
-        log_info(&l->run.log, "%s", err.text);
-        return EXIT_USAGE;
+        return cmd_fail(&l->run, EXIT_USAGE, "%s", err.text);
     }
     for (size_t i = 0; i < l->n_given; i++) {
         const struct given *g = &l->given[i];
@@ -246,7 +245,7 @@ static int configure(struct line *l, struct conf *conf) {
             l->run.overrides[n++] = (char *)arena_span(&l->arena, span_of(g->value)).p;
         if (g->row ? conf_flag(conf, g->row, g->value, &err)
                    : set_pair(l, conf, g->value, OPT_COMMAND_LINE, "-o", &err)) {
-            log_info(&l->run.log, "%s", err.text);
+            cmd_fail(&l->run, EXIT_USAGE, "%s", err.text);
             return usage(l);
         }
     }
@@ -280,7 +279,8 @@ static int print_version(void) {
 /* What `distlog help COMMAND` prints, for --help, or because there is no command. */
 static int print_help(const struct line *l) {
     char *name = l->cmd ? (char *)l->cmd->name : NULL;
-    cmd_help.run(&(struct run){.argc = name != NULL, .argv = &name, .log = l->run.log});
+    cmd_help.run(&(struct run){
+        .argc = name != NULL, .argv = &name, .log = l->run.log, .notify = l->run.notify});
     return l->help ? EXIT_DONE : EXIT_USAGE;
 }
 
@@ -300,12 +300,15 @@ static int close_stdout(const struct line *l, int code) {
 
 int main(int argc, char **argv) {
     static struct line l;
+    static struct notify notify;
     struct stat out;
     if (argc == 0)
         return EXIT_USAGE; /* not even a name */
     /* Line by line, except into a file: there commands flush when a batch is done. */
     bool in_file = fstat(STDOUT_FILENO, &out) == 0 && S_ISREG(out.st_mode);
     setvbuf(stdout, NULL, in_file ? _IOFBF : _IOLBF, 1 << 16);
+    notify_open(&notify);
+    l.run.notify = &notify;
 
     int code = read_line(&l, argc, argv);
     if (!code && l.version)
@@ -316,6 +319,7 @@ int main(int argc, char **argv) {
         code = run_command(&l);
     code = close_stdout(&l, code);
 
+    notify_close(&notify);
     free(l.given);
     buf_release(&l.letters);
     arena_release(&l.arena);

@@ -2,6 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "cmd.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+
 #include "../lib/base/suggest.h"
 #include "../lib/engines.h"
 
@@ -68,6 +71,20 @@ const struct cmd *cmd_find(const char *name, const struct cmd_alias **alias) {
             }
     }
     return NULL;
+}
+
+int cmd_fail(const struct run *run, enum exit_code code, const char *format, ...) {
+    char reason[2048];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(reason, sizeof reason, format, args);
+    va_end(args);
+    log_error(&run->log, "%s", reason);
+    /* A line break in the text would begin another variable. */
+    BUF_LOCAL struct buf printable = {0};
+    buf_printable(&printable, span_of(reason));
+    notify_send(run->notify, "X_DISTLOG_REASON=%s", buf_view(&printable).p);
+    return (int)code;
 }
 
 void cmd_unknown(const struct log *log, const char *name) {

@@ -9,6 +9,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "../lib/adapter/os/notify.h"
 #include "../lib/base/log.h"
 #include "../lib/conf/opt.h"
 
@@ -26,6 +27,7 @@ struct run {
     int argc;                /* operands only, argv[argc] is NULL */
     char **argv;
     struct log log;
+    struct notify *notify; /* to whoever started this process; never NULL */
 };
 
 /* Another name of a command, and what it sets: {"node1", "node.name=payment"}. set may be NULL. */
@@ -56,6 +58,9 @@ void cmd_configure_log(const struct conf *conf, struct log *log);
 /* The command of this name, alias, or "distlog-" + name; *alias is set where it was one. NULL if
  * none. */
 const struct cmd *cmd_find(const char *name, const struct cmd_alias **alias);
-
+/* Logs why the command fails, and reports it to whoever started the process, who need not read the
+ * log then. Returns code, for `return cmd_fail(…)`. */
+int cmd_fail(const struct run *run, enum exit_code code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* Says that there is no such command and which is the nearest. */
 void cmd_unknown(const struct log *log, const char *name);
