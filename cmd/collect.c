@@ -1,24 +1,21 @@
 /* collect: takes records over HTTP as Fluentd's in_http does, and answers 200 when the bus has them
  * durably. One loop, one thread: serve the sockets; write what all complete requests brought as one
  * group; answer them; what arrived meanwhile is the next group (natural group commit). Owns the
- * server and the outbox. Main thread.
+ * server and the collector. Main thread.
  * SPDX-License-Identifier: Apache-2.0 */
 
 #include "../lib/adapter/os/clock.h"
-#include "../lib/adapter/http/http_server.h"
-#include "../lib/adapter/codec/zip.h"
-#include "../lib/adapter/codec/msgpack_json.h"
 #include "../lib/adapter/os/stop.h"
-#include "../lib/core/access.h"
-#include "line.h"
-#include "outbox.h"
+#include "../lib/app/collector.h"
+#include "../lib/app/shutdown.h"
+#include "cmd.h"
 
 enum {
-    IDLE_MS = 1000,     /* one turn of the loop when nothing happens */
-    DRAIN_TURN_MS = 20, /* … after TERM */
-    DRAIN_MS = 4000,    /* after TERM: for requests in flight */
-    LEAVE_MS = 5000,    /* … and for the bus, all in all */
-    PEM_BYTES = 1 << 20 /* a certificate chain larger than this is a mistake */
+    COLLECT_IDLE_MS = 1000,     /* one turn of the loop when nothing happens */
+    COLLECT_DRAIN_TURN_MS = 20, /* one turn after SIGTERM */
+    COLLECT_DRAIN_MS = 4000,    /* after SIGTERM: for requests in flight */
+    COLLECT_TOTALS_MS = 1000,   /* the least time between two reports of the totals */
+    COLLECT_PEM_BYTES = 1 << 20 /* a certificate chain larger than this is a mistake */
 };
 
 /* --- settings --- */
@@ -91,156 +88,19 @@ static const struct opt_section auth_section =
 struct collect {
     const struct run *run;
     const struct collect_conf *conf;
-    struct ingest_limits limits;
-    struct access access;
     struct http_server *server;
-    struct outbox outbox;
-    struct buf flow; /* of the first line */
-    struct arena arena;
-    struct ingest_records records;
+    struct collector collector;
+    struct buf flow;   /* of the first line of the log */
+    struct buf status; /* what is reported while all is well */
+    int64_t totals_ms; /* when the totals were last reported, monotonic */
+    uint64_t reported; /* the sum of what was reported then */
 };
 
-/* --- answers --- */
+/* --- the start --- */
 
-/* The bus has a request's records durably, or why it does not. */
-static void on_settled(void *ctx, struct http_request *r, unsigned status, const char *why) {
-    (void)ctx;
-    if (status == 503)
-        http_field(r, "Retry-After", "1");
-    if (why)
-        http_refuse(r, status, why);
-    else
-        http_respond(r, status, SPAN_LIT(""));
-}
-
-static const char *topic_of(const struct collect *c, struct span tag) {
-    const struct topics_conf *topics = conf_section(c->run->conf, &topics_section);
-    for (size_t i = 0; i < c->conf->routes.n; i++)
-        if (span_is(tag, c->conf->routes.keys[i]))
-            return c->conf->routes.values[i];
-    return tag.n == 0 ? topics->input : NULL;
-}
-
-static void refuse_tag(const struct collect *c, struct http_request *r, struct span tag) {
-    BUF_LOCAL struct buf why = {0};
-    line_add(&why, "no route for the tag '%'; known tags:",
-             (struct span){tag.p, tag.n < 256 ? tag.n : 256});
-    for (size_t i = 0; i < c->conf->routes.n; i++)
-        buf_printf(&why, "%s %s", i ? "," : "", c->conf->routes.keys[i]);
-    http_refuse(r, 404, why.p);
-}
-
-/* GET /healthz for a supervisor, GET / for a person. */
-static void answer_get(struct collect *c, struct http_request *r) {
-    const char *trouble = outbox_trouble(&c->outbox);
-    if (span_is(r->path, "/"))
-        http_respond(r, 200,
-                     SPAN_LIT("distlog collect " DISTLOG_VERSION
-                              ": POST records as JSON, NDJSON, a json= form "
-                              "or MessagePack to /TAG\n"));
-    else
-        http_respond(r, trouble ? 503 : 200, span_of(trouble ? trouble : "ok\n"));
-}
-
-/* --- requests --- */
-
-/* May it come from this web page, if it does? What a browser asks before it posts is answered here.
- * True: answered. */
-static bool answer_page(const struct collect *c, struct http_request *r) {
-    const char *origin;
-    enum access_page page = access_page(&c->access, http_header(r, "Origin"), &origin);
-    struct span headers = http_header(r, "Access-Control-Request-Headers");
-    bool preflight = span_is(r->method, "OPTIONS"), ok = page != ACCESS_FOREIGN;
-    if (page == ACCESS_PAGE) {
-        http_field(r, "Access-Control-Allow-Origin", origin);
-        http_field(r, "Vary", "Origin");
-    }
-    if (preflight)
-        ok =
-            page == ACCESS_PAGE && span_is(http_header(r, "Access-Control-Request-Method"), "POST");
-    if (!ok) {
-        http_refuse(r, 403,
-                    "this origin and method may not post here (collect.cors_allow_origins)");
-    } else if (preflight) {
-        http_field(r, "Access-Control-Allow-Methods", "POST");
-        http_field(r, "Access-Control-Allow-Headers", headers.p ? headers.p : "");
-        http_respond(r, 200, SPAN_LIT(""));
-    }
-    return !ok || preflight;
-}
-
-/* What can be refused before the body is received, is. */
-static void on_head(void *ctx, struct http_request *r) {
-    struct collect *c = ctx;
-    struct err err;
-    bool get = span_is(r->path, "/") || span_is(r->path, "/healthz");
-    if (answer_page(c, r))
-        return;
-    struct span tag = ingest_tag(r->path, &c->arena);
-    if (get && span_is(r->method, "GET")) {
-        answer_get(c, r);
-    } else if (!span_is(r->method, "POST") && !span_is(r->method, "PUT")) {
-        http_field(r, "Allow", get ? "GET, POST, PUT" : "POST, PUT");
-        http_refuse(r, 405, "records come with POST or PUT");
-    } else if (!access_allows(&c->access, http_header(r, "Authorization"))) {
-        http_field(r, "WWW-Authenticate", access_challenge(&c->access));
-        http_refuse(r, 401, "a user and password or a token is needed (collect.auth)");
-    } else if (!topic_of(c, tag)) {
-        refuse_tag(c, r, tag);
-    } else if (inflate_coding_of(http_header(r, "Content-Encoding")) == INFLATE_UNKNOWN) {
-        http_refuse(r, 415, "Content-Encoding: gzip, x-gzip or deflate expected");
-    } else if (ingest_format_of(http_header(r, "Content-Type"), &err) == INGEST_UNKNOWN ||
-               ingest_check_query(r->query, &err) != 0) {
-        http_refuse(r, 400, err.text);
-    }
-    arena_clear(&c->arena);
-}
-
-/* Turns the body into c->records. 0, or the status to refuse it with. plain and lines hold what was
- * made of the body. */
-static unsigned read_body(struct collect *c, const struct http_request *r, struct buf *plain,
-                          struct buf *lines, struct err *err) {
-    struct span body = r->body;
-    size_t limit = (size_t)c->conf->max_inflated;
-    enum inflate_coding coding = inflate_coding_of(http_header(r, "Content-Encoding"));
-    enum ingest_format format = ingest_format_of(http_header(r, "Content-Type"), err);
-    enum input_rc rc = INPUT_OK;
-    if (coding != INFLATE_NONE) {
-        rc = inflate_body(coding, body, limit, plain, err);
-        body = buf_view(plain);
-    }
-    if (rc == INPUT_OK && format == INGEST_MSGPACK) {
-        rc = msgpack_json(body, limit, lines, err);
-        body = buf_view(lines);
-    }
-    if (rc == INPUT_OK)
-        rc = ingest_read(format, body, &c->limits, &c->arena, &c->records, err);
-    return rc == INPUT_OK ? 0 : rc == INPUT_LARGE ? 413 : 400;
-}
-
-static void on_body(void *ctx, struct http_request *r) {
-    struct collect *c = ctx;
-    struct err err;
-    BUF_LOCAL struct buf plain = {0}, lines = {0};
-    unsigned status = read_body(c, r, &plain, &lines, &err);
-    if (status)
-        http_refuse(r, status, err.text);
-    else
-        outbox_put(&c->outbox, r, topic_of(c, ingest_tag(r->path, &c->arena)), &c->records);
-    arena_clear(&c->arena);
-}
-
-/* --- start and end --- */
-
-/* Reads the settings that need more than a range check. 0, or -1 with err. */
-static int prepare(struct collect *c, struct err *err) {
-    const struct auth_conf *auth = conf_section(c->run->conf, &auth_section);
-    const struct bus_conf *bus = conf_section(c->run->conf, &bus_section);
-    c->conf = conf_section(c->run->conf, &collect_section);
-    c->limits = (struct ingest_limits){.max_record = (size_t)bus->max_record,
-                                       .max_records = (size_t)c->conf->max_records};
-    access_init(&c->access, auth->user, auth->password, auth->token, &c->conf->cors_allow_origins);
-    if (!auth->user[0] != !auth->password[0])
+static int collect_check_auth(const struct auth_conf *auth, struct err *err) {
+    const bool has_user = auth->user[0], has_password = auth->password[0];
+    if (has_user != has_password)
         return err_set(
             err, "collect.auth.user and collect.auth.password: one without the other; set both or "
                  "none");
@@ -249,101 +109,219 @@ static int prepare(struct collect *c, struct err *err) {
     return 0;
 }
 
-/* Opens the server. EXIT_DONE, or what to leave with, and err. */
-static enum exit_code listen_http(struct collect *c, struct err *err) {
+/* 0, or -1 with err if the settings can't work. */
+static int collect_init(struct collect *c, struct err *err) {
+    const struct conf *settings = c->run->conf;
+    const struct auth_conf *auth = conf_section(settings, &auth_section);
+    const struct bus_conf *bus = conf_section(settings, &bus_section);
+    const struct topics_conf *topics = conf_section(settings, &topics_section);
+    c->conf = conf_section(settings, &collect_section);
+    const struct collector_conf conf = {.routes = &c->conf->routes,
+                                        .default_topic = topics->input,
+                                        .user = auth->user,
+                                        .password = auth->password,
+                                        .token = auth->token,
+                                        .origins = &c->conf->cors_allow_origins,
+                                        .limits = {.max_record = (size_t)bus->max_record,
+                                                   .max_records = (size_t)c->conf->max_records},
+                                        .max_inflated = (size_t)c->conf->max_inflated};
+    collector_init(&c->collector, &conf);
+    return collect_check_auth(auth, err);
+}
+
+/* Reads the certificate and its key, if there are any. 0, or -1 with err. */
+static int collect_read_tls(const struct tls_conf *tls, struct buf *cert, struct buf *key,
+                            struct err *err) {
+    const bool has_cert = tls->cert[0], has_key = tls->key[0];
+    if (has_cert != has_key)
+        return err_set(
+            err, "collect.tls.cert and collect.tls.key: one without the other; set both or none");
+    if (has_cert && buf_file(cert, tls->cert, COLLECT_PEM_BYTES, err) != 0)
+        return err_prefix(err, "collect.tls.cert");
+    if (has_key && buf_file(key, tls->key, COLLECT_PEM_BYTES, err) != 0)
+        return err_prefix(err, "collect.tls.key");
+    return 0;
+}
+
+/* Opens the server. EXIT_DONE, or with err the code to leave with. */
+static enum exit_code collect_listen(struct collect *c, struct err *err) {
     const struct tls_conf *tls = conf_section(c->run->conf, &tls_section);
     BUF_LOCAL struct buf cert = {0}, key = {0};
-    bool hopeless = true;
-    if (!tls->cert[0] != !tls->key[0])
-        err_set(err,
-                "collect.tls.cert and collect.tls.key: one without the other; set both or none");
-    else if (tls->cert[0] && buf_file(&cert, tls->cert, PEM_BYTES, err) != 0)
-        err_prefix(err, "collect.tls.cert");
-    else if (tls->key[0] && buf_file(&key, tls->key, PEM_BYTES, err) != 0)
-        err_prefix(err, "collect.tls.key");
-    else {
-        struct http_server_conf how = c->conf->http;
-        how.cert = buf_view(&cert).p;
-        how.key = buf_view(&key).p;
-        how.head = on_head;
-        how.body = on_body;
-        how.ctx = c;
-        c->server = http_server_open(&how, &hopeless, err);
-        if (!c->server)
-            err_prefix(err, tls->cert[0] ? "collect.listen, collect.tls" : "collect.listen");
-    }
-    return c->server ? EXIT_DONE : hopeless ? EXIT_USAGE : EXIT_FAILED;
+    bool is_config_error;
+    if (collect_read_tls(tls, &cert, &key, err) != 0)
+        return EXIT_USAGE;
+    struct http_server_conf conf = c->conf->http;
+    conf.cert = buf_view(&cert).p;
+    conf.key = buf_view(&key).p;
+    conf.head = collector_on_head;
+    conf.body = collector_on_body;
+    conf.ctx = &c->collector;
+    c->server = http_server_open(&conf, &is_config_error, err);
+    if (c->server)
+        return EXIT_DONE;
+    if (tls->cert[0])
+        err_prefix(err, "collect.listen, collect.tls");
+    else
+        err_prefix(err, "collect.listen");
+    return is_config_error ? EXIT_USAGE : EXIT_FAILED;
 }
 
-static void warn(const struct collect *c) {
-    const struct log *log = &c->run->log;
-    const struct http_server_facts *facts = http_server_facts(c->server);
-    bool auth = access_asks(&c->access), tls = strncmp(facts->url, "https", 5) == 0;
-    if (!facts->loopback && !(auth && tls))
-        log_info(log, "%s can be reached from other machines: %s%s%s", facts->url,
-                 auth ? "" : "anybody there can post (collect.auth)", auth || tls ? "" : ", ",
-                 tls ? "" : "what is sent can be read on the way (collect.tls)");
-    if (facts->max_connections < c->conf->http.max_connections)
-        log_info(log,
-                 "collect.max_connections is %" PRId64
-                 ", but the limit of open files (ulimit -n) allows "
-                 "%" PRId64,
-                 c->conf->http.max_connections, facts->max_connections);
-}
-
-/* Opens the bus. The first line says, behind it: "http://127.0.0.1:9880, log.input → nodes". */
-static bool open_bus(struct collect *c) {
+/* Opens the bus. The first line of the log ends with "http://127.0.0.1:9880, log.input → nodes". */
+static int collect_open_queue(struct collect *c, struct err *err) {
     const struct str_map *routes = &c->conf->routes;
-    buf_text(&c->flow, http_server_facts(c->server)->url);
+    const char *url = http_server_facts(c->server)->url;
+    buf_text(&c->flow, url);
     for (size_t i = 0; i < routes->n; i++)
         buf_printf(&c->flow, ", %s → %s", routes->keys[i], routes->values[i]);
-    c->outbox = (struct outbox){
-        .patience_ms = c->conf->http.request_ms, .settle = on_settled, .ctx = c, .flow = c->flow.p};
-    return outbox_open(&c->outbox, c->run);
+    const struct ingest_queue_conf conf = {.settings = c->run->conf,
+                                           .log = &c->run->log,
+                                           .notify = c->run->notify,
+                                           .flow = c->flow.p,
+                                           .timeout_ms = c->conf->http.request_ms,
+                                           .respond = collector_respond};
+    return ingest_queue_open(&c->collector.queue, &conf, err);
 }
 
-static void turn(struct collect *c, int idle_ms) {
-    const struct bus *bus = c->outbox.bus;
-    http_server_run(c->server, outbox_wait_ms(&c->outbox, idle_ms), bus ? bus->wake : -1);
-    outbox_serve(&c->outbox);
-}
-
-/* Serves until asked to stop; then answers what is in flight and hands everything to the bus,
- * within LEAVE_MS. */
-static enum exit_code serve(struct collect *c) {
+static void collect_warn_of_strangers(const struct collect *c) {
+    const struct log *log = &c->run->log;
     const struct http_server_facts *facts = http_server_facts(c->server);
-    while (!stop_asked())
-        turn(c, IDLE_MS);
-    int64_t begin = clock_mono_ms(), now;
+    const bool has_auth = access_asks(&c->collector.access);
+    const bool has_tls = strncmp(facts->url, "https", 5) == 0;
+    const char *anybody = "anybody there can post (collect.auth)";
+    const char *readable = "what is sent can be read on the way (collect.tls)";
+    if (facts->loopback || (has_auth && has_tls))
+        return;
+    if (has_auth)
+        log_info(log, "%s can be reached from other machines: %s", facts->url, readable);
+    else if (has_tls)
+        log_info(log, "%s can be reached from other machines: %s", facts->url, anybody);
+    else
+        log_info(log, "%s can be reached from other machines: %s, %s", facts->url, anybody,
+                 readable);
+}
+
+static void collect_warn_of_limits(const struct collect *c) {
+    const struct http_server_facts *facts = http_server_facts(c->server);
+    if (facts->max_connections >= c->conf->http.max_connections)
+        return;
+    log_info(&c->run->log,
+             "collect.max_connections is %" PRId64
+             ", but the limit of open files (ulimit -n) allows "
+             "%" PRId64,
+             c->conf->http.max_connections, facts->max_connections);
+}
+
+/* --- what is reported to whoever started collect --- */
+
+/* Before the bus is opened: where records can be posted. */
+static void collect_report_address(const struct collect *c) {
+    const struct str_map *routes = &c->conf->routes;
+    notify_send(c->run->notify, "X_DISTLOG_URL=%s", http_server_facts(c->server)->url);
+    if (routes->n > 0)
+        notify_send(c->run->notify, "X_DISTLOG_ROUTE=%s", routes->keys[0]);
+}
+
+/* collect is ready also while the bus is away, for it answers; the outage has then reported what it
+ * waits for. */
+static void collect_report_ready(struct collect *c) {
+    struct outage *outage = &c->collector.queue.outage;
+    buf_printf(&c->status, "taking records at %s", http_server_facts(c->server)->url);
+    outage->status = c->status.p;
+    notify_send(c->run->notify, "READY=1");
+    if (!outage->is_ongoing)
+        notify_send(c->run->notify, "STATUS=%s", c->status.p);
+}
+
+/* variables: what the same message says before them, with its line break; or "". */
+static void collect_report_totals(struct collect *c, const char *variables) {
+    const uint64_t accepted = c->collector.queue.accepted;
+    const uint64_t refused = http_server_facts(c->server)->refused;
+    c->reported = accepted + refused;
+    notify_send(c->run->notify, "%sX_DISTLOG_TOTALS=accepted=%" PRIu64 " refused=%" PRIu64,
+                variables, accepted, refused);
+}
+
+static void collect_report_progress(struct collect *c, int64_t now_ms) {
+    notify_alive(c->run->notify, now_ms);
+    if (now_ms - c->totals_ms < COLLECT_TOTALS_MS)
+        return;
+    c->totals_ms = now_ms;
+    if (c->reported != c->collector.queue.accepted + http_server_facts(c->server)->refused)
+        collect_report_totals(c, "");
+}
+
+/* --- the loop --- */
+
+static void collect_turn(struct collect *c, int idle_ms) {
+    struct ingest_queue *queue = &c->collector.queue;
+    http_server_run(c->server, ingest_queue_wait_ms(queue, idle_ms), ingest_queue_wake_fd(queue));
+    ingest_queue_serve(queue);
+    collect_report_progress(c, clock_mono_ms());
+}
+
+/* Answers what is in flight. */
+static void collect_drain(struct collect *c) {
+    const struct http_server_facts *facts = http_server_facts(c->server);
+    const int64_t begin_ms = clock_mono_ms();
     http_server_quiesce(c->server);
-    do { /* at least once: a request may have arrived that nobody has looked at */
-        turn(c, DRAIN_TURN_MS);
-        now = clock_mono_ms();
-    } while ((facts->in_flight || !LIST_EMPTY(&c->outbox.waiting)) && now - begin < DRAIN_MS);
-    bool done = outbox_flush(&c->outbox, LEAVE_MS - (now - begin));
+    for (;;) {
+        /* At least once: a request may have arrived that nobody has looked at. */
+        collect_turn(c, COLLECT_DRAIN_TURN_MS);
+        const bool is_drained = facts->in_flight == 0 && ingest_queue_is_empty(&c->collector.queue);
+        if (is_drained || clock_mono_ms() - begin_ms >= COLLECT_DRAIN_MS)
+            return;
+    }
+}
+
+/* Serves until asked to stop; then answers what is in flight and hands everything to the bus. */
+static enum exit_code collect_serve(struct collect *c) {
+    struct err err;
+    while (!stop_asked())
+        collect_turn(c, COLLECT_IDLE_MS);
+    collect_drain(c);
+    enum exit_code code = EXIT_DONE;
+    if (ingest_queue_flush(&c->collector.queue, shutdown_left_ms(), &err) != 0) {
+        cmd_fail(c->run, EXIT_FAILED, "left without the bus's answer: %s", err.text);
+        code = EXIT_FAILED;
+    }
+    collect_report_totals(c, "STOPPING=1\n");
     log_info(&c->run->log, "stopped: accepted %" PRIu64 " records, refused %" PRIu64 " requests",
-             c->outbox.accepted, facts->refused);
-    return done ? EXIT_DONE : EXIT_FAILED;
+             c->collector.queue.accepted, http_server_facts(c->server)->refused);
+    return code;
+}
+
+static enum exit_code collect_start(struct collect *c, struct err *err) {
+    if (collect_init(c, err) != 0)
+        return EXIT_USAGE;
+    const enum exit_code code = collect_listen(c, err);
+    if (code != EXIT_DONE)
+        return code;
+    shutdown_arm();
+    collect_report_address(c);
+    if (collect_open_queue(c, err) != 0)
+        return EXIT_FAILED;
+    collect_report_ready(c);
+    return EXIT_DONE;
 }
 
 static int run_collect(struct run *run) {
     struct collect c = {.run = run};
     struct err err;
-    enum exit_code code = prepare(&c, &err) == 0 ? listen_http(&c, &err) : EXIT_USAGE;
-    if (code != EXIT_DONE) {
-        log_info(&run->log, "%s", err.text);
-    } else if (!open_bus(&c)) {
-        code = EXIT_FAILED;
+    enum exit_code code = collect_start(&c, &err);
+    if (code == EXIT_DONE) {
+        collect_warn_of_strangers(&c);
+        collect_warn_of_limits(&c);
+        code = collect_serve(&c);
     } else {
-        warn(&c);
-        code = serve(&c);
+        cmd_fail(run, code, "%s", err.text);
     }
-    outbox_release(&c.outbox);
+    /* In this order: closing the server may still hand on a request, which the closed queue answers
+     * with 503. */
+    ingest_queue_release(&c.collector.queue);
     http_server_close(c.server);
-    ingest_release(&c.records);
-    arena_release(&c.arena);
-    access_release(&c.access);
+    collector_release(&c.collector);
     buf_release(&c.flow);
+    buf_release(&c.status);
     return (int)code;
 }
 

@@ -7,6 +7,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "http_server.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <microhttpd.h>
 #include <poll.h>
@@ -190,6 +191,8 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
     if (c->response)
         MHD_destroy_response(c->response);
     c->response = NULL;
+    free(c->shown.owner);
+    c->shown.owner = NULL;
     c->stage = IDLE;
     c->accepted_ms = 0;
     c->deadline_ms = clock_mono_ms() + s->conf.keepalive_ms;
@@ -303,10 +306,11 @@ struct span http_header(const struct http_request *r, const char *name) {
 }
 
 void http_field(struct http_request *r, const char *name, const char *value) {
-    struct http_field *free = r->fields;
-    while (free->name)
-        free++;
-    *free = (struct http_field){name, value};
+    size_t i = 0;
+    while (i < sizeof r->fields / sizeof r->fields[0] && r->fields[i].name)
+        i++;
+    assert(i < sizeof r->fields / sizeof r->fields[0]); /* raise the bound in http_server.h */
+    r->fields[i] = (struct http_field){name, value};
 }
 
 void http_respond(struct http_request *r, unsigned status, struct span body) {

@@ -17,6 +17,8 @@ struct http_request {
     struct span path, query;     /* as they stand in the request line; query.p NULL: no '?' */
     struct span body;            /* complete; only inside the body callback */
     struct http_field fields[5]; /* what the answer will have: http_field */
+    void *owner; /* what the callbacks want to keep with the request, from malloc or NULL; freed
+                    with it */
 };
 
 struct http_server_conf {

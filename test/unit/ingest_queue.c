@@ -1,4 +1,4 @@
-/* outbox: each request is settled exactly once, whatever the bus does. The bus is a puppet here:
+/* ingest_queue: each request is answered exactly once, whatever the bus does. The bus is a puppet here:
  * this program has its own engines_open_bus.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "../../cmd/outbox.h"
 #include "../../lib/adapter/os/clock.h"
+#include "../../lib/app/ingest_queue.h"
 
 static struct {
     const struct bus_open *how;
@@ -23,7 +23,7 @@ static struct {
 static struct {
     unsigned status;
     int times;
-} settled[4];
+} answered[4];
 
 static enum bus_rc puppet_put(struct bus *bus, const char *topic, int32_t partition,
                               struct span key, struct span value, uint64_t tag, struct err *err) {
@@ -91,41 +91,47 @@ static struct http_request *request(int i) {
     return (struct http_request *)(void *)&names[i];
 }
 
-static void on_settle(void *ctx, struct http_request *r, unsigned status, const char *why) {
+static void on_respond(void *ctx, struct http_request *r, unsigned status, const char *why) {
     (void)ctx;
     long i = (char *)(void *)r - names;
     assert_true(status == 200 ? !why : why && why[0]);
-    settled[i].status = status;
-    settled[i].times++;
+    answered[i].status = status;
+    answered[i].times++;
 }
 
-static struct outbox outbox;
-static struct run run = {.log = {"distlog test"}};
+static struct ingest_queue queue;
+static const struct log quiet = {.prefix = "distlog test", .level = LOG_INFO};
 static struct ingest_record three[3] = {
     {{"{}", 2}, {NULL, 0}}, {{"{}", 2}, {NULL, 0}}, {{"{}", 2}, {NULL, 0}}};
 
 static void put(int i, size_t n) {
-    outbox_put(&outbox, request(i), "nodes", &(struct ingest_records){.items = three, .n = n});
+    ingest_queue_put(&queue, request(i), "nodes", &(struct ingest_records){.items = three, .n = n});
 }
 
-static void is_settled(int i, unsigned status) {
-    assert_int_equal(settled[i].times, 1);
-    assert_int_equal(settled[i].status, status);
+static void is_answered(int i, unsigned status) {
+    assert_int_equal(answered[i].times, 1);
+    assert_int_equal(answered[i].status, status);
+}
+
+static int open_queue(void) {
+    const struct ingest_queue_conf conf = {
+        .log = &quiet, .flow = "test", .timeout_ms = 60000, .respond = on_respond};
+    struct err err;
+    return ingest_queue_open(&queue, &conf, &err);
 }
 
 static int begin(void **state) {
     (void)state;
     memset(&puppet, 0, sizeof puppet);
-    memset(settled, 0, sizeof settled);
+    memset(answered, 0, sizeof answered);
     puppet.room = 32;
     puppet.opens = true;
-    outbox = (struct outbox){.patience_ms = 60000, .settle = on_settle, .flow = "test"};
-    return !outbox_open(&outbox, &run);
+    return open_queue();
 }
 
 static int end(void **state) {
     (void)state;
-    outbox_release(&outbox);
+    ingest_queue_release(&queue);
     return 0;
 }
 
@@ -133,52 +139,52 @@ static void all_delivered(void **state) {
     (void)state;
     put(0, 3);
     put(1, 0);
-    is_settled(1, 200);
-    assert_int_equal(settled[0].times, 0);
-    outbox_serve(&outbox);
-    is_settled(0, 200);
-    assert_int_equal(outbox.accepted, 3);
-    assert_true(LIST_EMPTY(&outbox.waiting));
+    is_answered(1, 200);
+    assert_int_equal(answered[0].times, 0);
+    ingest_queue_serve(&queue);
+    is_answered(0, 200);
+    assert_int_equal(queue.accepted, 3);
+    assert_true(ingest_queue_is_empty(&queue));
 }
 
 static void a_delivery_fails(void **state) {
     (void)state;
     put(0, 3);
     puppet.fails = true;
-    outbox_serve(&outbox);
-    is_settled(0, 503);
-    assert_non_null(outbox_trouble(&outbox));
+    ingest_queue_serve(&queue);
+    is_answered(0, 503);
+    assert_non_null(ingest_queue_fault(&queue));
     puppet.fails = false;
     put(1, 1);
-    outbox_serve(&outbox);
-    is_settled(1, 200);
-    assert_null(outbox_trouble(&outbox));
-    assert_int_equal(outbox.accepted, 1);
+    ingest_queue_serve(&queue);
+    is_answered(1, 200);
+    assert_null(ingest_queue_fault(&queue));
+    assert_int_equal(queue.accepted, 1);
 }
 
 static void a_full_queue_is_written_first(void **state) {
     (void)state;
     puppet.room = 2;
     put(0, 3);
-    outbox_serve(&outbox);
-    is_settled(0, 200);
+    ingest_queue_serve(&queue);
+    is_answered(0, 200);
 }
 
 static void full_for_good(void **state) {
     (void)state;
     puppet.room = 0;
     put(0, 3);
-    is_settled(0, 503);
-    assert_true(LIST_EMPTY(&outbox.waiting));
-    assert_string_equal(outbox.trouble.text, "the puppet's queue is full");
+    is_answered(0, 503);
+    assert_true(ingest_queue_is_empty(&queue));
+    assert_string_equal(queue.refusal.text, "the puppet's queue is full");
 }
 
 static void too_large(void **state) {
     (void)state;
     puppet.put = BUS_POISON;
     put(0, 1);
-    is_settled(0, 413);
-    assert_null(outbox_trouble(&outbox));
+    is_answered(0, 413);
+    assert_null(ingest_queue_fault(&queue));
 }
 
 static void lost_and_opened_again(void **state) {
@@ -187,40 +193,40 @@ static void lost_and_opened_again(void **state) {
     put(1, 1);
     puppet.poll = BUS_FATAL;
     puppet.opens = false;
-    outbox_serve(&outbox);
-    is_settled(0, 503);
-    is_settled(1, 503);
+    ingest_queue_serve(&queue);
+    is_answered(0, 503);
+    is_answered(1, 503);
     put(2, 1);
-    is_settled(2, 503);
+    is_answered(2, 503);
     while (puppet.n_open < 2) {
-        clock_sleep_ms(outbox_wait_ms(&outbox, 1000));
-        outbox_serve(&outbox);
+        clock_sleep_ms(ingest_queue_wait_ms(&queue, 1000));
+        ingest_queue_serve(&queue);
     }
-    assert_null(outbox.bus);
+    assert_null(queue.bus);
     puppet.opens = true;
     puppet.poll = BUS_OK;
-    while (!outbox.bus) {
-        clock_sleep_ms(outbox_wait_ms(&outbox, 1000));
-        outbox_serve(&outbox);
+    while (!queue.bus) {
+        clock_sleep_ms(ingest_queue_wait_ms(&queue, 1000));
+        ingest_queue_serve(&queue);
     }
     put(3, 1);
-    outbox_serve(&outbox);
-    is_settled(3, 200);
+    ingest_queue_serve(&queue);
+    is_answered(3, 200);
 }
 
 static void away_at_the_start(void **state) {
     (void)state;
-    outbox_release(&outbox);
+    ingest_queue_release(&queue);
     puppet.opens = false;
-    assert_true(outbox_open(&outbox, &run));
+    assert_int_equal(open_queue(), 0);
     put(0, 1);
-    is_settled(0, 503);
+    is_answered(0, 503);
     puppet.opens = true;
-    outbox.retry_ms = 0;
-    outbox_serve(&outbox);
+    queue.retry_ms = 0;
+    ingest_queue_serve(&queue);
     put(1, 1);
-    outbox_serve(&outbox);
-    is_settled(1, 200);
+    ingest_queue_serve(&queue);
+    is_answered(1, 200);
 }
 
 /* To ask a bus that does not answer takes seconds, in which nobody is served. */
@@ -229,24 +235,24 @@ static void no_answer_is_not_waited_for_again_and_again(void **state) {
     puppet.put = BUS_RETRY;
     for (int i = 0; i < 3; i++) {
         put(i, 2);
-        is_settled(i, 503);
+        is_answered(i, 503);
     }
     assert_int_equal(puppet.n_put, 1);
     puppet.put = BUS_OK;
-    outbox.retry_ms = 0;
+    queue.retry_ms = 0;
     put(3, 1);
-    outbox_serve(&outbox);
-    is_settled(3, 200);
+    ingest_queue_serve(&queue);
+    is_answered(3, 200);
 }
 
 /* What wakes collect is taken off, though nothing waits; a bus that wakes nobody is left in peace.
  */
 static void an_idle_bus_is_served_if_it_wakes(void **state) {
     (void)state;
-    outbox_serve(&outbox);
+    ingest_queue_serve(&queue);
     assert_int_equal(puppet.n_poll, 0);
     handle.wake = 0;
-    outbox_serve(&outbox);
+    ingest_queue_serve(&queue);
     handle.wake = -1;
     assert_int_equal(puppet.n_poll, 1);
 }
@@ -257,22 +263,22 @@ static void lost_again_and_again(void **state) {
     puppet.poll = BUS_FATAL;
     for (int i = 0; i < 3; i++) {
         put(i, 1);
-        outbox_serve(&outbox);
-        is_settled(i, 503);
-        assert_null(outbox.bus);
-        assert_non_null(outbox_trouble(&outbox));
-        outbox.retry_ms = 0;
-        outbox_serve(&outbox);
-        assert_non_null(outbox.bus);
-        assert_null(outbox_trouble(&outbox));
-        assert_true(outbox.daemon.in_trouble);
+        ingest_queue_serve(&queue);
+        is_answered(i, 503);
+        assert_null(queue.bus);
+        assert_non_null(ingest_queue_fault(&queue));
+        queue.retry_ms = 0;
+        ingest_queue_serve(&queue);
+        assert_non_null(queue.bus);
+        assert_null(ingest_queue_fault(&queue));
+        assert_true(queue.outage.is_ongoing);
     }
-    assert_int_equal(outbox.daemon.backoff.tries, 3);
+    assert_int_equal(queue.outage.backoff.tries, 3);
     puppet.poll = BUS_OK;
     put(3, 1);
-    outbox_serve(&outbox);
-    is_settled(3, 200);
-    assert_false(outbox.daemon.in_trouble);
+    ingest_queue_serve(&queue);
+    is_answered(3, 200);
+    assert_false(queue.outage.is_ongoing);
 }
 
 /* Only a record can show that it is over, so somebody must be let through to send one. */
@@ -280,12 +286,12 @@ static void doubt_ends(void **state) {
     (void)state;
     puppet.room = 0;
     put(0, 1);
-    assert_string_equal(outbox_trouble(&outbox), "the puppet's queue is full");
+    assert_string_equal(ingest_queue_fault(&queue), "the puppet's queue is full");
     put(1, 0); /* an empty array shows nothing */
-    is_settled(1, 200);
-    assert_non_null(outbox_trouble(&outbox));
-    outbox.trouble_ms -= 10000;
-    assert_null(outbox_trouble(&outbox));
+    is_answered(1, 200);
+    assert_non_null(ingest_queue_fault(&queue));
+    queue.refused_ms -= 10000;
+    assert_null(ingest_queue_fault(&queue));
 }
 
 static void lost_while_putting(void **state) {
@@ -293,33 +299,34 @@ static void lost_while_putting(void **state) {
     put(0, 1);
     puppet.put = BUS_FATAL;
     put(1, 2);
-    is_settled(0, 503);
-    is_settled(1, 503);
-    assert_null(outbox.bus);
+    is_answered(0, 503);
+    is_answered(1, 503);
+    assert_null(queue.bus);
 }
 
-static void out_of_patience(void **state) {
+static void timed_out(void **state) {
     (void)state;
-    outbox.patience_ms = -1;
+    queue.conf.timeout_ms = -1;
     puppet.poll = BUS_RETRY;
     put(0, 1);
-    outbox_serve(&outbox);
-    is_settled(0, 503);
+    ingest_queue_serve(&queue);
+    is_answered(0, 503);
     puppet.poll = BUS_OK;
-    outbox_serve(&outbox);
-    is_settled(0, 503);
-    assert_true(LIST_EMPTY(&outbox.waiting));
-    assert_int_equal(outbox.accepted, 0);
+    ingest_queue_serve(&queue);
+    is_answered(0, 503);
+    assert_true(ingest_queue_is_empty(&queue));
+    assert_int_equal(queue.accepted, 0);
 }
 
 static void flush_says_what_is_left(void **state) {
+    struct err err;
     (void)state;
     put(0, 1);
     puppet.poll = BUS_RETRY;
-    assert_false(outbox_flush(&outbox, 10));
+    assert_int_equal(ingest_queue_flush(&queue, 10, &err), -1);
     puppet.poll = BUS_OK;
-    assert_true(outbox_flush(&outbox, 10));
-    is_settled(0, 200);
+    assert_int_equal(ingest_queue_flush(&queue, 10, &err), 0);
+    is_answered(0, 200);
 }
 
 int main(void) {
@@ -337,8 +344,8 @@ int main(void) {
         CASE(lost_again_and_again),
         CASE(doubt_ends),
         CASE(lost_while_putting),
-        CASE(out_of_patience),
+        CASE(timed_out),
         CASE(flush_says_what_is_left),
     };
-    return cmocka_run_group_tests_name("outbox", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("ingest_queue", tests, NULL, NULL);
 }
