@@ -2,13 +2,12 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "notify.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-enum { NOTIFY_MAX_BYTES = 4096 };
 
 /* A path, or a name in Linux's abstract space, which begins with '@'. False: it is neither. */
 static bool notify_address(const char *name, struct sockaddr_un *address, socklen_t *length) {
@@ -88,4 +87,71 @@ void notify_close(struct notify *n) {
     if (n->fd > 0)
         close(n->fd);
     *n = (struct notify){0};
+}
+
+/* With nothing but the family given, the kernel picks a free name in its abstract space. */
+static bool notify_bind(struct notify_listener *l) {
+    const struct sockaddr_un any = {.sun_family = AF_UNIX};
+    const int on = 1;
+    if (setsockopt(l->fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0)
+        return false;
+    if (bind(l->fd, (const struct sockaddr *)&any, sizeof any.sun_family) != 0)
+        return false;
+    struct sockaddr_un address;
+    socklen_t length = sizeof address;
+    if (getsockname(l->fd, (struct sockaddr *)&address, &length) != 0)
+        return false;
+    const size_t n = length - offsetof(struct sockaddr_un, sun_path);
+    if (n < 2 || n > sizeof l->address - 1)
+        return false;
+    snprintf(l->address, sizeof l->address, "@%.*s", (int)n - 1, address.sun_path + 1);
+    return true;
+}
+
+int notify_listen(struct notify_listener *l, struct err *err) {
+    l->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (l->fd >= 0 && notify_bind(l))
+        return 0;
+    err_set(err, "no socket for notifications: %s", strerror(errno));
+    notify_unlisten(l);
+    return -1;
+}
+
+/* The kernel adds the sender's process id to each message. */
+static pid_t notify_sender(struct msghdr *message) {
+    struct ucred sender;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS) {
+            memcpy(&sender, CMSG_DATA(c), sizeof sender);
+            return sender.pid;
+        }
+    }
+    return 0;
+}
+
+bool notify_receive(const struct notify_listener *l, pid_t from, char text[NOTIFY_MAX_BYTES]) {
+    for (;;) {
+        union {
+            struct cmsghdr align;
+            char bytes[CMSG_SPACE(sizeof(struct ucred))];
+        } control;
+        struct iovec part = {.iov_base = text, .iov_len = NOTIFY_MAX_BYTES - 1};
+        struct msghdr message = {.msg_iov = &part,
+                                 .msg_iovlen = 1,
+                                 .msg_control = &control,
+                                 .msg_controllen = sizeof control};
+        const ssize_t got = recvmsg(l->fd, &message, MSG_CMSG_CLOEXEC);
+        if (got < 0)
+            return false;
+        if (notify_sender(&message) == from) {
+            text[got] = '\0';
+            return true;
+        }
+    }
+}
+
+void notify_unlisten(struct notify_listener *l) {
+    if (l->fd >= 0)
+        close(l->fd);
+    l->fd = -1;
 }

@@ -1,11 +1,22 @@
 /* notify: what a daemon reports to whoever started it, by systemd's notification protocol
  * (sd_notify(3)): datagrams of NAME=value lines to the socket in $NOTIFY_SOCKET. systemd listens
- * there for units of Type=notify, and so does `distlog up`. Without the variable nothing is sent.
- * Owns the socket. Main thread. Linux. Callers: lib/app and cmd/.
+ * there for units of Type=notify, and so does `distlog up`, which uses the listening half below.
+ * Without the variable nothing is sent.
+ *
+ * Beside systemd's variables, distlog's daemons send:
+ *   X_DISTLOG_TOTALS=accepted=5 refused=1   what was counted since the start: with STOPPING=1, and
+ *                                           at most once a second before
+ *   X_DISTLOG_REASON=TEXT                   why the process is about to exit with an error
+ *   X_DISTLOG_URL=http://127.0.0.1:9880     where collect listens
+ *   X_DISTLOG_ROUTE=log.input               a tag that collect has a topic for
+ *
+ * Owns the sockets. Main thread. Linux. Callers: lib/app, cmd/, process.c, distlog.c.
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "../../base/span.h"
+#include <sys/types.h>
+
+#include "../../base/err.h"
 
 /* notify_open fills it; a zeroed struct sends nothing. */
 struct notify {
@@ -25,3 +36,20 @@ void notify_send(const struct notify *n, const char *format, ...)
  * the daemon's loop, and in long waits within a turn. now_ms: monotonic. */
 void notify_alive(struct notify *n, int64_t now_ms);
 void notify_close(struct notify *n);
+
+/* The listening half: a socket of its own for each process that may report. */
+struct notify_listener {
+    int fd;           /* non-blocking; readable when a message has come */
+    char address[64]; /* what $NOTIFY_SOCKET has to be in the reporting process */
+};
+
+enum { NOTIFY_MAX_BYTES = 4096 }; /* longer messages are cut */
+
+/* Listens at an address that the kernel chooses. 0, or -1 with err and fd -1. */
+int notify_listen(struct notify_listener *l, struct err *err);
+/* Takes the next message that the process `from` has sent into text, which is then
+ * NUL-terminated; what others send, which any process of this machine may do, is dropped. False: no
+ * message is left. */
+bool notify_receive(const struct notify_listener *l, pid_t from, char text[NOTIFY_MAX_BYTES]);
+/* An fd of -1 is fine. */
+void notify_unlisten(struct notify_listener *l);

@@ -1,35 +1,55 @@
-/* process: this program again, as a supervised child in a process group of its own, its output as
- * lines. A child is killed when its parent dies: nothing is lost by that at any moment
- * (distlog(7), GUARANTEES), and a child that is stopped or hangs ends too. Owns the pipes and
- * half-read lines. Main thread (the kernel ties the death signal to the thread that forked). Linux.
- * Callers: cmd/up.c, distlog.c. SPDX-License-Identifier: Apache-2.0 */
+/* process: this program again, as a supervised child in a process group of its own. Its output
+ * comes as lines, and what it reports of itself by systemd's notification protocol (notify.h) as
+ * NAME=value pairs. A child is killed when its parent dies: nothing is lost by that at any moment
+ * (distlog(7), GUARANTEES), and a child that is stopped or hangs ends too. Owns the pipes, the
+ * notification socket and half-read lines. Main thread (the kernel ties the death signal to the
+ * thread that forked). Linux. Callers: lib/app/supervisor.c, distlog.c.
+ * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
 #include <sys/types.h>
 
 #include "../../base/buf.h"
+#include "notify.h"
 
 enum { PROCESS_MOST = 32 };
 
-/* A zeroed struct is no process. */
-struct process {
-    pid_t pid;           /* of it and of its group; 0: none, or ended and reaped */
-    int fds[2];          /* its standard output and error; -1: at its end */
-    struct buf lines[2]; /* what was read behind the last newline */
+/* Where a line of a child comes from. */
+enum process_source {
+    PROCESS_OUTPUT, /* its standard output */
+    PROCESS_ERROR,  /* its standard error */
+    PROCESS_NOTICE, /* NAME=value, as it reports it to $NOTIFY_SOCKET */
+    PROCESS_SOURCES
+};
+enum { PROCESS_STREAMS = PROCESS_NOTICE }; /* those that are pipes */
+
+/* One of a child's two pipes. */
+struct process_stream {
+    int fd;           /* -1: at its end */
+    struct buf begun; /* what was read behind the last newline */
 };
 
-/* A whole line of its output, without the newline; stream: 1 output, 2 error. */
-typedef void process_line(void *ctx, struct process *p, int stream, struct span text);
+/* A zeroed struct is no process. */
+struct process {
+    pid_t pid; /* of it and of its group; 0: none, or ended and reaped */
+    struct process_stream streams[PROCESS_STREAMS];
+    struct notify_listener notices;
+};
+
+/* A whole line, without the newline; it is valid during the call. */
+typedef void process_line(void *ctx, struct process *p, enum process_source source,
+                          struct span text);
 
 /* From now on this process leaves no core, and nobody but root may trace it or read its
  * environment. */
 void process_hide(void);
-/* Runs this executable with argv (NULL-terminated, argv[0] included), standard input /dev/null. 0,
- * or -1 with err. */
-int process_start(struct process *p, char *const *argv, struct err *err);
-/* Waits up to wait_ms for output of any of n processes (at most PROCESS_MOST), and hands on every
- * line; a signal ends the wait early. */
+/* Runs this executable with argv (NULL-terminated, argv[0] included) and standard input /dev/null.
+ * watchdog_ms: the child is asked to give a sign of life this often; 0: it is not. 0, or -1 with
+ * err. */
+int process_start(struct process *p, const char *const *argv, int64_t watchdog_ms, struct err *err);
+/* Waits up to wait_ms for output or notices of any of n processes (at most PROCESS_MOST), and hands
+ * on every line; a signal ends the wait early. */
 void process_read(struct process *const *all, size_t n, int wait_ms, process_line *line, void *ctx);
-/* Has it ended, and has all its output been read? Then *code is its exit code, or 128 + the signal
- * that ended it, and the process is none again. */
+/* Has it ended, and has all that it wrote been handed on? Then *code is its exit code, or 128 + the
+ * signal that ended it, and the process is none again. */
 bool process_ended(struct process *p, int *code);
