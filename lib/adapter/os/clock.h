@@ -1,4 +1,4 @@
-/* clock: the time, as values. Core never calls it: cmd/ and adapters hand its results on.
+/* clock: the time, as values. lib/core never calls it: the time comes in as an argument there.
  * Owns nothing. Any thread. POSIX clocks, plus Linux's CLOCK_BOOTTIME.
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once

@@ -13,7 +13,9 @@
 static bool notify_address(const char *name, struct sockaddr_un *address, socklen_t *length) {
     const size_t n = strlen(name);
     const bool is_abstract = name[0] == '@';
-    if ((name[0] != '/' && !is_abstract) || n >= sizeof address->sun_path)
+    if (name[0] != '/' && !is_abstract)
+        return false;
+    if (n >= sizeof address->sun_path)
         return false;
     *address = (struct sockaddr_un){.sun_family = AF_UNIX};
     memcpy(address->sun_path, name, n);
@@ -25,6 +27,7 @@ static bool notify_address(const char *name, struct sockaddr_un *address, sockle
     return true;
 }
 
+/* The connected socket, or 0. */
 static int notify_connect(const char *name) {
     struct sockaddr_un address;
     socklen_t length;
@@ -40,11 +43,13 @@ static int notify_connect(const char *name) {
     return fd;
 }
 
-/* How often the listener expects a sign of life: $WATCHDOG_USEC, if it is meant for this process.
- */
+/* How often the listener expects a sign of life: $WATCHDOG_USEC, unless it is meant for another
+ * process. */
 static int64_t notify_watchdog_ms(void) {
     const char *interval_us = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
-    if (!interval_us || (pid && strtol(pid, NULL, 10) != getpid()))
+    if (!interval_us)
+        return 0;
+    if (pid && strtol(pid, NULL, 10) != getpid())
         return 0;
     return strtoll(interval_us, NULL, 10) / 1000;
 }
@@ -73,7 +78,8 @@ void notify_send(const struct notify *n, const char *format, ...) {
         return;
     if ((size_t)length >= sizeof text)
         length = sizeof text - 1;
-    (void)!send(n->fd, text, (size_t)length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t sent = send(n->fd, text, (size_t)length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    (void)sent; /* see notify.h: a message that cannot be delivered at once is dropped */
 }
 
 void notify_alive(struct notify *n, int64_t now_ms) {

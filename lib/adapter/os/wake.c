@@ -10,34 +10,50 @@
 #include <unistd.h>
 
 enum {
-    NET_MS = 1000, /* a touch that got lost is made up for after this */
-    BLIND_MS = 20  /* the same where inotify is not to be had (fs.inotify.max_user_instances) */
+    WAKE_NET_MS = 1000, /* the longest wait, so that a touch that got lost delays no longer */
+    WAKE_BLIND_MS = 20  /* the same without inotify (fs.inotify.max_user_instances is used up) */
 };
 
-void wake_open(struct wake *w, int file, bool watch) {
+/* -1 if the file can't be watched. */
+static int wake_watch(int file) {
     char name[32];
-    *w = (struct wake){.file = file, .watch = watch ? inotify_init1(IN_NONBLOCK | IN_CLOEXEC) : -1};
+    const int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (watch < 0)
+        return -1;
     snprintf(name, sizeof name, "/proc/self/fd/%d", file);
-    if (w->watch >= 0 && inotify_add_watch(w->watch, name, IN_MODIFY | IN_ATTRIB) < 0) {
-        close(w->watch);
-        w->watch = -1;
-    }
+    if (inotify_add_watch(watch, name, IN_MODIFY | IN_ATTRIB) >= 0)
+        return watch;
+    close(watch);
+    return -1;
+}
+
+void wake_open(struct wake *w, int file, bool watch) {
+    *w = (struct wake){.file = file, .watch = -1};
+    if (watch)
+        w->watch = wake_watch(file);
 }
 
 void wake_touch(struct wake *w) {
-    futimens(w->file, NULL); /* needs no space on a full disk; if it fails, NET_MS helps */
+    /* It needs no space on a full disk. If it fails, the others wait for WAKE_NET_MS. */
+    futimens(w->file, NULL);
 }
 
 void wake_drain(struct wake *w) {
     char events[1024];
-    while (w->watch >= 0 && read(w->watch, events, sizeof events) > 0)
+    if (w->watch < 0)
+        return;
+    while (read(w->watch, events, sizeof events) > 0)
         continue;
 }
 
 bool wake_wait(struct wake *w, int ms) {
-    int net = w->watch >= 0 ? NET_MS : BLIND_MS;
     struct pollfd fd = {.fd = w->watch, .events = POLLIN};
-    return poll(&fd, 1, ms < net ? ms : net) >= 0 || errno != EINTR;
+    int longest_ms = WAKE_NET_MS;
+    if (w->watch < 0)
+        longest_ms = WAKE_BLIND_MS;
+    if (ms > longest_ms)
+        ms = longest_ms;
+    return poll(&fd, 1, ms) >= 0 || errno != EINTR;
 }
 
 void wake_close(struct wake *w) {
