@@ -1,0 +1,78 @@
+#!/bin/bash
+# up: a stage whose engine is away, one that hangs, and one that fails at its start.
+# SPDX-License-Identifier: Apache-2.0
+. "$(dirname "$0")/lib.sh"
+
+# child NAME COMMAND: the process id of a child of up.
+child() { ps --ppid "${pids[$1]}" -o pid=,args= | awk -v c="$2" '$3 == c { print $1; exit }'; }
+# replaced NAME COMMAND PID: runs it again, as another process?
+replaced() { [ -n "$(child "$1" "$2")" ] && [ "$(child "$1" "$2")" != "$3" ]; }
+# posted NAME: where up says that records go.
+posted() { sed -n 's/.*post records to \([^,]*\),.*/\1/p' "$TMP/$1.err" | tail -n 1; }
+# alerts NAME N ID: have as many alerts of that node been printed?
+alerts() { [ "$(lines "$TMP/$1.out" "^alert +\| WARN: $3,")" -eq "$2" ]; }
+# stages NAME: how many children up has.
+stages() { ps --ppid "${pids[$1]}" -o pid= | wc -l; }
+post() { run distlog node --url "$(posted up)" --interval 5ms --count 5 --weights WARN=1 "$@"; }
+
+# A store that is away
+away=127.0.0.1:$(free_port)
+start up distlog up -o collect.listen=127.0.0.1:0 -o store.type=elasticsearch \
+    -o store.elasticsearch.urls=http://"$away"
+wait_for 20 has up.err 'ready: post records to http://127.0.0.1:[0-9]+/log.input'
+ok $? "up is ready while the store's engine is away"
+like "$(cat up.err)" "^store +\| .*$away.*trying again" "store says what it waits for"
+post
+is $status 0 "collect takes records"
+wait_for 20 alerts up 5 node_01
+ok $? "pubsub routes them, and alert prints them"
+is "$(stages up)" 4 "all four stages run"
+unlike "$(cat up.err)" 'starting it again' "none of them was restarted"
+stop up
+is $status 0 "TERM: exit 0"
+like "$(tail -n 1 up.out)" '^accepted 7, refused 0, routed [78], alerts 5, stored 0, dead letters 0$' "what each has counted"
+unlike "$(cat up.err)" 'counts are missing' "of all stages"
+
+# A stage that hangs
+export DISTLOG_DATA=$TMP/hang-data
+start up distlog up -o collect.listen=127.0.0.1:0 -o up.watchdog=5s
+wait_for 20 has up.err 'ready: '
+old=$(child up pubsub)
+kill -STOP "$old"
+wait_for 30 has up.err 'up: pubsub has shown no sign of life for 5[0-9]* ms; killing it'
+ok $? "a stage without a sign of life is killed"
+wait_for 20 has up.err 'up: pubsub was killed by signal 9; starting it again in'
+wait_for 20 replaced up pubsub "$old"
+ok $? "and started again"
+post --name order
+wait_for 20 alerts up 5 node_02
+ok $? "the new one works"
+is "$(lines up.err 'no sign of life')" 1 "the others were left alone"
+stop up
+is $status 0 "TERM: exit 0"
+
+# A stage that fails at its start
+export DISTLOG_DATA=$TMP/foreign-data
+mkdir "$DISTLOG_DATA" && echo "nothing of distlog's" >"$DISTLOG_DATA/store.db"
+run distlog up -o collect.listen=127.0.0.1:0
+is $status 1 "a store.db that is something else: exit 1"
+like "$err" 'up: store failed 3 times at its start: .*store\.db' "with the stage's own reason"
+unlike "$err" 'at its start: stopped' "which is not the last line of its log"
+export DISTLOG_DATA=$TMP/data
+run distlog up -o collect.listen=127.0.0.1:0 -o pubsub.forget_after=1s
+is $status 2 "a setting that can't work: exit 2"
+like "$err" 'up: pubsub cannot run like this: pubsub.forget_after: expected' "with the stage's own reason"
+
+# The notification socket takes reports of the stage alone
+start up distlog up -o collect.listen=127.0.0.1:0
+wait_for 20 has up.err 'ready: '
+socket=$(tr '\0' '\n' <"/proc/$(child up pubsub)/environ" | sed -n 's/^NOTIFY_SOCKET=@//p')
+python3 - "$socket" <<'PY'
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.sendto(b"X_DISTLOG_TOTALS=routed=999999", "\0" + sys.argv[1])
+PY
+is $? 0 "another process sends a report of its own"
+stop up
+like "$(tail -n 1 up.out)" 'routed 0,' "it is not taken for the stage's"
+done_testing
