@@ -63,10 +63,10 @@ run distlog up -o collect.listen=127.0.0.1:0 -o pubsub.forget_after=1s
 is $status 2 "a setting that can't work: exit 2"
 like "$err" 'up: pubsub cannot run like this: pubsub.forget_after: expected' "with the stage's own reason"
 
-# The notification socket takes reports of the stage alone
+# The notification socket takes reports of the stage alone (of alert's: it has no totals that would replace these)
 start up distlog up -o collect.listen=127.0.0.1:0
 wait_for 20 has up.err 'ready: '
-socket=$(tr '\0' '\n' <"/proc/$(child up pubsub)/environ" | sed -n 's/^NOTIFY_SOCKET=@//p')
+socket=$(tr '\0' '\n' <"/proc/$(child up alert)/environ" | sed -n 's/^NOTIFY_SOCKET=@//p')
 python3 - "$socket" <<'PY'
 import socket, sys
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
