@@ -1,6 +1,5 @@
-/* ingest_queue: each request is answered exactly once, whatever the bus does. The bus is a puppet here:
- * this program has its own engines_open_bus.
- * SPDX-License-Identifier: Apache-2.0 */
+/* ingest_queue: each request is answered exactly once, whatever the bus does. The bus is a puppet
+ * here: this program has its own engines_open_bus. SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
