@@ -313,7 +313,8 @@ int sqlite3_exec(sqlite3 *db, const char *sql, int (*row)(void *, int, char **, 
                  char **error) {
     REAL(int, sqlite3_exec, sqlite3 *, const char *, int (*)(void *, int, char **, char **), void *,
          char **);
-    bool commits = strcmp(sql, "COMMIT") == 0;
+    /* SQLite itself calls this with NULL when it had no memory for the text. */
+    bool commits = sql && strcmp(sql, "COMMIT") == 0;
     if (commits)
         reach("sqlite-commit", "-before");
     int rc = real(db, sql, row, ctx, error);
