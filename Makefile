@@ -115,7 +115,8 @@ $(INTERPOSE): test/faults/interpose.c Makefile | deps
 
 # ---- tests: `make check` runs all of them, in the flavours they need; the single targets in this one.
 
-.PHONY: programs fuzzers unit contract cli lint fuzz check check-servers check-faults demo bench bench-servers
+.PHONY: programs fuzzers unit contract cli lint fuzz check check-plain check-release check-servers check-faults
+.PHONY: demo bench bench-servers
 programs: $(B)/distlog $(B)/man/generate $(UNIT_TESTS) $(CONTRACTS) $(TEST_TOOLS) $(BENCHES) $(INTERPOSE)
 fuzzers: $(FUZZERS) $(B)/distlog
 
@@ -150,6 +151,15 @@ check: deps-check compile_commands.json
 		$(call WITH,$(ASAN)) $(UNIT_TESTS:$(B)/%=$(ASAN)/%) $(CONTRACTS:$(B)/%=$(ASAN)/%) $(CLI) \
 		$(call WITH,$(TSAN)) $(CONTRACTS:$(B)/%=$(TSAN)/%) \
 		$(call WITH,build/fuzz) TEST_TIMEOUT=900 test/fuzz/run.sh
+
+# Every kind of test once, without sanitizers.
+check-plain: deps-check
+	$(BUILD) SAN= DEV= B=$(PLAIN) all programs
+	@$(RUN) $(call WITH,$(PLAIN)) $(LINT) $(UNIT_TESTS:$(B)/%=$(PLAIN)/%) $(CONTRACTS:$(B)/%=$(PLAIN)/%) $(CLI)
+
+# The same on another release of Debian, with its compiler and its libraries.
+check-release:
+	@test/release.sh $(RELEASE)
 
 # On the real Kafka, Elasticsearch and OpenSearch: contract, cli (scripts that a line `# Also on: kafka`
 # marks; each on a broker of its own) and what only these servers can show, on OpenSearch too where such a line says so.
@@ -256,6 +266,8 @@ help:
 	@echo 'make             build ./distlog'
 	@echo 'make demo        build it and watch the whole of it run on this machine, 30 seconds'
 	@echo 'make check       every test: lint, unit, contract, cli, again under sanitizers, and fuzzing'
+	@echo 'make check-plain     each of them once, without sanitizers and fuzzing'
+	@echo 'make check-release [RELEASE=trixie|bookworm]  the same on another Debian, in a root made for it; as root'
 	@echo 'make check-servers  what the real Kafka, Elasticsearch and OpenSearch can show; needs Java and Maven'
 	@echo 'make check-faults [FAULTS_SEED= FAULTS_ROUNDS= FAULTS_ON="local kafka"]'
 	@echo '                 processes, servers, network, disk, clock and memory fail, and nothing is lost or doubled'
