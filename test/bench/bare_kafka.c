@@ -46,12 +46,21 @@ static rd_kafka_t *client(rd_kafka_type_t type, const char *const (*settings)[2]
 
 static void put(rd_kafka_t *rk, const char *topic, const void *key, size_t key_n, const void *value,
                 size_t n) {
-    rd_kafka_resp_err_t code;
-    while ((code = rd_kafka_producev(
-                rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-                RD_KAFKA_V_KEY(key, key_n), RD_KAFKA_V_VALUE((void *)(uintptr_t)value, n),
-                RD_KAFKA_V_END)) == RD_KAFKA_RESP_ERR__QUEUE_FULL)
-        rd_kafka_poll(rk, 10);
+    /* The macros of rdkafka.h for this are statement expressions, which clang's -Wpedantic refuses.
+     */
+    rd_kafka_vu_t what[] = {
+        {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = topic},
+        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+        {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {(void *)(uintptr_t)key, key_n}},
+        {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {(void *)(uintptr_t)value, n}}};
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    do {
+        if (code)
+            rd_kafka_poll(rk, 10);
+        rd_kafka_error_t *e = rd_kafka_produceva(rk, what, sizeof what / sizeof *what);
+        code = e ? rd_kafka_error_code(e) : RD_KAFKA_RESP_ERR_NO_ERROR;
+        rd_kafka_error_destroy(e);
+    } while (code == RD_KAFKA_RESP_ERR__QUEUE_FULL);
     if (code)
         die(topic, rd_kafka_err2str(code));
 }
