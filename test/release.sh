@@ -74,7 +74,9 @@ make_root() {
         fi
         fail "debootstrap failed; see ${log#"$top/"}"
     fi
-    # How apt reaches its mirror here, but not what else it downloads.
+    # How apt reaches its mirror here: settings, but not what else it downloads, and local certificate authorities.
+    cp -r /usr/local/share/ca-certificates/. "$root.new/usr/local/share/ca-certificates/" 2>/dev/null &&
+        chroot "$root.new" update-ca-certificates >>"$log" 2>&1
     apt-config dump Acquire | grep -Ev '^Acquire(::IndexTargets.*)? ' >"$root.new/etc/apt/apt.conf.d/90host"
     mv "$root.new" "$root"
 }
