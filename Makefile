@@ -16,19 +16,28 @@ CFLAGS   ?= -O2 -g
 PACKAGES := rdkafka libcurl jansson yaml-0.1 sqlite3 libmicrohttpd zlib \
 	$(shell pkg-config --exists msgpack-c 2>/dev/null && echo msgpack-c || echo msgpack)
 
+# Those of the given flags that this compiler (and its C library, where FORTIFY asks) takes without a warning.
+hash := \#
+known = $(foreach f,$1,$(if $(shell echo '$(hash)include <features.h>' | $(CC) -O2 $f -x c -c -o /dev/null - 2>&1),,$f))
 # Calls and jumps go only where they may, on processors that watch over it (x86 CET; on ARM PAC and BTI).
-GUARD := $(firstword $(foreach f,-fcf-protection -mbranch-protection=standard,\
-	$(if $(shell $(CC) $f -x c -c -o /dev/null /dev/null 2>&1),,$f)))
+GUARD := $(firstword $(call known,-fcf-protection -mbranch-protection=standard))
+# A stack can't be grown past its guard page, and a local variable holds nothing of what was there before.
+# The sanitizers' builds are without: they look for what these hide.
+HARDEN := $(call known,-fstack-clash-protection -ftrivial-auto-var-init=zero)
+# A distribution may define its own level, or the compiler: ours comes last, and -U before it.
+FORTIFY := -U_FORTIFY_SOURCE $(or $(call known,-D_FORTIFY_SOURCE=3),-D_FORTIFY_SOURCE=2)
 
 # Objects of different flags never mix: build/<flags>/.
 comma := ,
 flavour = build/$(if $(filter clang%,$(CC)),clang-)$(if $1,$(subst $(comma),-,$1)-)$(if $(COV),cov-)$(if $2,dev,release)
 B ?= $(call flavour,$(SAN),$(DEV))
 
+# -Wcast-qual is not among the warnings: what owns the bytes of a const span frees them through a cast.
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DDISTLOG_VERSION='"$(VERSION)"' \
-	-Wall -Wextra -Wpedantic -Wshadow -Wconversion $(if $(DEV),-Werror -DDISTLOG_DEV) \
-	-fstack-protector-strong $(GUARD) -fPIE $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all,-D_FORTIFY_SOURCE=2) \
-	$(if $(COV),--coverage) $(CFLAGS) -MMD -MP
+	-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
+	-Wvla -Wundef -Wnull-dereference $(if $(DEV),-Werror -DDISTLOG_DEV) -fstack-protector-strong $(GUARD) -fPIE \
+	$(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all,$(HARDEN)) \
+	$(if $(COV),--coverage) $(CPPFLAGS) $(CFLAGS) $(if $(SAN),,$(FORTIFY)) -MMD -MP
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN)) $(if $(COV),--coverage) $(LDFLAGS)
 LIBS = $(shell pkg-config --libs $(PACKAGES))
 Q := $(if $(V),,@)
@@ -76,7 +85,8 @@ $(B)/%.o: %.c Makefile | deps
 	@$(if $(V),,echo "  CC    $<")
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-# The generator of manual, completion and distlog.yaml is distlog with another main().
+# The generator of manual, completion and distlog.yaml is distlog with another main(), which no header has.
+$(B)/man/distlog.o: ALL_CFLAGS += -Wno-missing-prototypes
 $(B)/man/distlog.o: distlog.c Makefile | deps
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -Dmain=distlog_main -c -o $@ $<

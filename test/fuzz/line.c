@@ -2,6 +2,7 @@
  * in front are the environment. No command runs. What is wrong is said; what is accepted is
  * settings that, written as YAML, are accepted again and are the same. SPDX-License-Identifier:
  * Apache-2.0 */
+int distlog_main(int argc, char **argv);
 #define main distlog_main /* its parts are what is called here */
 #include "../../distlog.c"
 #undef main
@@ -10,7 +11,8 @@
 #include <stdint.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
-void __wrap_log_write(const struct log *log, enum log_level level, const char *format, ...);
+void __wrap_log_say(const struct log *log, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 static size_t said; /* diagnostics; the Makefile links this target with --wrap */
 
