@@ -125,8 +125,7 @@ $(INTERPOSE): test/faults/interpose.c Makefile | deps
 
 # ---- tests: `make check` runs all of them, in the flavours they need; the single targets in this one.
 
-.PHONY: programs fuzzers unit contract cli lint fuzz check check-plain check-release check-servers check-faults
-.PHONY: demo bench bench-servers
+.PHONY: programs fuzzers unit contract cli lint fuzz check check-fast check-servers check-faults demo bench bench-servers
 programs: $(B)/distlog $(B)/man/generate $(UNIT_TESTS) $(CONTRACTS) $(TEST_TOOLS) $(BENCHES) $(INTERPOSE)
 fuzzers: $(FUZZERS) $(B)/distlog
 
@@ -150,6 +149,11 @@ cli: deps-check programs
 	@$(RUN) $(call WITH,$(B)) $(CLI)
 lint: deps-check all programs compile_commands.json
 	@$(RUN) $(call WITH,$(B)) $(LINT)
+
+# What to run after each change: all that needs no process of its own, in one flavour, in less than a minute.
+# Analysers look again only at what changed (test/lint/analyse.py).
+check-fast: deps-check all programs compile_commands.json
+	@$(RUN) $(call WITH,$(B)) $(LINT) $(UNIT_TESTS) $(CONTRACTS)
 
 # gcc with -Werror is the sanitizers' build, clang with -Werror the fuzzers'.
 check: deps-check compile_commands.json
@@ -275,6 +279,7 @@ clean:
 help:
 	@echo 'make             build ./distlog'
 	@echo 'make demo        build it and watch the whole of it run on this machine, 30 seconds'
+	@echo 'make check-fast  lint, unit and contract tests, in less than a minute'
 	@echo 'make check       every test: lint, unit, contract, cli, again under sanitizers, and fuzzing'
 	@echo 'make check-plain     each of them once, without sanitizers and fuzzing'
 	@echo 'make check-release [RELEASE=trixie|bookworm]  the same on another Debian, in a root made for it; as root'
