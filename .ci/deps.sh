@@ -1,6 +1,6 @@
 #!/bin/sh
-# deps.sh build|check|servers|release: are the Debian packages here that `make` (build), `make check` (check),
-# `make check-servers` (servers) or `make check-release` (release) need? Knows the names of Debian 12 and 13.
+# deps.sh build|check|coverage|servers: are the Debian packages here that `make` (build), `make check` (check),
+# `make coverage` (coverage) or `make check-servers` (servers) need?
 # Names what is missing with the line that installs it, and runs that line as root or with SUDO=sudo.
 # Plain sh, because a bare Debian has not even a compiler; no network when nothing is missing.
 # SPDX-License-Identifier: Apache-2.0
@@ -39,6 +39,8 @@ cmd:cppcheck cppcheck
 cmd:codespell codespell
 file:/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a libclang-rt-dev
 cmd:systemd-analyze systemd"
+COVERAGE="
+cmd:gcovr gcovr"
 SERVERS="
 cmd:javac default-jdk-headless
 cmd:mvn maven
@@ -55,10 +57,11 @@ cmd:make make"
 case ${1:-} in
 build) what="building distlog" wanted=$BUILD ;;
 check) what="make check" wanted=$BUILD$CHECK ;;
+coverage) what="make coverage" wanted=$COVERAGE ;;
 servers) what="running the real servers" wanted=$SERVERS ;;
 release) what="make check-release" wanted=$RELEASE ;;
 *)
-    echo "usage: $0 build|check|servers|release" >&2
+    echo "usage: $0 build|check|coverage|servers" >&2
     exit 2
     ;;
 esac

@@ -52,6 +52,8 @@ for case in javac:default-jdk-headless mvn:maven kcat:kcat; do
         "without ${case%:*} the servers need ${case#*:}"
     like "$err" "^ +sudo apt-get install -y --no-install-recommends ${case#*:}$" "and are told how to get it"
 done
+run env PATH="$TMP/path" SUDO= /bin/sh "$TOP/.ci/deps.sh" coverage
+like "$err" '^ +sudo apt-get install -y --no-install-recommends gcovr$' "coverage needs gcovr"
 run sh "$TOP/.ci/deps.sh"
 is "$status" 2 "no argument is wrong usage"
 done_testing
