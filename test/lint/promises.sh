@@ -25,7 +25,12 @@ is "$(grep '^|.*|.*|$' "$TOP/SECURITY.md" | grep -vE '^\|[ |-]*$' | grep -v '| t
 printf '.SH GUARANTEES\n.TP\n.B One.\n.IR \\%%test/no\\-such.sh .\n.TP\n.B Two.\nText.\n.SH NEXT\n' >"$TMP/page"
 is "$(missing "$TMP/page") $(unshown "$TMP/page")" "test/no-such.sh .B Two." "what is missing would be seen"
 
-is "$(cd "$TOP" && git ls-files 2>/dev/null | sed 's#/.*##' | sort -u | LC_ALL=C sort | xargs)" \
-    "$(cd "$TOP" && git rev-parse -q --verify HEAD >/dev/null 2>&1 && echo .ci .clang-format .clang-tidy .git-blame-ignore-revs .gitignore CONTRIBUTING.md LICENSE Makefile README.md SECURITY.md cmd distlog.c distlog.yaml fluent.conf lib man test)" \
-    "the top of the tree has what one expects there"
+# .git-blame-ignore-revs names commits that change the form only; it may come later than they do.
+tops() { (cd "$TOP" && git ls-files 2>/dev/null | sed 's#/.*##' | sort -u | LC_ALL=C sort | grep -vx .git-blame-ignore-revs); }
+wanted='.ci .clang-format .clang-tidy .editorconfig .gitignore CHANGELOG.md CONTRIBUTING.md LICENSE Makefile
+    README.md SECURITY.md cmd distlog.c distlog.yaml fluent.conf lib man test'
+(cd "$TOP" && git rev-parse -q --verify HEAD >/dev/null 2>&1) || wanted= # no clone
+is "$(tops | xargs)" "$(xargs <<<"$wanted")" "the top of the tree has what one expects there"
+version=$(sed -n 's/^VERSION *:= *//p' "$TOP/Makefile")
+like "$(cat "$TOP/CHANGELOG.md")" "^## \\[${version//./\\.}\\] - [0-9]{4}-[0-9]{2}-[0-9]{2}$" "the changelog has version $version"
 done_testing
