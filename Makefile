@@ -274,6 +274,19 @@ uninstall:
 	rm -f $(DOC)/README.md $(DOC)/fluent.conf $(DOC)/distlog.yaml
 	for d in $(DOC) $(CONFIG); do [ ! -d $$d ] || rmdir --ignore-fail-on-non-empty $$d; done
 
+# ---- packages
+
+# The archive is the same, byte for byte, whoever makes it: the files of the commit, in the order of its tree, root's,
+# at the commit's time. What is not committed is not in it.
+DIST := build/distlog-$(VERSION).tar.gz
+.PHONY: dist
+dist:
+	@mkdir -p $(dir $(DIST))
+	@[ -z "$$(git status --porcelain)" ] || echo 'distlog: what is not committed is not in the archive' >&2
+	$(Q)git -c tar.umask=0022 archive --format=tar --prefix=distlog-$(VERSION)/ HEAD >$(DIST).tar
+	$(Q)gzip -9nc $(DIST).tar >$(DIST) && rm $(DIST).tar
+	@echo $(DIST)
+
 .PHONY: clean help
 clean:
 	rm -rf build distlog
@@ -292,6 +305,7 @@ help:
 	@echo 'make coverage    lines and branches of lib/core and lib/app that unit, contract and cli tests run'
 	@echo 'make bench       speed, as ratios to bare SQLite; make bench-servers: to bare librdkafka and libcurl'
 	@echo 'make install | install-compat | uninstall [PREFIX= DESTDIR= SYSCONFDIR= PURGE=1]'
+	@echo 'make dist        build/distlog-VERSION.tar.gz of what is committed, the same whoever makes it'
 	@echo 'make generate    manual, completion and distlog.yaml from the tables'
 	@echo 'make compile_commands.json   for editors and analysers'
 	@echo 'make format      clang-format over all C'

@@ -89,6 +89,13 @@ sql() {
     LD_PRELOAD='' python3 -c 'import sqlite3, sys
 for row in sqlite3.connect(sys.argv[1]).execute(sys.argv[2]): print(*row, sep="|")' "$@"
 }
+# project_files: the names of the project's files, seen from the top: those that git knows or would take; in an
+# unpacked archive all but what is made there.
+project_files() {
+    (cd "$TOP" && { git ls-files -co --exclude-standard 2>/dev/null ||
+        find . -type f -not -path './build/*' -not -path '*/__pycache__/*' -not -name compile_commands.json |
+        sed 's#^\./##'; })
+}
 # local_bus: are topics files here? Else they are Kafka's.
 local_bus() { [ "${TEST_BUS:-}" != kafka ]; }
 # hold_bus, let_bus_go: from one to the other the bus takes and gives nothing. Descriptor 9 is theirs.

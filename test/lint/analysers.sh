@@ -28,8 +28,7 @@ for tool in clang-tidy cppcheck gcc-analyzer; do
     esac
 done
 
-files=$(git ls-files -co --exclude-standard 2>/dev/null || find . -type f -not -path './build/*' | sed 's#^\./##')
-files=$(grep -vE '^(LICENSE|test/fuzz/corpus/|test/lint/codespell\.txt)' <<<"$files")
+files=$(project_files | grep -vE '^(LICENSE|test/fuzz/corpus/|test/lint/codespell\.txt)')
 misspelt() { codespell --ignore-words="$TOP/test/lint/codespell.txt" "$@"; }
 nothing_found codespell "$(misspelt $files)"
 printf 'This is t%s end.\n' eh >"$TMP/text" # not spelt here, or it would be found here

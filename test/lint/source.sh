@@ -4,8 +4,7 @@
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/../cli/lib.sh"
 cd "$TOP" || exit 1
-# A clone knows its files through git; an unpacked archive has only what was in it.
-files=$(git ls-files -co --exclude-standard 2>/dev/null || find . -type f -not -path './build/*' | sed 's#^\./##')
+files=$(project_files)
 files=$(for f in $files; do [ -f "$f" ] && echo "$f"; done)
 c_files=$(grep -E '\.[ch]$' <<<"$files")
 # The checks around the engines are in DEV=1 builds only.
