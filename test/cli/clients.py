@@ -1,4 +1,15 @@
-"""Awkward HTTP clients for the tests of collect. Each prints one line that says how it went.
+#!/usr/bin/env python3
+"""clients: awkward HTTP clients for the tests of collect. Each prints how it went, in one line.
+
+    clients.py trickle-head PORT        a request line, one byte at a time
+    clients.py trickle-field PORT       the same for a header field
+    clients.py trickle-body PORT        the same for a body
+    clients.py crowd PORT [TEXT]        1,000 connections that send TEXT and stay open; a POST
+    clients.py flood-KIND PORT COUNT    connections that never complete a request or a handshake
+    clients.py gone PORT                a POST whose client closes the connection at once
+    clients.py idle PORT                a POST, then silence until the connection is closed
+    clients.py slow PORT                a POST that is completed when a line comes on standard input
+
 SPDX-License-Identifier: Apache-2.0"""
 import http.client
 import socket
@@ -6,6 +17,12 @@ import sys
 import time
 
 HEAD = b"POST /log.input HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+CROWD = 1000
+# How each kind of flood begins. silent, hello: of a TLS handshake, nothing or an endless message.
+FLOODS = {
+    "head": b"POST /log.inp", "body": HEAD + b"Content-Length: 100000\r\n\r\n",
+    "large": HEAD + b"Content-Length: 1000000\r\n\r\n{" + b" " * 900000,
+    "silent": b"", "hello": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"}
 
 
 def connect(port):
@@ -14,18 +31,17 @@ def connect(port):
     return s
 
 
-def ends(s):
-    """Reads until the other side closes."""
+def wait_for_close(s):
+    """Reads until the server closes the connection."""
     try:
         while s.recv(4096):
             pass
     except ConnectionResetError:
         pass
-    return True
 
 
 def trickle(port, start):
-    """Sends start, then a byte at a time, until it is cut."""
+    """Sends start, then one byte at a time until the server closes the connection."""
     s = connect(port)
     s.sendall(start)
     s.settimeout(0.1)
@@ -41,62 +57,59 @@ def trickle(port, start):
     return "still open"
 
 
-def crowd(port, words=""):
-    """Opens 1,000 connections that say nothing, or part of a head; then one that posts."""
-    many = []
-    for _ in range(1000):
-        many.append(connect(port))
-        many[-1].sendall(words.encode())
-    c = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    c.request("POST", "/log.input", b"{}", {"Content-Type": "application/json"})
-    status = c.getresponse().status
-    for s in many:
+def crowd(port, text=""):
+    """The status of a POST while 1,000 connections are open that have sent only text."""
+    connections = []
+    for _ in range(CROWD):
+        connections.append(connect(port))
+        connections[-1].sendall(text.encode())
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    client.request("POST", "/log.input", b"{}", {"Content-Type": "application/json"})
+    status = client.getresponse().status
+    for s in connections:
         s.close()
     return status
 
 
 def flood(port, kind, count):
-    """Many clients, each with a request or a TLS handshake under way that gets a byte a second, or nothing at
-    all, until all of them were cut."""
-    start = {"head": b"POST /log.inp", "body": HEAD + b"Content-Length: 100000\r\n\r\n",
-             "large": HEAD + b"Content-Length: 1000000\r\n\r\n{" + b" " * 900000,
-             "silent": b"", "hello": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"}[kind]
-    drip = b"" if kind == "silent" else b"a"
-    many = []
+    """Many connections on which a request or a TLS handshake gets one byte per second, or nothing,
+    until the server has closed all of them."""
+    connections = []
     for _ in range(count):
-        many.append(connect(port))
-        many[-1].settimeout(5)
-        send(many[-1], start)
+        connections.append(connect(port))
+        connections[-1].settimeout(5)
+        send(connections[-1], FLOODS[kind])
     print("there", flush=True)
-    while many:
-        many = [s for s in many if (send(s, drip) if drip else not over(s))]
+    is_open = is_silent_open if kind == "silent" else lambda s: send(s, b"a")
+    while connections:
+        connections = [s for s in connections if is_open(s)]
         time.sleep(1)
     return "cut"
 
 
-def send(s, words):
-    """False: the other side has closed it."""
+def send(s, data):
+    """False: the server has closed the connection."""
     try:
-        s.sendall(words)
+        s.sendall(data)
         return True
     except socket.timeout:
-        return True  # it is not read: that is the server's right
+        return True  # the server does not read, as it may
     except OSError:
         return False
 
 
-def over(s):
-    """True: the other side has closed it."""
+def is_silent_open(s):
+    """False: the server has closed the connection."""
     try:
-        return not s.recv(4096, socket.MSG_DONTWAIT)
+        return bool(s.recv(4096, socket.MSG_DONTWAIT))
     except BlockingIOError:
-        return False
-    except OSError:
         return True
+    except OSError:
+        return False
 
 
 def gone(port):
-    """Posts and is gone before there can be an answer."""
+    """Posts and closes the connection before there can be an answer."""
     s = connect(port)
     s.sendall(HEAD + b"Content-Length: 15\r\n\r\n" + b'{"node_id":"g"}')
     s.close()
@@ -104,14 +117,17 @@ def gone(port):
 
 
 def idle(port):
-    """One request, then silence, until the connection is closed."""
+    """Posts once, then waits until the connection is closed."""
     s = connect(port)
     s.sendall(HEAD + b"Content-Length: 2\r\n\r\n{}")
-    return "closed" if s.recv(4096).startswith(b"HTTP/1.1 200") and ends(s) else "?"
+    if not s.recv(4096).startswith(b"HTTP/1.1 200"):
+        return "?"
+    wait_for_close(s)
+    return "closed"
 
 
 def slow(port):
-    """Begins a request, says so, and ends it when a line comes on standard input."""
+    """Begins a request, reports it, and completes it when a line comes on standard input."""
     s = connect(port)
     s.sendall(HEAD + b"Content-Length: 2\r\n\r\n{")
     print("begun", flush=True)
@@ -120,14 +136,16 @@ def slow(port):
     return s.recv(4096).split(b"\r\n")[0].decode()
 
 
-what, port = sys.argv[1], int(sys.argv[2])
-if what == "trickle-head":
-    print(trickle(port, b"POST /log.input HT"))
-elif what == "trickle-field":
-    print(trickle(port, HEAD))
-elif what.startswith("flood-"):
-    print(flood(port, what[6:], int(sys.argv[3])))
-elif what == "trickle-body":
-    print(trickle(port, HEAD + b"Content-Length: 1000\r\n\r\n"))
-else:
-    print({"crowd": crowd, "gone": gone, "idle": idle, "slow": slow}[what](port, *sys.argv[3:]))
+def main():
+    what, port, *more = sys.argv[1], int(sys.argv[2]), *sys.argv[3:]
+    if what.startswith("flood-"):
+        return flood(port, what[len("flood-"):], int(more[0]))
+    trickles = {"trickle-head": b"POST /log.input HT", "trickle-field": HEAD,
+                "trickle-body": HEAD + b"Content-Length: 1000\r\n\r\n"}
+    if what in trickles:
+        return trickle(port, trickles[what])
+    return {"crowd": crowd, "gone": gone, "idle": idle, "slow": slow}[what](port, *more)
+
+
+if __name__ == "__main__":
+    print(main())

@@ -44,7 +44,7 @@ class Answer:
 
 
 class Client:
-    """One connection; the rest of what came is kept, so that pipelining can be seen."""
+    """One connection. Keeps what comes after an answer, to read pipelined answers one by one."""
 
     def __init__(self):
         self.socket = socket.create_connection(("127.0.0.1", PORT))
@@ -55,7 +55,7 @@ class Client:
         try:
             self.socket.sendall(data)
         except (BrokenPipeError, ConnectionResetError):
-            pass  # it has refused already: the answer tells
+            pass  # it has refused already: see the answer
         return self
 
     def more(self):
@@ -122,7 +122,7 @@ def newest():
 
 
 def taken(name, records, *args, **named):
-    """200 with exactly the answer of in_http, and that many records more."""
+    """Checks for a 200, exactly as in_http answers, and so many new records."""
     before = stored()
     a = post(*args, **named)
     good = (a.status == 200 and a.body == b"" and a.fields["content-type"] == "text/plain"
@@ -132,7 +132,7 @@ def taken(name, records, *args, **named):
 
 
 def refused(name, status, *args, says="", **named):
-    """That status, the reason in the body, and nothing taken."""
+    """Checks for that status, the reason in the body, and no new records."""
     before = stored()
     a = post(*args, **named)
     text = a.body.decode()
@@ -142,6 +142,7 @@ def refused(name, status, *args, says="", **named):
 
 
 def raw(name, status, data, closes=True):
+    """Checks the answer to these bytes, and that the connection is closed after it."""
     c = Client().send(data)
     a = c.answer()
     case(a.status == status and (not closes or c.closed()), name, a)
@@ -228,7 +229,8 @@ for value in ("1500000000", "1500000000.25"):
 refused("?time=yesterday", 400, one, path="/log.input?time=yesterday")
 for path in ("/log.input", "/log/input", "/log/input/", "/"):
     taken(f"path {path}", 1, one, path=path)
-refused("a tag without a route, the known ones named", 404, one, path="/other", says="log.input")
+refused("a tag without a route: the known ones are named", 404, one,
+        path="/other", says="log.input")
 
 # Methods
 taken("PUT", 1, one, method="PUT")
@@ -331,12 +333,12 @@ case((a.status, b.status) == (200, 200) and not a.closes, "HTTP/1.0 with keep-al
 raw("no Host", 400, b"POST /log.input HTTP/1.1\r\nContent-Type: application/json\r\n"
     b"Content-Length: 2\r\n\r\n{}")
 raw("two Hosts", 400, request(one, fields=["Host: other"]))
-raw("a request line that is none", 400, b"POST /log.input\r\n\r\n")
+raw("an invalid request line", 400, b"POST /log.input\r\n\r\n")
 raw("a line without a colon", 400, request(one, fields=["nonsense"]))
 raw("a broken chunk", 400, request(length=False, fields=["Transfer-Encoding: chunked"])
     + b"zz\r\n{}\r\n0\r\n\r\n")
 
-# Where a message ends: nothing that two servers could read differently
+# Where a message ends: no request that two servers could understand differently
 for name, fields, body in (
     ("Content-Length twice", ["Content-Length: 2", "Content-Length: 2"], b"{}"),
     ("two different Content-Lengths", ["Content-Length: 2", "Content-Length: 40"], b"{}"),
@@ -353,19 +355,22 @@ for name, fields, body in (
     ("a folded Host beside another", ["Host:\tx\r\n chunked", "Content-Length: 2"], b"{}"),
     ("a folded Content-Length", ["Content-Length: 2\r\n 0"], b"{}"),
     ("a name that a fold makes Content-Length", ["Content-: 2\r\n Length"], b"{}"),
-    ("a name that a fold makes Transfer-Encoding", ["Transfer-: chunked\r\n\tEncoding"], chunked(b"{}")),
-    ("a folded Transfer-Encoding in another field", ["X: a\r\n Transfer-Encoding: chunked"], chunked(b"{}")),
+    ("a name that a fold makes Transfer-Encoding", ["Transfer-: chunked\r\n\tEncoding"],
+     chunked(b"{}")),
+    ("a folded Transfer-Encoding in another field", ["X: a\r\n Transfer-Encoding: chunked"],
+     chunked(b"{}")),
     ("a carriage return in a value", ["X: a\rContent-Length: 2"], b"{}"),
     ("Transfer-Encoding identity", ["Transfer-Encoding: identity", "Content-Length: 2"], b"{}"),
     ("Transfer-Encoding xchunked", ["Transfer-Encoding: xchunked"], chunked(b"{}")),
     ("Transfer-Encoding chunked in quotes", ['Transfer-Encoding: "chunked"'], chunked(b"{}")),
-    ("Transfer-Encoding with a tab before its end", ["Transfer-Encoding: chunked\t, identity"], chunked(b"{}")),
+    ("Transfer-Encoding with a tab before its end", ["Transfer-Encoding: chunked\t, identity"],
+     chunked(b"{}")),
     ("a hexadecimal Content-Length", ["Content-Length: 0x2"], b"{}"),
     ("an empty Content-Length", ["Content-Length:"], b"{}"),
     ("a NUL byte in a name", ["Content-Length\0: 2"], b"{}"),
     ("a control character in a name", ["Content-Length\x01: 2"], b"{}"),
-    ("an underscore that some read as a dash", ["Content_Length: 2", "Transfer-Encoding: chunked", "Content-Length: 2"],
-     chunked(b"{}")),
+    ("an underscore that some read as a dash",
+     ["Content_Length: 2", "Transfer-Encoding: chunked", "Content-Length: 2"], chunked(b"{}")),
 ):
     before = stored()
     raw(f"{name}: 400, closes", 400, request(length=False, fields=fields) + body
@@ -376,13 +381,15 @@ raw("chunked in HTTP/1.0: 400, closes", 400,
 
 raw("a Content-Length of 2 to the 64th and 2: 413, closes", 413,
     request(length=False, fields=["Content-Length: 18446744073709551618"]) + b"{}" + request(one))
-# What a chunk's size is not
+
+# Invalid chunk sizes
 for size in (b"0x2", b"+2", b"-2", b"10000000000000002", b"2 3", b"", b"g", b"2\0"):
     before = stored()
     c = Client().send(request(length=False, fields=["Transfer-Encoding: chunked"])
                       + size + b"\r\n{}\r\n0\r\n\r\n" + request(one))
     a = c.answer()
-    case(a.status in (400, 413) and c.closed() and stored() == before, f"a chunk's size of {size!r}: refused, closes", a)
+    case(a.status in (400, 413) and c.closed() and stored() == before,
+         f"a chunk size of {size!r}: refused, closes", a)
 
 print(f"# cases end at {number}")
 sys.exit(failed)

@@ -1,14 +1,16 @@
-"""daemons: the processes under test: started, signalled, and started again whenever they end. Owns
-them and their output files, NAME.LIFE.out and .err. All calls come from the thread that made them, for a
-daemon dies with it. SPDX-License-Identifier: Apache-2.0"""
+"""daemons: the processes under test: starts them, sends them signals, and restarts them whenever
+they end. Owns them and their output files, NAME.LIFE.out and .err. All calls come from the thread
+that created them, for a daemon dies with that thread. SPDX-License-Identifier: Apache-2.0"""
 import collections
 import os
 import signal
 import subprocess
 import time
 
+from messages import ACTIVE, STANDING_BY
+
 RESTART_S = 0.05
-LAST_LINES = 40  # of what it said, kept with its end
+LINES_KEPT = 40  # of the log, with each end
 
 
 class Daemon:
@@ -17,10 +19,11 @@ class Daemon:
     def __init__(self, name, argv, env, folder):
         self.name, self.argv, self.env, self.folder = name, argv, env, folder
         self.life, self.process, self.exits = -1, None, []
-        self.orders = collections.deque()  # what is armed, each for a life of its own
+        self.armed_lives = collections.deque()  # faults of future lives: (environment, stall_s)
         self.start_at, self.stopped_for_good = 0.0, False
-        self.began, self.sent, self.armed, self.stall_s = 0.0, [], {}, None
-        self.wake_at = self.told_at = None  # when it goes on, while it is paused; since when it should be leaving
+        self.began, self.signals, self.armed, self.stall_s = 0.0, [], {}, None
+        self.wake_at = None  # when it is resumed, while it is paused
+        self.term_at = None  # when it got SIGTERM, or resumed with one pending
 
     @property
     def alive(self):
@@ -34,47 +37,52 @@ class Daemon:
     def stem(self):
         return f"{self.folder}/{self.name}.{self.life:03}"
 
-    def order(self, env, stall_s=None, first=False):
-        """The environment of a life to come, in which a fault is armed; for how long it stops if that is it."""
-        self.orders.insert(0 if first else len(self.orders), (env, stall_s))
+    def arm(self, env, stall_s=None, first=False):
+        """Queues a life with a fault: its environment, and for how long a stall lasts."""
+        self.armed_lives.insert(0 if first else len(self.armed_lives), (env, stall_s))
 
-    def on_its_way(self):
-        """Whether it will yet come to the point that is armed in this life."""
-        return self.alive and "FAULTS_POINT" in self.armed and "stall" not in self.sent
+    def point_pending(self):
+        """Whether it has yet to reach the point that is armed in this life."""
+        return self.alive and "FAULTS_POINT" in self.armed and "stall" not in self.signals
 
     def start(self):
         self.life += 1
-        self.armed, self.stall_s = self.orders.popleft() if self.orders else ({}, None)
-        self.sent, self.wake_at, self.told_at = [], None, None
-        # setpriv, for code of ours between fork and exec can hang in a process that has threads.
+        self.armed, self.stall_s = self.armed_lives.popleft() if self.armed_lives else ({}, None)
+        self.signals, self.wake_at, self.term_at = [], None, None
+        # setpriv, because our own code between fork and exec can hang in a threaded process.
         with open(self.stem + ".out", "wb") as out, open(self.stem + ".err", "wb") as err:
-            self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *self.argv], stdin=subprocess.DEVNULL,
-                                            stdout=out, stderr=err, env={**self.env, **self.armed})
+            self.process = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", *self.argv], stdin=subprocess.DEVNULL,
+                stdout=out, stderr=err, env={**self.env, **self.armed})
         self.began = time.monotonic()
 
-    def tick(self, trouble=False):
-        """Wakes it in time; notices that it stopped itself, or ended, and starts it again."""
+    def tick(self, outage=False):
+        """Resumes it in time; notices that it stopped itself, or ended, and restarts it. outage:
+        one of its engines is down."""
         now = time.monotonic()
         if self.process and self.process.poll() is not None:
-            self.end(now, trouble)
+            self.end(now, outage)
         elif self.process and self.stall_s is not None and not self.paused and self.is_stopped():
-            self.sent.append("stall")
+            self.signals.append("stall")
             self.wake_at = now + (0 if self.stopped_for_good else self.stall_s)
         if self.process and self.paused and now >= self.wake_at:
             self.wake()
         if not self.process and not self.stopped_for_good and now >= self.start_at:
             self.start()
 
-    def end(self, now, trouble):
-        said, asleep = self.lines(), self.paused  # killed in its sleep: it never heard that it should leave
-        met = self.process.returncode == -signal.SIGKILL and "SIGKILL" not in self.sent
-        if self.on_its_way() and not met:  # something else came before it: in a later life, then
-            self.order(self.armed, self.stall_s)
-        self.exits.append({"name": self.name, "life": self.life, "code": self.process.returncode,
-                           "by": list(self.sent), "faults": dict(self.armed), "hits": self.hits(),
-                           "seconds": round(now - self.began, 3), "trouble": trouble,
-                           "leaving_s": None if self.told_at is None or asleep else round(now - self.told_at, 3),
-                           "said": " | ".join(said[-3:]), "lines": said[-LAST_LINES:]})
+    def end(self, now, outage):
+        lines, was_paused = self.lines(), self.paused
+        reached_point = self.process.returncode == -signal.SIGKILL and "SIGKILL" not in self.signals
+        if self.point_pending() and not reached_point:
+            self.arm(self.armed, self.stall_s)  # something else ended it first: try a later life
+        shutdown_s = None
+        if self.term_at is not None and not was_paused:  # killed while paused, it was not slow
+            shutdown_s = round(now - self.term_at, 3)
+        self.exits.append({
+            "name": self.name, "life": self.life, "code": self.process.returncode,
+            "signals": list(self.signals), "faults": dict(self.armed), "hits": self.hits(),
+            "seconds": round(now - self.began, 3), "outage": outage, "shutdown_s": shutdown_s,
+            "lines": lines[-LINES_KEPT:]})
         self.process = self.wake_at = None
         self.start_at = now + RESTART_S
 
@@ -84,15 +92,17 @@ class Daemon:
         return os.path.getsize(path) if path and os.path.exists(path) else 0
 
     def lines(self):
-        """What it said."""
+        """What it has logged in this life."""
+        return self.log().decode("utf-8", "replace").splitlines()
+
+    def log(self):
         with open(self.stem + ".err", "rb") as err:
-            return err.read().decode("utf-8", "replace").splitlines()
+            return err.read()
 
     def standing_by(self):
-        """Whether it has said that another reader of its group is active."""
-        with open(self.stem + ".err", "rb") as err:
-            text = err.read()
-        return text.rfind(b": standing by") > text.rfind(b": active now")
+        """Whether another reader of its group is active, according to its log."""
+        log = self.log()
+        return log.rfind(STANDING_BY) > log.rfind(ACTIVE)
 
     def is_stopped(self):
         try:
@@ -101,11 +111,11 @@ class Daemon:
         except OSError:
             return False
 
-    def send(self, what):
-        self.sent.append(signal.Signals(what).name)
-        if what == signal.SIGTERM and self.told_at is None:
-            self.told_at = time.monotonic()
-        os.kill(self.process.pid, what)
+    def send(self, number):
+        self.signals.append(signal.Signals(number).name)
+        if number == signal.SIGTERM and self.term_at is None:
+            self.term_at = time.monotonic()
+        os.kill(self.process.pid, number)
 
     def pause(self, seconds):
         self.wake_at = max(self.wake_at or 0, time.monotonic() + seconds)
@@ -113,11 +123,12 @@ class Daemon:
 
     def wake(self):
         self.wake_at = None
-        if self.told_at is not None:  # while it was asleep
-            self.told_at = time.monotonic()
+        if self.term_at is not None:  # it got its SIGTERM while it was paused
+            self.term_at = time.monotonic()
         self.send(signal.SIGCONT)
 
-    def leave(self):
+    def stop(self):
+        """Asks it to end, for good."""
         self.stopped_for_good = True
         if self.alive:
             self.send(signal.SIGTERM)
@@ -125,7 +136,7 @@ class Daemon:
                 self.wake()
 
     def kill(self):
-        """The end of everything: no trace is kept of it."""
+        """Ends it at once, for good, and records nothing."""
         self.stopped_for_good = True
         if self.alive:
             self.process.kill()

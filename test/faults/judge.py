@@ -1,47 +1,57 @@
-"""judge: whether a daemon should have ended as it did. An end is a dict, as daemons.py writes it down.
+"""judge: whether a daemon was right to end as it did. An end is a dict, as daemons.py records it.
 SPDX-License-Identifier: Apache-2.0"""
-import re
 import signal
 
-LEAVE_S = 5 + 10  # what a daemon has to leave, whatever its engines do; and what a busy machine may add
-NO_MEMORY = re.compile(r"^distlog[^:]*: out of memory$", re.M)
-NO_SPACE = re.compile(r"no space left|No space left|disk is full")
-FAILED_IO = {"EIO": re.compile(r"disk I/O error|Input/output error"), "ENOSPC": NO_SPACE, "EDQUOT": NO_SPACE}
+from messages import IO_ERROR, LEAVING, NO_MEMORY, NO_SPACE
+
+# A daemon has 5 s to stop, whatever its engines do; a busy machine may add 10 s.
+SHUTDOWN_S = 5 + 10
+IO_ERRORS = {"EIO": IO_ERROR, "ENOSPC": NO_SPACE, "EDQUOT": NO_SPACE}
 
 
 def judge(end):
-    """Why it should not have ended so, or None."""
-    code, by = end["code"], end["by"]
-    late = end["leaving_s"]
-    if late is not None and late > LEAVE_S:
-        return f"took {late:.0f} s to leave after SIGTERM"
+    """The reason why it should not have ended like this, or None."""
+    code, signals = end["code"], end["signals"]
+    shutdown_s = end["shutdown_s"]
+    if shutdown_s is not None and shutdown_s > SHUTDOWN_S:
+        return f"took {shutdown_s:.0f} s to stop after SIGTERM"
     if code == 0:
-        return None if "SIGTERM" in by else "left with exit code 0 without having been told to"
+        return None if "SIGTERM" in signals else "ended with exit code 0 without a SIGTERM"
     if code == -signal.SIGKILL:
-        return None if "SIGKILL" in by or "FAULTS_POINT" in end["faults"] else "somebody killed it"
-    if code == -signal.SIGTERM and not end["said"]:
-        return None  # it came before there was a handler for it
-    if code == 128 + signal.SIGTERM and by.count("SIGTERM") > 1:
+        was_expected = "SIGKILL" in signals or "FAULTS_POINT" in end["faults"]
+        return None if was_expected else "was killed, but not by the harness"
+    if code == -signal.SIGTERM and not end["lines"]:
+        return None  # the signal came before its handler was installed
+    if code == 128 + signal.SIGTERM and signals.count("SIGTERM") > 1:
         return None  # a second signal means now
     if code == 1:
         return judge_failure(end)
-    return f"ended by signal {-code}" if code < 0 else f"left with exit code {code}"
+    return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
 
 
 def judge_failure(end):
-    """The same of exit code 1: some fault has to be the reason, and the daemon has to say it."""
-    by, lines, faults = end["by"], end["lines"], end["faults"]
+    """The same for exit code 1: a fault has to be the cause, and the daemon has to report it."""
+    signals, lines, faults = end["signals"], end["lines"], end["faults"]
     text = "\n".join(lines)
     if not lines:
-        return "left with exit code 1 and said nothing"
+        return "ended with exit code 1 and logged nothing"
     if NO_MEMORY.search(text):
-        well = end["hits"] and len(NO_MEMORY.findall(text)) == 1 and NO_MEMORY.search(lines[-1])
-        return None if well else "out of memory: expected the fault, and one line, its last"
-    if "FAULTS_IO" in faults and end["hits"] and FAILED_IO[faults["FAULTS_IO"].split(":")[0]].search(text):
+        return judge_out_of_memory(end, text)
+    if "FAULTS_IO" in faults and end["hits"]:
+        error = faults["FAULTS_IO"].split(":")[0]
+        if IO_ERRORS[error].search(text):
+            return None
+    gave_up = "SIGTERM" in signals or LEAVING in text or NO_SPACE.search(text)
+    if end["outage"] and gave_up:
         return None
-    if end["trouble"] and ("SIGTERM" in by or "leaving: " in text or NO_SPACE.search(text)):
+    was_paused = {"SIGSTOP", "stall", "sleep"} & set(signals)
+    if "SIGTERM" in signals and (LEAVING in text or was_paused or end["hits"]):
+        return None  # no answer in time, or its group moved on before it could commit
+    return "ended with exit code 1 without a cause"
+
+
+def judge_out_of_memory(end, text):
+    is_one_line = len(NO_MEMORY.findall(text)) == 1 and NO_MEMORY.search(end["lines"][-1])
+    if end["hits"] and is_one_line:
         return None
-    paused = {"SIGSTOP", "stall", "sleep"} & set(by)
-    if "SIGTERM" in by and ("leaving: " in text or paused or end["hits"]):
-        return None  # no answer in time; or its group moved on before it could commit
-    return "left with exit code 1 without need"
+    return "out of memory: expected an injected failure, and exactly one line, the last"

@@ -1,162 +1,69 @@
 #!/usr/bin/env python3
-"""oracle: whether what a run left behind is what the input topic and the answers to the nodes ask for:
-slow, obvious, and of no kin to the C code. `oracle.py FOLDER` prints each problem and exits 1, or what it
-has compared; examine(FOLDER) returns both. In the folder, each line of the .jsonl files an object:
+"""oracle: whether what a run left behind follows from its input topic and from what the nodes were
+answered; it shares no code with distlog. `oracle.py FOLDER` prints each problem and exits 1, and
+prints what it has compared; examine(FOLDER) returns both. In the folder, each line of the .jsonl
+files is an object:
 
-settings.json    engine "local" or "kafka"; heartbeat_timeout and grace in ms; topics {input, processed,
-                 alerts}; and, if it is not so by default: format "local" (of the timestamps that pubsub
-                 writes, in the zone of this process) or "rfc3339"; partitions: of each topic, to hold the
-                 keys against; settled true: at the end all nodes had been silent for longer than timeout
-                 and grace, and pubsub had the time to say so; exact false: true asks MISSED + RECOVERED
-                 also for a gap between timeout and timeout + grace, where both and neither are right;
-                 ordered true: false where pubsub's clock was wrong when it started, which may delay a
-                 MISSED; refuses null: the key with which a record can't be stored if an object is its
-                 value
-sent.jsonl       each attempt to POST: node, n (which POST of that node, counting up), attempt, status (null:
-                 no answer), connected true: false where nothing was sent, time (ms on the bus's clock, when it
-                 began), answered (when it ended), records (their texts)
-topic-NAME.jsonl topic, partition, offset, timestamp, key, value or value_base64; a missing topic is empty;
-                 in place of it topic-NAME.tsv, as `bus get -t` prints it
-index.jsonl      _id and _source of each document, @timestamp within as text or in ms; with the engine "local"
-                 in the order in which they came
-alert.NNN.out    what alert printed, a file each of its lives
+settings.json    engine: "local" or "kafka"; heartbeat_timeout and grace, in ms; topics: {input,
+                 processed, alerts}; and optionally, with their defaults:
+                 format "local"       of the timestamps that pubsub writes, in the zone of this
+                                      process; or "rfc3339"
+                 partitions null      of each topic, to check the keys against
+                 settled true         at the end all nodes had been silent for longer than timeout
+                                      and grace, and pubsub had had the time to report it
+                 exact false          true: MISSED and RECOVERED are expected also for a gap between
+                                      timeout and timeout + grace, where otherwise both or neither
+                                      are right
+                 ordered true         false: pubsub's clock was wrong at its start, which may delay
+                                      a MISSED
+                 skew 500             of the clock that stamps the output, in ms
+                 unstorable_key null  a record with an object under this key can't be stored
+sent.jsonl       each attempt to POST: node, n (which POST of that node, counting up), attempt,
+                 status (null: no answer), connected (default true; false: nothing was sent), time
+                 (ms on the bus's clock, at its start), answered (at its end), records (their texts)
+topic-NAME.jsonl topic, partition, offset, timestamp, key, value or value_base64; a missing topic
+                 is empty; alternatively topic-NAME.tsv, as `bus get -t` prints it
+index.jsonl      _id and _source of each document, with @timestamp as text or in ms; in the order of
+                 storing with the engine "local"
+alert.NNN.out    what alert printed, one file for each of its lives
 
-Without sent.jsonl, index.jsonl or alert.000.out what they are for is not asked.
+Without sent.jsonl, index.jsonl or alert.NNN.out the checks on them are skipped.
 SPDX-License-Identifier: Apache-2.0"""
-import base64
 import collections
-import datetime
-import decimal
 import glob
 import json
 import os
-import re
 import sys
 
-MANY = 8  # problems of a kind that are told one by one
-# By how much the embedded bus's clock may be beside the load's: it was set from two readings of clocks, and a
-# busy machine may have paused between them. Less than grace, so that it excuses no alert.
-SKEW_MS = 500
-ZONED = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
-ID_MAX = 512  # bytes of a log_id that can be a document's _id
+from dump import (ZONED, at, by_node, compact, field_bytes, id_of, in_order, is_unstorable, lines,
+                  ms_of, murmur2, record_of, short, text_of, time_of, topic)
+from messages import alert_line
+from model import SKEW_MS, Pubsub
 
-Record = collections.namedtuple("Record", "topic partition offset time key value")
-# A record that pubsub must have put for one of the input: that one's time and partition, when the log had
-# it at the latest, and whether it belongs in alerts too.
-Made = collections.namedtuple("Made", "text key time partition reached alert")
-# A HEARTBEAT_MISSED: when it is due, and the first and last place it may have among its node's records.
-Missed = collections.namedtuple("Missed", "node partition due first last")
-
-
-# --- reading the folder
-
-
-def lines(folder, name):
-    path = os.path.join(folder, name)
-    if not os.path.exists(path):
-        return None
-    with open(path, "rb") as file:
-        return [line for line in file.read().split(b"\n") if line]
-
-
-def topic(folder, name):
-    """Its records, by partition and offset; key and value are bytes, or None."""
-    records = []
-    for line in lines(folder, f"topic-{name}.jsonl") or []:
-        row = json.loads(line)
-        value = base64.b64decode(row["value_base64"]) if "value_base64" in row else as_bytes(row["value"])
-        records.append(Record(name, row["partition"], row["offset"], row["timestamp"], as_bytes(row["key"]), value))
-    for line in lines(folder, f"topic-{name}.tsv") or []:
-        *place, key, value = line.split(b"\t", 4)
-        records.append(Record(name, *map(int, place), key or None, value))
-    return sorted(records, key=lambda record: (record.partition, record.offset))
-
-
-def as_bytes(text):
-    return None if text is None else text.encode()
-
-
-# --- records
-
-
-def compact(text):
-    """Without white space between tokens."""
-    return re.sub(r'("(?:[^"\\]|\\.)*")|\s+', lambda match: match[1] or "", text, flags=re.S)
-
-
-def no_twins(pairs):
-    if len({name for name, _ in pairs}) != len(pairs):
-        raise ValueError("a key twice")
-    return dict(pairs)
-
-
-def no_constant(name):
-    raise ValueError(name)
-
-
-def record_of(value):
-    """The record as a dict, or None for a bad one."""
-    try:
-        record = json.loads((value or b"").decode(), object_pairs_hook=no_twins, parse_constant=no_constant)
-    except ValueError:
-        return None
-    if not isinstance(record, dict) or "" in record:
-        return None
-    node, kind = record.get("node_id"), record.get("message_type")
-    return record if isinstance(node, str) and node and isinstance(kind, str) else None
-
-
-def in_order(text):
-    """A value that is equal to another only with the same keys in the same order."""
-    return json.loads(text, object_pairs_hook=lambda pairs: ["object", *pairs], parse_float=decimal.Decimal)
-
-
-def murmur2(key):
-    """The hash by which Kafka's clients choose a partition."""
-    mix, mask = 0x5BD1E995, 0xFFFFFFFF
-    hashed = (0x9747B28C ^ len(key)) & mask
-    whole = len(key) // 4 * 4
-    for i in range(0, whole, 4):
-        word = int.from_bytes(key[i:i + 4], "little") * mix & mask
-        word = (word ^ word >> 24) * mix & mask
-        hashed = (hashed * mix & mask) ^ word
-    if key[whole:]:
-        hashed = (hashed ^ int.from_bytes(key[whole:], "little")) * mix & mask
-    hashed = (hashed ^ hashed >> 13) * mix & mask
-    return (hashed ^ hashed >> 15) & 0x7FFFFFFF
-
-
-def log_id_of(record):
-    made = record_of(record.value)
-    return made and made.get("log_id")
-
-
-def short(text):
-    text = text.decode(errors="replace") if isinstance(text, bytes) else str(text)
-    return text if len(text) <= 300 else text[:297] + "..."
-
-
-# --- the problems
+SHOWN = 8  # problems of a kind that are printed
+# Words in the kinds of problems that count as a loss, and as a duplicate.
+LOST, DUPLICATED = " lost", ("duplicated", "more often")
 
 
 class Problems:
     def __init__(self):
-        self.texts, self.count, self.told = [], collections.Counter(), collections.Counter()
+        self.texts, self.count, self.added = [], collections.Counter(), collections.Counter()
 
     def add(self, kind, text, n=1):
-        """n: how many records the text is of."""
+        """n: how many records the text is about."""
         self.count[kind] += n
-        self.told[kind] += 1
-        if self.told[kind] <= MANY:
+        self.added[kind] += 1
+        if self.added[kind] <= SHOWN:
             self.texts.append(f"{kind}: {text}")
 
     def all(self):
-        more = [f"{kind}: and {n - MANY} more, of {self.count[kind]} records" for kind, n in self.told.items() if n > MANY]
+        more = [f"{kind}: and {n - SHOWN} more, {self.count[kind]} records in all"
+                for kind, n in self.added.items() if n > SHOWN]
         return self.texts + more
 
-    def how_many(self, *kinds):
+    def how_many(self, *words):
         """Records with a problem whose kind has one of these words."""
-        return sum(n for kind, n in self.count.items() if any(word in kind for word in kinds))
+        return sum(n for kind, n in self.count.items() if any(word in kind for word in words))
 
 
 # --- from the nodes to the input
@@ -167,7 +74,7 @@ class Sent:
 
     def __init__(self, rows):
         self.attempts = collections.defaultdict(list)  # text: rows
-        self.place = {}  # text: (node, n, which of the POST)
+        self.place = {}  # text: (node, n, place in the POST)
         for row in sorted(rows, key=lambda row: (row["node"], row["n"], row["attempt"])):
             for i, text in enumerate(row["records"]):
                 text = compact(text).encode()
@@ -178,343 +85,243 @@ class Sent:
         return any(row["status"] == 200 for row in self.attempts.get(text, []))
 
     def reached(self, record):
-        """When the record had reached the log at the latest, as far as an answer tells."""
+        """When the log had the record at the latest, as far as an answer proves it; else
+        infinity."""
         for row in self.attempts.get(record.value, []):
-            if row["status"] == 200 and between(row, record.time):
+            if row["status"] == 200 and is_during(row, record.time):
                 return row.get("answered", record.time) + SKEW_MS
         return float("inf")
 
 
-def between(row, time):
-    """Whether it is of this attempt: between its POST and the answer."""
+def is_during(row, time):
+    """Whether a record of that time can be of this attempt: between the POST and the answer."""
     return row["time"] - SKEW_MS <= time <= row.get("answered", float("inf")) + SKEW_MS
 
 
-def refused(row):
-    return not row.get("connected", True) or (
-        row["status"] is not None and row["status"] != 200 and row["status"] < 500)
+def was_refused(row):
+    if not row.get("connected", True):
+        return True
+    return row["status"] is not None and row["status"] != 200 and row["status"] < 500
 
 
 def check_input(sent, records, problems):
     found = collections.Counter(record.value for record in records)
     timely = {record.value for record in records if sent.reached(record) < float("inf")}
     for text, rows in sent.attempts.items():
-        node, n, _ = sent.place[text]
-        where = f"POST {n} of {node}: {short(text)}"
-        if sent.acknowledged(text) and not found[text]:
-            problems.add("an acknowledged record is lost", where)
-        elif sent.acknowledged(text) and text not in timely:
-            # Of either clock. Were it let pass, nobody could say any more which alert came too early.
-            problems.add("a record's time is not between its POST and the answer", where)
-        could = sum(not refused(row) for row in rows)
-        if not could and found[text]:
-            problems.add("a refused record is in the input", where, found[text])
-        elif found[text] > could:
-            problems.add("a record is in the input more often than it was posted",
-                         f"{where}: {found[text]} times, {could} attempts", found[text] - could)
+        check_posted(sent, text, rows, found[text], text in timely, problems)
+    check_input_order(sent, records, problems)
+
+
+def check_posted(sent, text, rows, count, is_timely, problems):
+    """One text that was posted, and is in the input count times."""
+    node, n, _ = sent.place[text]
+    where = f"POST {n} of {node}: {short(text)}"
+    if sent.acknowledged(text) and not count:
+        problems.add("an acknowledged record is lost", where)
+    elif sent.acknowledged(text) and not is_timely:
+        # Whichever clock is wrong: without this, alerts that are too early would go unnoticed.
+        problems.add("a record's time is not between its POST and the answer", where)
+    possible = sum(not was_refused(row) for row in rows)
+    if not possible and count:
+        problems.add("a refused record is in the input", where, count)
+    elif count > possible:
+        problems.add("a record is in the input more often than it was posted",
+                     f"{where}: {count} times, {possible} attempts", count - possible)
+
+
+def check_input_order(sent, records, problems):
     seen, latest = set(), {}
     for record in records:
         if record.value not in sent.place:
             problems.add("a record in the input was never sent", at(record))
-        elif record.value not in seen and sent.acknowledged(record.value) and record_of(record.value):
-            place = sent.place[record.value]
-            if latest.get(place[0], place) > place:
-                problems.add("the input is out of order", f"{at(record)} stands behind POST {latest[place[0]][1]}")
-            latest[place[0]] = max(place, latest.get(place[0], place))
+            continue
+        is_new = record.value not in seen
         seen.add(record.value)
-
-
-def at(record):
-    return f"{record.topic}/{record.partition} offset {record.offset}: {short(record.value)}"
+        if is_new and sent.acknowledged(record.value) and record_of(record.value):
+            place = sent.place[record.value]
+            before = latest.get(place[0], place)
+            if before > place:
+                problems.add("the input is out of order", f"{at(record)} is after POST {before[1]}")
+            latest[place[0]] = max(place, before)
 
 
 def check_keys(records, partitions, problems):
-    """Records keyed by node_id, each key's in the partition that it belongs to."""
+    """Records are keyed by node_id, and each is in the partition of its key."""
     for record in records:
-        made = record_of(record.value)
-        if made and record.key not in (None, made["node_id"].encode()):
-            problems.add("a record has another key than its node_id", f"{at(record)}: {short(record.key)}")
+        fields = record_of(record.value)
+        if fields and record.key not in (None, fields["node_id"].encode()):
+            problems.add("a record's key is not its node_id", f"{at(record)}: {short(record.key)}")
         if partitions and record.key and murmur2(record.key) % partitions != record.partition:
-            problems.add("a record is in another partition than its key's", at(record))
+            problems.add("a record is in the wrong partition for its key", at(record))
 
 
-# --- what pubsub makes of the input
-
-
-class Pubsub:
-    """Walks through the input as distlog(7) says, and notes for each node what must be in processed, in
-    order; a MISSED apart, for it comes when the partition's time has passed, among others of the node."""
-
-    def __init__(self, settings, processed, reached, problems):
-        self.timeout, self.grace = settings["heartbeat_timeout"], settings["grace"]
-        self.exact, self.settled = settings.get("exact", False), settings.get("settled", True)
-        self.skew = settings.get("skew", SKEW_MS)  # of the clock that stamps what pubsub puts
-        self.rfc3339 = settings.get("format", "local") == "rfc3339"
-        self.reached = reached
-        self.told = {log_id_of(record): text_of(record) for record in processed}
-        self.nodes = {}
-        self.homes = {}  # the partition on which each node was first seen
-        self.processed = collections.defaultdict(list)  # node: [Made]
-        self.missed = {}  # text: its node, partition and deadline, and between which of its node's it stands
-        self.dead = []
-        self.problems = problems
-
-    def clock(self, ms):
-        if not self.rfc3339:
-            return datetime.datetime.fromtimestamp(ms // 1000).strftime("%Y-%m-%d %H:%M:%S")
-        when = datetime.datetime.fromtimestamp(ms // 1000).astimezone()
-        zone = when.strftime("%z")
-        return when.strftime("%Y-%m-%dT%H:%M:%S") + f".{ms % 1000:03}" + (
-            "Z" if zone == "+0000" else f"{zone[:3]}:{zone[3:5]}")
-
-    def put(self, name, text, record, alert=False, key=None):
-        self.processed[name].append(Made(text, key or name.encode(), record.time, record.partition,
-                                         self.reached(record), alert))
-
-    def registry_event(self, name, service, record, status):
-        self.put(name, dump({"message_type": "REGISTRATION", "node_id": name, "service_name": service,
-                             "timestamp": self.clock(record.time), "status": status}), record)
-
-    def alert(self, name, when, what, service):
-        says = {"missed": "missed its heartbeat!", "recovered": "is back"}[what]
-        return dump({"log_id": f"{name}_{what}_{when}", "node_id": name, "log_level": "ALERT",
-                     "message": f"Node {name} {says}", "message_type": "ALERT", "alert": f"HEARTBEAT_{what.upper()}",
-                     "last_heartbeat": self.clock(self.nodes[name]["last"]), "service_name": service,
-                     "timestamp": self.clock(when)})
-
-    def miss(self, name, *renamed):
-        """The gap that is open counts as missed. renamed: what the node calls itself as it comes back, if it may
-        have been found by that."""
-        node = self.nodes[name]
-        texts = [self.alert(name, node["last"] + self.timeout, "missed", service)
-                 for service in (node["service"], *renamed)]
-        text = texts[-1] if self.told.get(json.loads(texts[0])["log_id"]) == texts[-1] else texts[0]
-        self.missed[text] = Missed(name, self.homes[name], node["last"] + self.timeout + self.grace,
-                                   node["place"], len(self.processed[name]))
-
-    def said(self, name):
-        return f"{name}_missed_{self.nodes[name]['last'] + self.timeout}" in self.told
-
-    def end_gap(self, name, record, error, service):
-        """A proof of life, or an ERROR: is the time since the last proof a gap to tell? service: what the node
-        calls itself now."""
-        node = self.nodes[name]
-        due = node["last"] + self.timeout + self.grace
-        gap = record.time - node["last"]
-        must = gap > self.timeout + self.grace or (self.exact and not error and gap > self.timeout)
-        may = must or self.reached(record) > due or (not error and gap > self.timeout)
-        if not must and not (may and self.said(name)):
-            return
-        self.miss(name, *([service] if gap <= self.timeout + self.grace else []))
-        if not error:
-            self.put(name, self.alert(name, record.time, "recovered", service), record, alert=True)
-
-    def read(self, record):
-        made = record_of(record.value)
-        if made is None:
-            self.dead.append(record)
-            return
-        name, kind = made["node_id"], made["message_type"]
-        if self.homes.setdefault(name, record.partition) != record.partition:
-            self.problems.add("a node is on several partitions of the input", at(record))
-        service = made.get("service_name")
-        service = service if isinstance(service, str) else None
-        node = self.nodes.get(name)
-        if node is None:
-            if kind == "REGISTRATION":
-                self.registry_event(name, service, record, "UP")
-                self.nodes[name] = {"service": service, "last": record.time, "place": len(self.processed[name])}
-            return
-        error = kind == "LOG" and made.get("log_level") == "ERROR"
-        if kind != "REGISTRATION":
-            service = node["service"]
-        proof = kind in ("REGISTRATION", "HEARTBEAT") and record.time > node["last"]
-        if proof or error:
-            self.end_gap(name, record, error, service)
-        node["service"] = service
-        warn = kind == "LOG" and made.get("log_level") == "WARN"
-        self.put(name, compact(record.value.decode()), record, error or warn, record.key)
-        if proof:
-            node["last"], node["place"] = record.time, len(self.processed[name])
-        if error or kind == "HEARTBEAT" and made.get("status") == "DOWN":
-            self.registry_event(name, node["service"], record, "DOWN")
-            del self.nodes[name]
-
-    def end(self):
-        for name in self.nodes:
-            if self.settled or self.said(name):
-                self.miss(name)
-
-
-def dump(fields):
-    return json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
-
-
-# --- what it made of it
-
-
-def by_node(records):
-    nodes = collections.defaultdict(list)
-    for record in records:
-        made = record_of(record.value)
-        nodes[made["node_id"] if made else None].append(record)
-    return nodes
+# --- from the input to the output topics
 
 
 def check_output(pubsub, name, records, alerts, ordered, problems):
-    """One output topic; alerts: it is the topic of the alerts, which has a part of it."""
+    """One output topic. alerts: it is the topic of the alerts, which has only some records."""
     nodes = by_node(records)
-    from_input = {}  # (partition, offset): Made
+    from_input = {}  # (partition, offset): Expected
     for node in sorted({*nodes, *pubsub.processed, *pubsub.nodes} - {None}):
-        wanted = [made for made in pubsub.processed[node] if made.alert or not alerts]
-        got = [record for record in nodes[node] if text_of(record) not in pubsub.missed]
-        if check_same(name, node, wanted, got, pubsub.skew, problems):
-            from_input.update({(r.partition, r.offset): made for r, made in zip(got, wanted)})
+        expected = [e for e in pubsub.processed[node] if e.alert or not alerts]
+        found = [record for record in nodes[node] if text_of(record) not in pubsub.missed]
+        if check_node(name, node, expected, found, pubsub.skew, problems):
+            from_input.update({(r.partition, r.offset): e for r, e in zip(found, expected)})
             check_missed(pubsub, node, nodes[node], name, alerts, problems)
         if len({record.partition for record in nodes[node]}) > 1:
             problems.add("a node is on several partitions of an output", f"{name}, node {node}")
     for record in nodes[None]:
-        problems.add("a record that nobody asked for", at(record))
+        problems.add("an unexpected record", at(record))
     if ordered:
         check_in_time(pubsub, records, from_input, problems)
 
 
-def text_of(record):
-    return (record.value or b"").decode(errors="replace")
-
-
-def check_same(name, node, wanted, got, skew, problems):
-    """The records that follow from one of the input each: these, once each, in this order."""
-    want = collections.Counter(made.text for made in wanted)
-    have = collections.Counter(map(text_of, got))
+def check_node(name, node, expected, found, skew, problems):
+    """The records of a node that follow from one of the input each: exactly these, in this order.
+    False: they are not."""
+    want = collections.Counter(e.text for e in expected)
+    have = collections.Counter(map(text_of, found))
     for text, n in (want - have).items():
-        problems.add("a record is lost", f"{name}, node {node}: {n} of {want[text]} times {short(text)}", n)
+        where = f"{name}, node {node}: {n} of {want[text]} times {short(text)}"
+        problems.add("a record is lost", where, n)
     for text, n in (have - want).items():
-        kind = "a record is doubled" if text in want else "a record that nobody asked for"
+        kind = "a record is duplicated" if text in want else "an unexpected record"
         problems.add(kind, f"{name}, node {node}: {n} times too often {short(text)}", n)
     if want != have:
         return False
-    for made, record in zip(wanted, got):
-        if made.text != text_of(record):
-            problems.add("a node's records are out of order", f"{at(record)} where {short(made.text)} was to come")
+    for one, record in zip(expected, found):
+        if one.text != text_of(record):
+            problems.add("a node's records are out of order",
+                         f"{at(record)}, expected {short(one.text)}")
             return False
-        if made.key != record.key:
-            problems.add("a record has another key than it came with",
-                         f"{at(record)}: {short(record.key)} in place of {short(made.key)}")
-        if record.time < made.time - skew:
-            problems.add("a record has a time that is not the bus's",
-                         f"{at(record)}: of {record.time}, and came of one of {made.time}")
+        if one.key != record.key:
+            problems.add("a record's key was changed",
+                         f"{at(record)}: {short(record.key)} instead of {short(one.key)}")
+        if record.time < one.time - skew:
+            problems.add("a record is older than its cause",
+                         f"{at(record)}: its time is {record.time}, that of its cause {one.time}")
     return True
 
 
-def check_missed(pubsub, node, got, name, alerts, problems):
-    """Each HEARTBEAT_MISSED of a node is there once, behind the last proof of life, before what ended the
-    gap, and not before records that the log had when it was due."""
-    everything, texts = pubsub.processed[node], list(map(text_of, got))
+def check_missed(pubsub, node, found, name, alerts, problems):
+    """Each HEARTBEAT_MISSED of a node is there once, after the last heartbeat, before the record
+    that ended the gap, and not before records that the log had when it was due."""
+    texts = list(map(text_of, found))
     for text, missed in pubsub.missed.items():
         if missed.node != node:
             continue
         if texts.count(text) != 1:
-            kind = "an alert is doubled" if text in texts else "an alert is lost"
+            kind = "an alert is duplicated" if text in texts else "an alert is lost"
             problems.add(kind, f"{name}, node {node}: {texts.count(text)} times {short(text)}")
             continue
-        first, last = (sum(made.alert or not alerts for made in everything[:place])
-                       for place in (missed.first, missed.last))
-        place = sum(other not in pubsub.missed for other in texts[:texts.index(text)])
-        if not first <= place <= last:
-            problems.add("an alert is out of order", at(got[texts.index(text)]))
-        for made in [made for made in everything if made.alert or not alerts][place:last]:
-            if made.time <= missed.due and made.reached <= missed.due:
-                problems.add("an alert comes too early", f"{name}: {short(text)} before {short(made.text)}")
-                break
+        index = texts.index(text)
+        check_missed_place(pubsub, missed, found[index], texts[:index], (name, alerts), problems)
+
+
+def check_missed_place(pubsub, missed, record, texts_before, output, problems):
+    """The place of one HEARTBEAT_MISSED among the records of its node."""
+    name, alerts = output
+    everything = pubsub.processed[missed.node]
+    expected = [e for e in everything if e.alert or not alerts]
+    first, last = (sum(e.alert or not alerts for e in everything[:place])
+                   for place in (missed.first, missed.last))
+    place = sum(text not in pubsub.missed for text in texts_before)
+    if not first <= place <= last:
+        problems.add("an alert is out of order", at(record))
+    for one in expected[place:last]:
+        if one.time <= missed.due and one.reached <= missed.due:
+            problems.add("an alert is too early",
+                         f"{name}: {short(text_of(record))} before {short(one.text)}")
+            break
 
 
 def check_in_time(pubsub, records, from_input, problems):
-    """No record that shows a deadline to have passed comes before the HEARTBEAT_MISSED of that deadline."""
+    """No record that proves that a deadline has passed comes before its HEARTBEAT_MISSED."""
     passed = {}  # output partition, input partition: (the latest time, its record)
     for record in records:
-        made, missed = from_input.get((record.partition, record.offset)), pubsub.missed.get(text_of(record))
-        if made:
-            place = (record.partition, made.partition)
-            if made.time > passed.get(place, (0, None))[0]:
-                passed[place] = (made.time, record)
+        cause = from_input.get((record.partition, record.offset))
+        missed = pubsub.missed.get(text_of(record))
+        if cause:
+            place = (record.partition, cause.partition)
+            if cause.time > passed.get(place, (0, None))[0]:
+                passed[place] = (cause.time, record)
         elif missed:
-            when, other = passed.get((record.partition, missed.partition), (0, None))
-            if when > missed.due:
-                problems.add("an alert comes too late", f"{at(record)} behind {at(other)}, which is of {when},"
-                             f" and it was due at {missed.due}")
+            time, other = passed.get((record.partition, missed.partition), (0, None))
+            if time > missed.due:
+                problems.add("an alert is too late", f"{at(record)}, due at {missed.due}, is after"
+                             f" {at(other)}, of {time}")
 
 
 # --- dead letters and the index
 
 
 def check_letters(name, letters, dead, problems):
-    """Those of one topic: each record that its reader could do nothing with, once, as it was."""
-    wanted = {(record.partition, record.offset): record for record in dead}
+    """The dead letters of one topic: each record that its reader rejected, once, unchanged."""
+    expected = {(record.partition, record.offset): record for record in dead}
     seen = collections.Counter()
     for letter in letters:
         row = json.loads(letter.value)
         place = (row["partition"], row["offset"])
-        record = wanted.get(place)
+        record = expected.get(place)
         seen[place] += 1
         if not record or row["topic"] != name:
-            problems.add("a dead letter of no bad record", at(letter))
+            problems.add("a dead letter of a good record", at(letter))
         elif seen[place] > 1:
-            problems.add("a dead letter is doubled", at(letter))
-        elif (letter_bytes(row, "value"), letter_bytes(row, "key"), row["timestamp"]) != (
-                record.value, record.key, record.time) or not row["reason"]:
-            problems.add("a dead letter is not what its record was", f"{at(letter)}, from {at(record)}")
-    for place, record in wanted.items():
+            problems.add("a dead letter is duplicated", at(letter))
+        elif not is_letter_of(row, record):
+            problems.add("a dead letter differs from its record", f"{at(letter)}, of {at(record)}")
+    for place, record in expected.items():
         if not seen[place]:
             problems.add("a dead letter is lost", at(record))
 
 
-def letter_bytes(row, field):
-    if f"{field}_base64" in row:
-        return base64.b64decode(row[f"{field}_base64"])
-    return as_bytes(row[field])
-
-
-def id_of(record):
-    log_id = json.loads(record.value).get("log_id")
-    if isinstance(log_id, str) and 0 < len(log_id.encode()) <= ID_MAX:
-        return log_id
-    return f"{record.topic}-{record.partition}-{record.offset}-{record.time}"
-
-
-def is_refused(value, key):
-    """Whether the store can't have that record."""
-    return key is not None and isinstance((record_of(value) or {}).get(key), dict)
+def is_letter_of(row, record):
+    fields = field_bytes(row, "value"), field_bytes(row, "key"), row["timestamp"]
+    return fields == (record.value, record.key, record.time) and bool(row["reason"])
 
 
 def check_index(documents, processed, problems):
-    """A document each record."""
-    wanted = collections.defaultdict(list)
+    """One document for each record."""
+    expected = collections.defaultdict(list)
     for record in processed:
-        wanted[id_of(record)].append(record)
+        expected[id_of(record)].append(record)
     found = collections.Counter()
     for line in documents:
-        row = in_order(line.decode())
-        hit = dict(row[1:])
+        hit = dict(in_order(line.decode())[1:])
         found[hit["_id"]] += 1
-        if hit["_id"] not in wanted:
-            problems.add("a document of no record", short(line))
+        if hit["_id"] in expected:
+            check_document(line, hit, expected[hit["_id"]], problems)
         else:
-            source, when = without_stamp(hit["_source"])
-            same = [record for record in wanted[hit["_id"]] if source == in_order(text_of(record))]
-            of = f"{short(line)}, from {at(wanted[hit['_id']][0])}"
-            if not same:
-                problems.add("a document is not what its record is", of)
-            elif when not in map(stamp_of, same):
-                problems.add("a document has another time than its record", f"{of}, which is of {stamp_of(same[0])}")
-    for name, records in wanted.items():
+            problems.add("a document without a record", short(line))
+    for name, records in expected.items():
         if found[name] != 1:
-            kind = "a document is doubled" if found[name] else "a document is lost"
-            problems.add(kind, f"_id {name} is there {found[name]} times, of {at(records[0])}")
+            kind = "a document is duplicated" if found[name] else "a document is lost"
+            problems.add(kind, f"_id {name}: {found[name]} documents, of {at(records[0])}")
 
 
-def check_rows(documents, processed, problems):
-    """Each node's documents came in the order of their records."""
+def check_document(line, hit, records, problems):
+    """records: those with its _id."""
+    source, time = split_time(hit["_source"])
+    same = [record for record in records if source == in_order(text_of(record))]
+    where = f"{short(line)}, of {at(records[0])}"
+    if not same:
+        problems.add("a document differs from its record", where)
+    elif time not in map(time_of, same):
+        problems.add("a document's time is not its record's", f"{where}, at {time_of(same[0])}")
+
+
+def split_time(source):
+    """(the record, its @timestamp in ms); None for a time that is not there exactly once."""
+    source = in_order(source) if isinstance(source, str) else source
+    times = [pair[1] for pair in source if pair[0] == "@timestamp"]
+    time = times[0] if len(times) == 1 else None
+    if isinstance(time, str) and ZONED.fullmatch(time):
+        time = ms_of(time)
+    return [pair for pair in source if pair[0] != "@timestamp"], time
+
+
+def check_storing_order(documents, processed, problems):
+    """Each node's documents were stored in the order of their records."""
     places, latest = {}, {}
     for record in processed:
         places.setdefault(id_of(record), record)
@@ -523,121 +330,146 @@ def check_rows(documents, processed, problems):
         if record is None or record_of(record.value) is None:
             continue
         node = record_of(record.value)["node_id"]
-        if latest.get(node, record).offset > record.offset:
-            problems.add("a node's documents are out of order", f"{at(record)} came behind {at(latest[node])}")
+        before = latest.get(node, record)
+        if before.offset > record.offset:
+            problems.add("a node's documents are out of order", f"{at(record)} after {at(before)}")
         latest[node] = record
-
-
-def without_stamp(source):
-    """(the record, its @timestamp in ms), or None for one that is not there once."""
-    source = in_order(source) if isinstance(source, str) else source
-    stamps = [pair[1] for pair in source if pair[0] == "@timestamp"]
-    when = stamps[0] if len(stamps) == 1 else None
-    return ([pair for pair in source if pair[0] != "@timestamp"],
-            ms_of(when) if isinstance(when, str) and ZONED.fullmatch(when) else when)
-
-
-def stamp_of(record):
-    """The time of its document: the record's own if that has a zone, else its topic's."""
-    own = json.loads(record.value).get("timestamp")
-    return ms_of(own) if isinstance(own, str) and ZONED.fullmatch(own) else record.time
-
-
-def ms_of(text):
-    return round(datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() * 1000)
 
 
 # --- what alert printed
 
 
-def check_printed(lives, alerts, settled, problems):
-    """Each node's lines are in the topic's order, and none is left out. A reader that starts again or
-    loses its place may go back and print some again; forwards it goes one by one."""
-    wanted, places = collections.defaultdict(list), collections.defaultdict(list)
-    for record in alerts:
-        made = record_of(record.value)
-        if made:
-            line = line_of(made)
-            places[line].append((made["node_id"], len(wanted[made["node_id"]])))
-            wanted[made["node_id"]].append(line)
-    most = collections.Counter()  # lines of each node that are out
-    for number, text in enumerate(lives):
-        now = most.copy()
-        for line in text.decode(errors="replace").split("\n")[:-1]:  # the last may be half a line, and comes again
-            if line not in places:
-                problems.add("a printed line that nobody asked for", f"life {number} of alert: {short(line)}")
+class Printed:
+    """The lines that alert has to print, and how many of each node have been printed."""
+
+    def __init__(self, alerts):
+        self.expected = collections.defaultdict(list)  # node: lines
+        self.places = collections.defaultdict(list)  # line: its places among its node's lines
+        self.node_of = {}  # line: node
+        self.most = collections.Counter()
+        for record in alerts:
+            fields = record_of(record.value)
+            if fields:
+                line, node = alert_line(fields), fields["node_id"]
+                self.node_of[line] = node
+                self.places[line].append(len(self.expected[node]))
+                self.expected[node].append(line)
+
+    def check_life(self, number, lines_printed, problems):
+        now = self.most.copy()
+        for line in lines_printed:
+            if line not in self.places:
+                problems.add("an unexpected printed line", f"life {number} of alert: {short(line)}")
                 continue
-            node = places[line][0][0]
-            can = [place for _, place in places[line] if place <= now[node]]
-            if not can:
-                problems.add("printed lines are out of order", f"life {number} of alert: {short(line)} where"
-                             f" {short(wanted[node][now[node]])} was to come")
-            now[node] = max(can or [place for _, place in places[line]]) + 1
-            most[node] = max(most[node], now[node])
-    for node, all_lines in wanted.items() if settled else ():
-        if most[node] < len(all_lines):
-            problems.add("a printed line is lost", f"node {node}: {short(all_lines[most[node]])}",
-                         len(all_lines) - most[node])
+            node = self.node_of[line]
+            possible = [place for place in self.places[line] if place <= now[node]]
+            if not possible:
+                missing = self.expected[node][now[node]]
+                problems.add("printed lines are out of order", f"life {number} of alert: "
+                             f"{short(line)}, expected {short(missing)}")
+            now[node] = max(possible or self.places[line]) + 1
+            self.most[node] = max(self.most[node], now[node])
+
+    def check_all_printed(self, problems):
+        for node, expected in self.expected.items():
+            missing = expected[self.most[node]:]
+            if missing:
+                problems.add("a printed line is lost", f"node {node}: {short(missing[0])}",
+                             len(missing))
 
 
-def line_of(record):
-    if record.get("message_type") == "ALERT" and record.get("alert") == "HEARTBEAT_MISSED":
-        return f"ALERT: Node {record['node_id']} missed its heartbeat!"
-    if record.get("message_type") == "ALERT" and record.get("alert") == "HEARTBEAT_RECOVERED":
-        return f"ALERT: Node {record['node_id']} is back"
-    return f"{record.get('log_level', '')}: {record['node_id']}, {record.get('log_id', '')}"
+def check_printed(lives, alerts, settled, problems):
+    """Each node's lines are in the order of the topic, and none is left out. A reader that starts
+    again or loses its position may go back and print lines again; it may not skip any."""
+    printed = Printed(alerts)
+    for number, text in enumerate(lives):
+        # The last line may be incomplete, and is printed again.
+        printed.check_life(number, text.decode(errors="replace").split("\n")[:-1], problems)
+    if settled:
+        printed.check_all_printed(problems)
 
 
 # --- all of it
 
 
 def examine(folder):
-    """(Problems, what was compared)"""
+    """(Problems, a description of what was compared)"""
     settings = json.loads(b"".join(lines(folder, "settings.json")))
     names, problems = settings["topics"], Problems()
-    topics = {name: topic(folder, name) for name in
-              (*names.values(), names["input"] + ".dlq", names["processed"] + ".dlq")}
-    read, processed = topics[names["input"]], topics[names["processed"]]
+    dlq_names = [names["input"] + ".dlq", names["processed"] + ".dlq"]
+    topics = {name: topic(folder, name) for name in [*names.values(), *dlq_names]}
+    processed = topics[names["processed"]]
     for name, records in topics.items():
-        places = collections.Counter((record.partition, record.offset) for record in records)
-        for place in (place for place, n in places.items() if n > 1):
-            problems.add("an offset is there twice", f"{name}/{place[0]} offset {place[1]}")
+        check_offsets(name, records, problems)
         if name in names.values():
             check_keys(records, settings.get("partitions"), problems)
+    pubsub = examine_routing(folder, settings, topics, problems)
+    documents = lines(folder, "index.jsonl")
+    key = settings.get("unstorable_key")
+    unstorable = [record for record in processed if is_unstorable(record.value, key)]
+    if documents is not None:
+        check_letters(names["processed"], topics[dlq_names[1]], unstorable, problems)
+        storable = [record for record in processed if record not in unstorable]
+        check_index(documents, storable, problems)
+        if settings.get("engine") == "local":
+            check_storing_order(documents, processed, problems)
+    lives = read_lives(folder)
+    if lives:
+        settled = settings.get("settled", True)
+        check_printed(lives, topics[names["alerts"]], settled, problems)
+    letters = f"{len(pubsub.dead)} + {len(unstorable)} dead letters"
+    return problems, compared(topics, names, letters, len(documents or []))
+
+
+def check_offsets(name, records, problems):
+    places = collections.Counter((record.partition, record.offset) for record in records)
+    for partition, offset in (place for place, n in places.items() if n > 1):
+        problems.add("two records have the same offset", f"{name}/{partition} offset {offset}")
+
+
+def examine_routing(folder, settings, topics, problems):
+    """From the POSTs to the output topics and the dead letters of pubsub; returns the model."""
+    names = settings["topics"]
+    records = topics[names["input"]]
     reached, rows = (lambda record: record.time), lines(folder, "sent.jsonl")
     if rows is not None:
         sent = Sent([json.loads(row) for row in rows])
         reached = sent.reached
-        check_input(sent, read, problems)
-    pubsub = Pubsub(settings, processed, reached, problems)
-    for record in read:
+        check_input(sent, records, problems)
+    pubsub = Pubsub(settings, topics[names["processed"]], reached, problems)
+    for record in records:
         pubsub.read(record)
     pubsub.end()
     for part in ("processed", "alerts"):
-        check_output(pubsub, names[part], topics[names[part]], part == "alerts", settings.get("ordered", True), problems)
+        check_output(pubsub, names[part], topics[names[part]], part == "alerts",
+                     settings.get("ordered", True), problems)
     check_letters(names["input"], topics[names["input"] + ".dlq"], pubsub.dead, problems)
-    documents = lines(folder, "index.jsonl")
-    refused = [record for record in processed if is_refused(record.value, settings.get("refuses"))]
-    if documents is not None:
-        check_letters(names["processed"], topics[names["processed"] + ".dlq"], refused, problems)
-        check_index(documents, [record for record in processed if record not in refused], problems)
-        if settings.get("engine") == "local":
-            check_rows(documents, processed, problems)
-    lives = [open(path, "rb").read() for path in sorted(glob.glob(os.path.join(glob.escape(folder), "alert.*.out")))]
-    if lives:
-        check_printed(lives, topics[names["alerts"]], settings.get("settled", True), problems)
-    alerts = collections.Counter(str((record_of(r.value) or {}).get("alert")) for r in topics[names["alerts"]])
-    return problems, (
-        f"{len(read)} records in, {len(processed)} processed, {len(topics[names['alerts']])} alerts"
-        f" ({alerts['HEARTBEAT_MISSED']} missed, {alerts['HEARTBEAT_RECOVERED']} recovered),"
-        f" {len(pubsub.dead)} + {len(refused)} dead letters, {len(documents or [])} documents")
+    return pubsub
+
+
+def read_lives(folder):
+    """What alert printed, by life."""
+    lives = []
+    for path in sorted(glob.glob(os.path.join(glob.escape(folder), "alert.*.out"))):
+        with open(path, "rb") as file:
+            lives.append(file.read())
+    return lives
+
+
+def compared(topics, names, letters, documents):
+    records = topics[names["alerts"]]
+    alerts = collections.Counter(str((record_of(r.value) or {}).get("alert")) for r in records)
+    read, processed = len(topics[names["input"]]), len(topics[names["processed"]])
+    return (f"{read} records in, {processed} processed, {len(records)} alerts"
+            f" ({alerts['HEARTBEAT_MISSED']} missed, {alerts['HEARTBEAT_RECOVERED']} recovered),"
+            f" {letters}, {documents} documents")
 
 
 def main():
     if len(sys.argv) != 2:
         sys.exit("usage: oracle.py FOLDER")
-    problems, compared = examine(sys.argv[1])
-    print("\n".join([*problems.all(), compared]))
+    problems, text = examine(sys.argv[1])
+    print("\n".join([*problems.all(), text]))
     sys.exit(1 if problems.count else 0)
 
 

@@ -1,5 +1,6 @@
-"""real: Kafka and Elasticsearch as the harness sees them: two servers of its own, which may be stopped and
-killed, and what is in them, read by clients that are not ours: kcat, under read_committed, and plain HTTP.
+"""real: Kafka and Elasticsearch as the harness sees them: two servers of its own, which may be
+stopped and killed, and what they hold, read with foreign clients: kcat, with read_committed, and
+plain HTTP.
 SPDX-License-Identifier: Apache-2.0"""
 import json
 import os
@@ -11,24 +12,31 @@ import urllib.request
 HERE = os.path.dirname(os.path.abspath(__file__))
 SERVERS = os.path.join(HERE, "..", "integration", "servers")
 PAGE = 5000
-KAFKA = """listeners=PLAINTEXT://127.0.0.1:{0},CONTROLLER://127.0.0.1:{1},SASL_SSL://127.0.0.1:{2},PROXIED://127.0.0.1:{3}
-advertised.listeners=PLAINTEXT://127.0.0.1:{0},SASL_SSL://127.0.0.1:{2},PROXIED://127.0.0.1:{proxy}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL,PROXIED:PLAINTEXT"""
+# A listener for the proxy, beside those of test/integration/servers.
+KAFKA_SETTINGS = {
+    "listeners": "PLAINTEXT://127.0.0.1:{0},CONTROLLER://127.0.0.1:{1},"
+                 "SASL_SSL://127.0.0.1:{2},PROXIED://127.0.0.1:{3}",
+    "advertised.listeners": "PLAINTEXT://127.0.0.1:{0},SASL_SSL://127.0.0.1:{2},"
+                            "PROXIED://127.0.0.1:{proxy}",
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,"
+                                      "SASL_SSL:SASL_SSL,PROXIED:PLAINTEXT"}
 
 
 class Server:
-    """One of them, with its data in folder/NAME and its port written in folder/NAME.port."""
+    """One server, with its data in folder/NAME and its port in folder/NAME.port."""
 
     def __init__(self, name, folder, extra):
         self.name, self.folder, self.extra = name, folder, extra
         self.starting, self.paused = None, False
 
     def script(self, command):
-        return subprocess.Popen([SERVERS, command, self.name], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                env={**os.environ, **self.extra, "TEST_SERVERS_RUN": self.folder})
+        """Starts test/integration/servers with that command."""
+        return subprocess.Popen(
+            [SERVERS, command, self.name], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            env={**os.environ, **self.extra, "TEST_SERVERS_RUN": self.folder})
 
     def pid(self):
-        """Of the process, or None if it is not there."""
+        """The process, or None if it is not running."""
         try:
             with open(f"{self.folder}/{self.name}/pid", encoding="ascii") as file:
                 pid = int(file.read())
@@ -37,12 +45,12 @@ class Server:
         except (OSError, ValueError):
             return None
 
-    def send(self, what):
-        self.paused = what == signal.SIGSTOP
-        os.kill(self.pid(), what)
+    def send(self, number):
+        self.paused = number == signal.SIGSTOP
+        os.kill(self.pid(), number)
 
     def start(self):
-        """In the background; a server that is still leaving is waited for."""
+        """Starts it in the background. False: the old process has not ended yet."""
         if self.pid() is None:
             self.starting = self.script("start")
             return True
@@ -55,41 +63,48 @@ class Server:
 
 
 class Real:
-    """The bus and the store on servers that a run shares; topics, groups and index are this play's own: a
-    round that is played again must not find what it left."""
+    """The bus and the store on servers that all rounds of a run share. Topics, groups and index are
+    those of one execution of a round, so that a repetition does not find what it left."""
     name = "kafka"
     partitions = 3
     shares_clock = False  # the daemons' clocks are not the broker's
-    refuses = "alert"     # with an object in it no record can be stored: it is mapped as a keyword
+    unstorable_key = "alert"  # mapped as a keyword: a record with an object there can't be stored
     shares_lock = False
-    look_s = 2.0          # between two looks at what has arrived
+    poll_s = 2.0          # between two checks of what has arrived
 
     def __init__(self, plan):
         place = plan["servers"]
-        suffix = f"-{plan['seed']}-{plan['play']}"
+        suffix = f"-{plan['seed']}-{plan['execution']}"
         self.index = "logs" + suffix
-        self.topics = {"input": "nodes" + suffix, "processed": "processed" + suffix, "alerts": "alerts" + suffix}
+        self.topics = {"input": "nodes" + suffix, "processed": "processed" + suffix,
+                       "alerts": "alerts" + suffix}
         self.broker, self.es = f"127.0.0.1:{place['kafka']}", f"http://127.0.0.1:{place['es']}"
         self.servers = {"kafka": Server("kafka", place["folder"], {"KAFKA_EXTRA": place["extra"]}),
                         "es": Server("es", place["folder"], {})}
-        self.upstreams = {"kafka": (f"127.0.0.1:{place['kafka'] + 3}", place["proxy"]), "es": (f"127.0.0.1:{place['es']}", 0)}
+        self.upstreams = {"kafka": (f"127.0.0.1:{place['kafka'] + 3}", place["proxy"]),
+                          "es": (f"127.0.0.1:{place['es']}", 0)}
         self.group = "g" + suffix
 
     def env(self, proxies):
-        return {"DISTLOG_BUS_TYPE": "kafka", "DISTLOG_BUS_KAFKA_BROKERS": f"127.0.0.1:{proxies['kafka'].port}",
+        return {"DISTLOG_BUS_TYPE": "kafka",
+                "DISTLOG_BUS_KAFKA_BROKERS": f"127.0.0.1:{proxies['kafka'].port}",
                 "DISTLOG_STORE_TYPE": "elasticsearch", "DISTLOG_STORE_INDEX": self.index,
                 "DISTLOG_STORE_ELASTICSEARCH_URLS": f"http://127.0.0.1:{proxies['es'].port}",
-                "DISTLOG_STORE_ELASTICSEARCH_TIMEOUT": "20s", "DISTLOG_STORE_GROUP": "store-" + self.group,
-                "DISTLOG_PUBSUB_GROUP": "pubsub-" + self.group, "DISTLOG_ALERT_GROUP": "alert-" + self.group}
+                "DISTLOG_STORE_ELASTICSEARCH_TIMEOUT": "20s",
+                "DISTLOG_STORE_GROUP": "store-" + self.group,
+                "DISTLOG_PUBSUB_GROUP": "pubsub-" + self.group,
+                "DISTLOG_ALERT_GROUP": "alert-" + self.group}
 
     def up(self):
         return all(server.up() for server in self.servers.values())
 
     def topic(self, name):
-        """Its records: (partition, offset, timestamp, key, value), the last two as bytes or None."""
-        read = subprocess.run(["kcat", "-C", "-b", self.broker, "-t", name, "-o", "beginning", "-e", "-q", "-X",
-                               "isolation.level=read_committed", "-f", "%p %o %T %K %S\n%k%s\n"],
-                              capture_output=True, timeout=60, check=False)
+        """Its records: (partition, offset, timestamp, key, value); the last two are bytes or
+        None."""
+        read = subprocess.run(
+            ["kcat", "-C", "-b", self.broker, "-t", name, "-o", "beginning", "-e", "-q", "-X",
+             "isolation.level=read_committed", "-f", "%p %o %T %K %S\n%k%s\n"],
+            capture_output=True, timeout=60, check=False)
         if read.returncode != 0 and b"nknown topic" in read.stderr:
             return []
         if read.returncode != 0:
@@ -97,13 +112,14 @@ class Real:
         return list(records_in(read.stdout))
 
     def ask(self, method, path, body=None):
-        request = urllib.request.Request(self.es + path, None if body is None else json.dumps(body).encode(),
-                                         {"Content-Type": "application/json"}, method=method)
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(self.es + path, data, headers, method=method)
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)
 
     def refresh(self):
-        """False: there is no such index yet."""
+        """Makes new documents visible. False: there is no index yet."""
         try:
             self.ask("POST", f"/{self.index}/_refresh")
             return True
@@ -119,15 +135,17 @@ class Real:
         """(id, source) of each."""
         if not self.refresh():
             return []
-        page = self.ask("POST", f"/{self.index}/_search?scroll=1m", {"size": PAGE, "sort": ["_doc"]})
+        first = {"size": PAGE, "sort": ["_doc"]}
+        page = self.ask("POST", f"/{self.index}/_search?scroll=1m", first)
         found = []
         while page["hits"]["hits"]:
             found += [(hit["_id"], hit["_source"]) for hit in page["hits"]["hits"]]
-            page = self.ask("POST", "/_search/scroll", {"scroll": "1m", "scroll_id": page["_scroll_id"]})
+            following = {"scroll": "1m", "scroll_id": page["_scroll_id"]}
+            page = self.ask("POST", "/_search/scroll", following)
         return found
 
     def close(self):
-        """The index and its template go, so that the server stays small."""
+        """Deletes the index and its template, so that the server stays small."""
         for path in (f"/{self.index}", f"/_index_template/distlog-{self.index}"):
             try:
                 self.ask("DELETE", path)
@@ -136,25 +154,28 @@ class Real:
 
 
 def records_in(text):
-    """What kcat printed: numbers and lengths on a line, -1 for null, then the bytes."""
+    """Parses the output of kcat: numbers and lengths on a line, -1 for null, then the bytes."""
     at = 0
     while at < len(text):
         end = text.index(b"\n", at)
         partition, offset, timestamp, key_n, value_n = map(int, text[at:end].split())
         at = end + 1
-        key, at = (text[at:at + key_n], at + key_n) if key_n >= 0 else (None, at)
-        value, at = (text[at:at + value_n], at + value_n) if value_n >= 0 else (None, at)
+        key = text[at:at + key_n] if key_n >= 0 else None
+        at += max(0, key_n)
+        value = text[at:at + value_n] if value_n >= 0 else None
+        at += max(0, value_n)
         yield partition, offset, timestamp, key, value
         at += 1
 
 
 def make_place(folder, free_port):
-    """Where a run's servers will be: their ports, and what the broker is to be told of the proxy."""
+    """Where a run's servers will be: their ports, and the broker's settings for the proxy."""
     os.makedirs(folder)
     os.chmod(folder, 0o755)
     place = {"folder": folder, "kafka": free_port(4), "es": free_port(2), "proxy": free_port(1)}
     for name in ("kafka", "es"):
         with open(f"{folder}/{name}.port", "w", encoding="ascii") as file:
             file.write(f"{place[name]}\n")
-    place["extra"] = KAFKA.format(*(place["kafka"] + i for i in range(4)), proxy=place["proxy"])
+    settings = "\n".join(f"{name}={value}" for name, value in KAFKA_SETTINGS.items())
+    place["extra"] = settings.format(*(place["kafka"] + i for i in range(4)), proxy=place["proxy"])
     return place

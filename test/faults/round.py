@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""round: one round of the fault harness: starts a world, puts its load on it, lets the schedule hit it,
-waits until everything accepted has arrived, stops it, writes all of it down and has the oracle judge.
+"""round: one round of the fault harness: starts a world, puts its load on it, injects the faults of
+the schedule, waits until everything accepted has arrived, stops it, writes everything down and lets
+the oracle judge.
 
-    round.py PLAN      a file of JSON, as run.py makes it
+    round.py PLAN      a JSON file, as run.py writes it
 
 Prints one line of JSON: problems, faults (how many of each kind really happened), counts.
 SPDX-License-Identifier: Apache-2.0"""
@@ -20,11 +21,12 @@ from world import World
 
 TICK_S = 0.01
 START_S = 60.0
-LEAVE_S = 10.0  # a daemon has 5 s to leave; a busy machine may need longer
+STOP_S = 10.0  # a daemon has 5 s to stop; a busy machine may need longer
+LINES_SHOWN = 3  # of a daemon's log, with its problem
 
 
 class Round:
-    """The events of one round, in time."""
+    """The events of one round, in the order of their times."""
 
     def __init__(self, plan):
         self.plan, self.problems = plan, []
@@ -37,69 +39,91 @@ class Round:
         heapq.heappush(self.events, (when, self.serial, what, args))
 
     def until(self, condition, seconds, step_s=TICK_S):
-        """Runs the world until the condition holds. False: it did not in time."""
+        """Runs the world until the condition, checked every step_s, holds. False: it did not hold
+        in time."""
         end = time.monotonic() + seconds
-        look = 0.0
+        check_at = 0.0
         while time.monotonic() < end:
             self.world.tick()
-            while self.events and self.events[0][0] <= time.monotonic():
-                _, _, what, args = heapq.heappop(self.events)
-                what(*args)
-            if time.monotonic() >= look:
+            self.run_events()
+            if time.monotonic() >= check_at:
                 if condition():
                     return True
-                look = time.monotonic() + step_s
+                check_at = time.monotonic() + step_s
             time.sleep(TICK_S)
         return False
 
+    def run_events(self):
+        while self.events and self.events[0][0] <= time.monotonic():
+            _, _, what, args = heapq.heappop(self.events)
+            what(*args)
+
     def run(self):
         """The round's counts."""
-        world, drain_s = self.world, self.plan["drain_s"]
-        if not self.until(world.answers, START_S):
+        if not self.until(self.world.answers, START_S):
             self.problems.append("the daemons did not start")
             return {}
-        world.load.start()
+        self.run_load()
+        arrived = self.drain()
+        self.stop()
+        return self.examine(arrived)
+
+    def run_load(self):
+        self.world.load.start()
         began = time.monotonic()
         for fault in self.faults():
-            self.at(began + fault["t"], self.injector.inject, fault, began + fault["t"] + TRIES_S)
+            fault_at = began + fault["t"]
+            self.at(fault_at, self.injector.inject, fault, fault_at + TRIES_S)
         self.until(lambda: False, self.plan["seconds"])
-        # What is still wrong is mended by its own event; nothing new goes wrong.
+        # What is still broken is repaired by an event of its own; nothing else breaks.
         self.events = [event for event in self.events if event[2] != self.injector.inject]
         heapq.heapify(self.events)
-        self.injector.set_clock_right()
-        world.load.end()
-        arrived = self.until(lambda: not self.events and world.load.over() and world.drained(), drain_s,
-                             step_s=world.engine.look_s)
+        self.injector.reset_clock()
+        self.world.load.end()
+
+    def drain(self):
+        """Waits until everything accepted has arrived. False: it has not."""
+        world, drain_s = self.world, self.plan["drain_s"]
+        arrived = self.until(
+            lambda: not self.events and world.load.over() and world.drained(), drain_s,
+            step_s=world.engine.poll_s)
         if not arrived:
             self.problems.append(f"not everything has arrived within {drain_s} s")
-        self.stop()
-        counts = world.write_down(settled=arrived, ordered=world.engine.shares_clock or not self.injector.done["clock"])
-        found, _ = oracle.examine(world.dump)
+        return arrived
+
+    def examine(self, arrived):
+        ordered = self.world.engine.shares_clock or not self.injector.done["clock"]
+        counts = self.world.write_down(settled=arrived, ordered=ordered)
+        found, _ = oracle.examine(self.world.dump)
         self.problems += found.all()
-        counts["lost"], counts["doubled"] = found.how_many(" lost"), found.how_many("doubled", "more often")
+        counts["lost"] = found.how_many(oracle.LOST)
+        counts["duplicated"] = found.how_many(*oracle.DUPLICATED)
         return counts
 
     def faults(self):
-        """Those of the plan. Where pubsub's clock is not the bus's, every other round leaves it right, for
-        only then an alert that comes too late is a problem."""
-        steps = self.world.engine.shares_clock or self.plan["number"] % 2 == 0
-        return [fault for fault in self.plan["faults"] if steps or fault["kind"] != "clock"]
+        """The faults of the plan. Where pubsub's clock is not the bus's, every other round leaves
+        it alone, for only then a late alert is a problem."""
+        steps_clock = self.world.engine.shares_clock or self.plan["number"] % 2 == 0
+        return [f for f in self.plan["faults"] if steps_clock or f["kind"] != "clock"]
 
     def stop(self):
-        """Everybody leaves in peace; then each end is judged."""
+        """Stops every daemon, then judges each end."""
         world = self.world
         world.load.close()
         for daemon in world.daemons.values():
-            daemon.leave()
-        if not self.until(lambda: not any(d.alive for d in world.daemons.values()), LEAVE_S):
+            daemon.stop()
+        if not self.until(lambda: not any(d.alive for d in world.daemons.values()), STOP_S):
             late = [name for name, d in world.daemons.items() if d.alive]
-            self.problems.append(f"still there {LEAVE_S:.0f} s after SIGTERM: {', '.join(late)}")
+            self.problems.append(f"still running {STOP_S:.0f} s after SIGTERM: {', '.join(late)}")
             for name in late:
                 world.daemons[name].kill()
         ends = [end for daemon in world.daemons.values() for end in daemon.exits]
         self.injector.count_ends(ends)
-        self.problems += [f"{end['name']}, life {end['life']}: {why}: {end['said']}"
-                          for end in ends for why in [judge(end)] if why]
+        for end in ends:
+            reason = judge(end)
+            if reason:
+                log = " | ".join(end["lines"][-LINES_SHOWN:])
+                self.problems.append(f"{end['name']}, life {end['life']}: {reason}: {log}")
 
 
 def main():

@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
-"""run: the fault harness, `make check-faults`. Rounds of load and faults on the embedded engines and on
-real Kafka + Elasticsearch, each judged by the oracle; TAP, then a line as test/run ends with. From the
-environment:
+"""run: the fault harness, `make check-faults`. Runs rounds of load and faults on the embedded
+engines and on a real Kafka and Elasticsearch, each judged by the oracle. Prints TAP, then a line as
+test/run does. From the environment:
 
-    DISTLOG=…             the program under test; BUILD=… its build folder, where interpose.so is
+    DISTLOG=…             the program under test; BUILD=… its build folder, with interpose.so
     FAULTS_ON="local"     the engines
     FAULTS_SEED=N         repeats a run: the same load and the same schedule
     FAULTS_ROUNDS=N       more or fewer rounds on each engine
-    FAULTS_ROUND=N        only that one
-    FAULTS_MUST="a,b"     that round, with these faults: what an earlier one should have brought
-    FAULTS_ONLY=3,17,20   only those faults of it (their numbers in its schedule; "none": none)
-    FAULTS_SHRINK=N       seconds that looking for the shortest failing schedule may take (a trial on Kafka
-                          takes minutes; what is under way is ended); 0: don't
-    FAULTS_KEEP=FOLDER    where what was written down of failing rounds is kept (default: BUILD/faults)
+    FAULTS_ROUND=N        only that round
+    FAULTS_REQUIRED="a,b" that round with these faults, which the rounds before it did not inject
+    FAULTS_ONLY=3,17,20   only these faults of it, by their number in its schedule; "none": none
+    FAULTS_SHRINK=N       seconds to spend on finding the shortest failing schedule (on Kafka each
+                          attempt takes minutes; one that has begun is finished); 0: none
+    FAULTS_KEEP=FOLDER    where the dumps of failing rounds are kept (default: BUILD/faults)
 
 SPDX-License-Identifier: Apache-2.0"""
 import collections
@@ -35,15 +35,19 @@ from real import Server, make_place
 from world import free_port
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-# Of each engine: rounds, faults a round, seconds of load, seconds to drain, rounds at a time, the faults that
-# a run as long as this has to bring, how many short rounds more there may be for what has to happen and did
-# not, and the seconds for shrinking.
-SHAPES = {"local": dict(rounds=8, faults=28, seconds=55, drain_s=120, at_a_time=2, enough=180, more=2, shrink_s=240),
-          "kafka": dict(rounds=2, faults=68, seconds=170, drain_s=240, at_a_time=1, enough=90, more=2, shrink_s=1800)}
-COUNTS = ["accepted", "input", "repeated", "processed", "alerts", "documents", "lost", "doubled"]
+# For each engine: rounds; faults per round; seconds of load, and to drain; rounds at a time; the
+# faults that a run of so many rounds has to inject; extra short rounds for required faults that
+# were not injected; seconds for shrinking.
+SHAPES = {
+    "local": dict(rounds=8, faults=28, seconds=55, drain_s=120, at_a_time=2, enough=180, extra=2,
+                  shrink_s=240),
+    "kafka": dict(rounds=2, faults=68, seconds=170, drain_s=240, at_a_time=1, enough=90, extra=2,
+                  shrink_s=1800)}
+COUNTS = ["accepted", "input", "repeated", "processed", "alerts", "documents", "lost", "duplicated"]
 TAIL_S = 6  # of load after the last fault of a shortened schedule
-EACH_S = 15  # of load for each fault of a round of musts
+REQUIRED_S = 15  # of load for each fault of an extra round
 SHOWN = 12  # problems of a round
+ERROR_LINES = 6  # of a round that crashed
 
 
 def setting(name, default):
@@ -55,7 +59,7 @@ class Harness:
         self.seed = setting("FAULTS_SEED", str(random.SystemRandom().randint(1, 999_999)))
         self.only = os.environ.get("FAULTS_ONLY")
         self.round = int(setting("FAULTS_ROUND", "0"))
-        self.must = [name for name in setting("FAULTS_MUST", "").split(",") if name]
+        self.required = [name for name in setting("FAULTS_REQUIRED", "").split(",") if name]
         self.rounds = int(setting("FAULTS_ROUNDS", "0"))
         self.build = os.path.abspath(setting("BUILD", "build/release"))
         self.distlog = os.path.abspath(setting("DISTLOG", self.build + "/distlog"))
@@ -66,12 +70,12 @@ class Harness:
         self.lock, self.serial, self.running = threading.Lock(), 0, set()
         self.passed, self.failed, self.skipped, self.place = 0, 0, 0, None
 
-    # --- what is said
+    # --- TAP
 
-    def ok(self, well, text, notes=()):
+    def ok(self, passed, text, notes=()):
         with self.lock:
-            self.passed, self.failed = self.passed + well, self.failed + (not well)
-            print("" if well else "not ", f"ok {self.all()} - {text}", sep="")
+            self.passed, self.failed = self.passed + passed, self.failed + (not passed)
+            print("" if passed else "not ", f"ok {self.tests()} - {text}", sep="")
             for note in notes:
                 print("# " + note)
             sys.stdout.flush()
@@ -79,39 +83,43 @@ class Harness:
     def skip(self, text, why):
         with self.lock:
             self.skipped += 1
-            print(f"ok {self.all()} - {text} # SKIP {why}", flush=True)
+            print(f"ok {self.tests()} - {text} # SKIP {why}", flush=True)
 
-    def all(self):
+    def tests(self):
         return self.passed + self.failed + self.skipped
 
     # --- one round
 
-    def plan(self, engine, number, must=()):
+    def plan(self, engine, number, required=()):
+        """required: the faults of an extra round, by their names."""
         shape = SHAPES[engine]
-        count, seconds = shape["faults"], shape["seconds"]
-        if must:
-            count, seconds = len(must), min(seconds, (1 + len(must)) * EACH_S)
-        seed = f"{self.seed}-{engine}-{number}"
+        count, seconds, faults_s = shape["faults"], shape["seconds"], shape["seconds"]
+        if required:
+            count, seconds = len(required), min(seconds, (1 + len(required)) * REQUIRED_S)
+            faults_s = seconds - REQUIRED_S
         small_disk = self.mounts and engine == "local" and number % 2 == 0
-        faults = schedule.make(engine, self.seed, number, count, seconds - EACH_S if must else seconds,
-                               () if small_disk else ("full",), must)
+        without = () if small_disk else ("full",)
+        faults = schedule.make(engine, self.seed, number, count, faults_s, without, required)
         if self.only:
-            faults = pick(faults, [] if self.only == "none" else [int(i) for i in self.only.split(",")])
-        return {"engine": engine, "number": number, "seed": seed, "seconds": seconds, "must": must,
-                "drain_s": shape["drain_s"], "distlog": self.distlog, "faults": faults, "small_disk": small_disk, "servers": self.place,
-                "interposer": f"{self.build}/test/faults/interpose.so"}
+            numbers = [] if self.only == "none" else [int(i) for i in self.only.split(",")]
+            faults = [fault for fault in faults if fault["i"] in numbers]
+        return {"engine": engine, "number": number, "seed": f"{self.seed}-{engine}-{number}",
+                "seconds": seconds, "required": required, "drain_s": shape["drain_s"],
+                "distlog": self.distlog, "faults": faults, "small_disk": small_disk,
+                "servers": self.place, "interposer": f"{self.build}/test/faults/interpose.so"}
 
-    def play(self, plan):
-        """Runs a round in a process of its own; its result, and the folder with what it wrote down."""
+    def execute(self, plan):
+        """Runs a round in a process of its own; returns its result, and the folder of its dump."""
         with self.lock:
             self.serial += 1
             folder = f"{self.folder}/{self.serial}"
         os.makedirs(folder)
         with open(folder + "/plan.json", "w", encoding="utf-8") as file:
-            json.dump({**plan, "folder": folder, "play": os.path.basename(folder)}, file)
-        with open(folder + "/said", "wb") as said:
-            process = subprocess.Popen([sys.executable, f"{HERE}/round.py", folder + "/plan.json"],
-                                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said)
+            json.dump({**plan, "folder": folder, "execution": os.path.basename(folder)}, file)
+        with open(folder + "/stderr", "wb") as errors:
+            process = subprocess.Popen(
+                [sys.executable, f"{HERE}/round.py", folder + "/plan.json"],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors)
         with self.lock:
             self.running.add(process)
         try:
@@ -124,107 +132,137 @@ class Harness:
         try:
             return json.loads(out.decode()), folder
         except ValueError:
-            with open(folder + "/said", encoding="utf-8", errors="replace") as said:
-                return {"problems": ["the round broke off: " + line for line in said.read().splitlines()[-6:]]
-                        or ["the round did not end"], "faults": {}, "counts": {}}, folder
+            problems = crash_report(folder + "/stderr")
+            return {"problems": problems, "faults": {}, "counts": {}}, folder
 
-    def one(self, engine, number, must=()):
-        """A round and its TAP line. Its result."""
-        plan = self.plan(engine, number, must)
+    def run_round(self, engine, number, required=()):
+        """A round and its TAP line; returns its plan and its result."""
+        plan = self.plan(engine, number, required)
         began = time.monotonic()
-        result, folder = self.play(plan)
-        kinds = ", ".join(f"{kind} {n}" for kind, n in sorted(result["faults"].items()))
-        counts = ", ".join(f"{name} {result['counts'][name]}" for name in COUNTS if name in result["counts"])
-        notes = [f"{kinds or 'no fault'}; {counts}; {time.monotonic() - began:.0f} s"]
-        if result["problems"]:
-            kept = f"{self.keep}/{plan['seed']}"
-            shutil.rmtree(kept, ignore_errors=True)
-            shutil.copytree(folder, kept)
-            for log in glob.glob(f"{self.folder}/servers/*/*.log") if engine == "kafka" else ():
-                shutil.copy(log, kept)
-            notes += result["problems"][:SHOWN]
-            notes += [f"… and {len(result['problems']) - SHOWN} more"] if len(result["problems"]) > SHOWN else []
-            notes += [f"what was written down: {kept}", "again: " + self.command(plan, plan["faults"])]
+        result, folder = self.execute(plan)
+        seconds = time.monotonic() - began
+        kinds = counted(result["faults"]) or "no fault"
+        notes = [f"{kinds}; {shown_counts(result['counts'])}; {seconds:.0f} s"]
+        problems = result["problems"]
+        if problems:
+            kept = self.keep_dump(plan, folder)
+            notes += problems[:SHOWN]
+            if len(problems) > SHOWN:
+                notes.append(f"… and {len(problems) - SHOWN} more")
+            notes += [f"dump: {kept}", "repeat: " + self.command(plan, plan["faults"])]
         shutil.rmtree(folder, ignore_errors=True)
-        self.ok(not result["problems"], f"{engine} round {number}: {sum(result['faults'].values())} faults", notes)
+        total = sum(result["faults"].values())
+        self.ok(not problems, f"{engine} round {number}: {total} faults", notes)
         return plan, result
 
+    def keep_dump(self, plan, folder):
+        kept = f"{self.keep}/{plan['seed']}"
+        shutil.rmtree(kept, ignore_errors=True)
+        shutil.copytree(folder, kept)
+        if plan["engine"] == "kafka":
+            for log in glob.glob(f"{self.folder}/servers/*/*.log"):
+                shutil.copy(log, kept)
+        return kept
+
     def command(self, plan, faults):
-        must = plan["must"]
-        only = ",".join(str(fault["i"]) for fault in faults) or "none"
-        return (f"make check-faults FAULTS_ON={plan['engine']} FAULTS_SEED={self.seed} FAULTS_ROUND={plan['number']}"
-                + (f" FAULTS_MUST='{','.join(must)}'" if must else "")
-                + (f" FAULTS_ONLY={only}" if len(faults) < (len(must) or SHAPES[plan["engine"]]["faults"]) else ""))
+        """What repeats a round with these faults."""
+        engine, required = plan["engine"], plan["required"]
+        words = [f"make check-faults FAULTS_ON={engine} FAULTS_SEED={self.seed}",
+                 f"FAULTS_ROUND={plan['number']}"]
+        if required:
+            words.append(f"FAULTS_REQUIRED='{','.join(required)}'")
+        if len(faults) < (len(required) or SHAPES[engine]["faults"]):
+            only = ",".join(str(fault["i"]) for fault in faults) or "none"
+            words.append(f"FAULTS_ONLY={only}")
+        return " ".join(words)
 
-    # --- all of them
+    # --- all rounds of an engine
 
-    def engine(self, engine):
+    def run_engine(self, engine):
         shape = SHAPES[engine]
-        rounds = [self.round] if self.round else range(1, (self.rounds or shape["rounds"]) + 1)
+        numbers = range(1, (self.rounds or shape["rounds"]) + 1)
+        if self.round:
+            numbers = [self.round]
         with concurrent.futures.ThreadPoolExecutor(shape["at_a_time"]) as pool:
-            played = list(pool.map(lambda number: self.one(engine, number, self.must), rounds))
-        whole = len(rounds) >= shape["rounds"] and not self.only and not self.must
-        for more in range(shape["more"] if whole else 0):
-            missing = self.missing(engine, played)
-            if missing:
-                played.append(self.one(engine, len(rounds) + 1 + more, missing))
-        kinds, counts = collections.Counter(), collections.Counter()
-        for _, result in played:
-            kinds.update(result["faults"])
-            counts.update(result["counts"])
-        notes = [", ".join(f"{kind} {n}" for kind, n in sorted(kinds.items())),
-                 ", ".join(f"{name} {counts[name]}" for name in COUNTS if name in counts)]
-        missing = self.missing(engine, played) if whole else []
-        notes += ["never happened: " + name for name in missing]
-        self.ok(sum(kinds.values()) >= (shape["enough"] if whole else 0) and not missing,
-                f"{engine}: {sum(kinds.values())} faults in {len(played)} rounds", notes)
+            rounds = list(pool.map(lambda n: self.run_round(engine, n, self.required), numbers))
+        is_whole = len(numbers) >= shape["rounds"] and not self.only and not self.required
+        if is_whole:
+            for extra in range(shape["extra"]):
+                missing = self.missing(engine, rounds)
+                if missing:
+                    number = len(numbers) + 1 + extra
+                    rounds.append(self.run_round(engine, number, missing))
+        self.report(engine, rounds, is_whole)
         if engine == "local" and not self.mounts:
-            self.skip("local: a full disk", "nothing can be mounted here")
-        failing = [plan for plan, result in played if result["problems"]]
+            self.skip("local: a full disk", "this machine allows no mounts")
+        failing = [plan for plan, result in rounds if result["problems"]]
         seconds = float(self.shrink_s or shape["shrink_s"])
         if failing and seconds > 0:
             self.shrink(min(failing, key=lambda plan: len(plan["faults"])), seconds)
 
+    def report(self, engine, rounds, is_whole):
+        """The TAP line of an engine: whether there were enough faults."""
+        kinds, counts = collections.Counter(), collections.Counter()
+        for _, result in rounds:
+            kinds.update(result["faults"])
+            counts.update(result["counts"])
+        missing = self.missing(engine, rounds) if is_whole else []
+        enough = SHAPES[engine]["enough"] if is_whole else 0
+        notes = [counted(kinds), shown_counts(counts)]
+        notes += ["never injected: " + name for name in missing]
+        self.ok(sum(kinds.values()) >= enough and not missing,
+                f"{engine}: {sum(kinds.values())} faults in {len(rounds)} rounds", notes)
+
     @staticmethod
-    def missing(engine, played):
-        """What a run must bring and these rounds did not."""
-        return [name for name in schedule.musts(engine) if not any(result["faults"].get(name) for _, result in played)]
+    def missing(engine, rounds):
+        """The required faults that these rounds did not inject."""
+        return [name for name in schedule.required(engine)
+                if not any(result["faults"].get(name) for _, result in rounds)]
 
     def guarded(self, engine):
-        """What happens in a thread is seen by nobody else."""
+        """Reports an exception in an engine's thread, which would go unnoticed."""
         try:
-            self.engine(engine)
+            self.run_engine(engine)
         except Exception:  # pylint: disable=broad-except
-            self.ok(False, f"{engine}: the harness broke off", traceback.format_exc().splitlines())
+            lines = traceback.format_exc().splitlines()
+            self.ok(False, f"{engine}: the harness crashed", lines)
+
+    # --- the shortest failing schedule
 
     def shrink(self, plan, seconds):
-        """Delta debugging: leaves out ever smaller parts of the schedule as long as the rest fails too."""
+        """Delta debugging: omits ever smaller parts of the schedule as long as the rest fails."""
         end = time.monotonic() + seconds
-        faults, parts = plan["faults"], 2
-        if not self.fails(plan, []):
-            while len(faults) > 1 and parts <= len(faults) and time.monotonic() < end:
-                size = -(-len(faults) // parts)
-                chunks = [faults[i:i + size] for i in range(0, len(faults), size)]
-                smaller = self.first_failing(plan, chunks + [
-                    [fault for fault in faults if fault not in chunk] for chunk in chunks if parts > 2], end)
-                if smaller is None:
-                    parts *= 2
-                else:
-                    faults, parts = smaller, max(2, min(parts - 1, len(smaller)))
-        else:
-            faults = []
+        faults = [] if self.fails(plan, []) else self.reduce(plan, end)
         with self.lock:
-            print(f"# the shortest schedule found that fails ({len(faults)} of {len(plan['faults'])} faults):")
+            print(f"# the shortest failing schedule found ({len(faults)} of"
+                  f" {len(plan['faults'])} faults):")
             for fault in faults:
                 print("#   " + json.dumps(fault))
             if time.monotonic() >= end:
-                print(f"# {seconds:.0f} s were not enough to try all: FAULTS_SHRINK={4 * seconds:.0f} would go on")
-            print("# again: " + self.command(plan, faults), flush=True)
+                print(f"# {seconds:.0f} s were not enough to try everything: continue with"
+                      f" FAULTS_SHRINK={4 * seconds:.0f}")
+            print("# repeat: " + self.command(plan, faults), flush=True)
+        return faults
+
+    def reduce(self, plan, end):
+        faults, parts = plan["faults"], 2
+        while len(faults) > 1 and parts <= len(faults) and time.monotonic() < end:
+            size = -(-len(faults) // parts)
+            chunks = [faults[i:i + size] for i in range(0, len(faults), size)]
+            complements = []
+            if parts > 2:
+                complements = [[f for f in faults if f not in chunk] for chunk in chunks]
+            smaller = self.first_failing(plan, chunks + complements, end)
+            if smaller is None:
+                parts *= 2
+            else:
+                faults, parts = smaller, max(2, min(parts - 1, len(smaller)))
         return faults
 
     def fails(self, plan, faults):
         seconds = max([fault["t"] for fault in faults], default=10) + TAIL_S
-        result, folder = self.play({**plan, "faults": faults, "seconds": min(plan["seconds"], seconds)})
+        shorter = {**plan, "faults": faults, "seconds": min(plan["seconds"], seconds)}
+        result, folder = self.execute(shorter)
         shutil.rmtree(folder, ignore_errors=True)
         return bool(result["problems"])
 
@@ -235,10 +273,13 @@ class Harness:
                 if time.monotonic() >= end:
                     return None
                 some = candidates[i:i + at_a_time]
-                for faults, failed in zip(some, pool.map(lambda faults: self.fails(plan, faults), some)):
-                    if failed:
+                failed = pool.map(lambda faults: self.fails(plan, faults), some)
+                for faults, has_failed in zip(some, failed):
+                    if has_failed:
                         return faults
         return None
+
+    # --- the run
 
     def run(self):
         engines = setting("FAULTS_ON", " ".join(SHAPES)).split()
@@ -250,7 +291,7 @@ class Harness:
             thread.start()
         for thread in threads:
             thread.join()
-        print(f"1..{self.all()}")
+        print(f"1..{self.tests()}")
         if self.failed:
             print(f"# FAULTS_SEED={self.seed}")
         print(f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped", flush=True)
@@ -260,7 +301,8 @@ class Harness:
         self.place = make_place(self.folder + "/servers", free_port)
         os.chmod(self.folder, 0o755)
         for name in ("kafka", "es"):
-            if Server(name, self.place["folder"], {"KAFKA_EXTRA": self.place["extra"]}).script("start").wait() != 0:
+            server = Server(name, self.place["folder"], {"KAFKA_EXTRA": self.place["extra"]})
+            if server.script("start").wait() != 0:
                 sys.exit(f"{name} did not start")
 
     def close(self):
@@ -273,12 +315,23 @@ class Harness:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def pick(faults, numbers):
-    return [fault for fault in faults if fault["i"] in numbers]
+def counted(kinds):
+    return ", ".join(f"{kind} {n}" for kind, n in sorted(kinds.items()))
+
+
+def shown_counts(counts):
+    return ", ".join(f"{name} {counts[name]}" for name in COUNTS if name in counts)
+
+
+def crash_report(path):
+    """The problems of a round that ended without a result."""
+    with open(path, encoding="utf-8", errors="replace") as errors:
+        lines = errors.read().splitlines()[-ERROR_LINES:]
+    return ["the round crashed: " + line for line in lines] or ["the round did not end in time"]
 
 
 def own_namespace():
-    """Starts this program again where it may mount a small disk, if the machine lets it."""
+    """Restarts this program where it may mount a small disk, if the machine allows it."""
     if "FAULTS_MOUNTS" in os.environ:
         return
     for options in ("-m", "-rm"):

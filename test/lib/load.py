@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""load: the load generator of the tests: the records of simulated nodes, and clients that post them.
-As a module, Load runs nodes that post to collect and writes down every attempt (test/faults). As a
-command:
+"""load: the load generator of the tests: the records of simulated nodes, and clients that post
+them. As a module, Load runs nodes that post to collect and writes down every attempt (test/faults).
+As a command:
 
     load.py portions SEED ROUNDS FOLDER
         Writes portions of records to FOLDER, as lines for `bus put`, and prints what to do with
@@ -436,7 +436,7 @@ class Node(threading.Thread):
         return records
 
     def stay_silent(self, seconds):
-        """No heartbeat for that long; now and then a log, which is not a sign of life."""
+        """No heartbeat for that long; now and then a log, which does not count as one."""
         until = time.monotonic() + seconds
         while time.monotonic() < until and not self.load.ending.is_set():
             if self.rng.random() < 0.2:
