@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # demo: what `make demo` shows: all of distlog on this machine with three nodes, then two searches.
-# Owns a data folder that is gone afterwards, and the first free port from 9880 on.
+# Owns a data folder, removed at the end, and the first free port from 9880 on.
 # SPDX-License-Identifier: Apache-2.0
 set -u
 cd "$(dirname "$0")/.." || exit 1

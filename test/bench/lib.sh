@@ -1,14 +1,14 @@
-# lib.sh: what the benches share: the posts, the clock, medians and the table. RECORDS (200000), RUNS (3).
+# lib.sh: shared by the benchmarks: the posts, the clock, medians and the table. RECORDS (200000), RUNS (3).
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/../cli/lib.sh"
 BENCH=$TOP/${BUILD:-build/release}/test/bench
 RECORDS=${RECORDS:-200000} RUNS=${RUNS:-3}
-BATCH=1000 # records of an array that is posted
+BATCH=1000 # records per array that is posted
 
 now() { echo "${EPOCHREALTIME/./}"; } # µs
 seconds() { awk -v us=$(($2 - $1)) 'BEGIN { print us / 1e6 }'; }
 median() { sort -n | sed -n "$(((RUNS + 1) / 2))p"; }
-# timed FILE COMMAND…: its seconds become a line of FILE; what it says is shown if it fails, which ends the bench.
+# timed FILE COMMAND…: appends its seconds to FILE; if it fails, prints its output and ends the benchmark.
 timed() {
     local file=$1 began
     shift
@@ -16,8 +16,8 @@ timed() {
     "$@" >timed.out 2>timed.err || { tail -n 20 timed.out timed.err; exit 1; }
     seconds "$began" "$(now)" >>"$file"
 }
-# posts: arrays of $BATCH records of three nodes, registered first; no ERROR, which would end a node.
-# Leaves the files array-N, `posts` for curl (its URL to be filled in), and `lines` of KEY<TAB>VALUE.
+# posts: makes arrays of $BATCH records of three nodes, which register first; no ERROR, which would end a node.
+# Writes the files array-N, `posts` for curl (without its URL), and `lines` of KEY<TAB>VALUE.
 posts() {
     python3 - "$RECORDS" $BATCH <<'END'
 import json, random, sys, uuid
@@ -44,7 +44,7 @@ with open("lines", "w") as lines:
         lines.write(r["node_id"] + "\t" + json.dumps(r, separators=(",", ":")) + "\n")
 END
 }
-# ingest FILE [CURL-OPTION…]: how long collect takes for all the posts, each answered with 200.
+# ingest FILE [CURL-OPTION…]: measures how long collect takes for all posts, each answered with 200.
 ingest() {
     local file=$1 port
     shift
@@ -57,13 +57,13 @@ ingest() {
     stop collect
     [ "$(awk '{ print $2 }' codes)" = 200 ] || { echo "collect did not take everything:"; cat codes; exit 1; }
 }
-# head_line BARE: what is measured, and the table's head.
+# head_line BARE: prints what is measured, and the head of the table.
 head_line() {
     echo "$(distlog --version | head -n 1), $RECORDS records of $(($(wc -c <array-0) / BATCH)) bytes, median of $RUNS,"
     echo "$(nproc) cores, $(stat -f -c %T "$TMP") file system"
     printf '\n%-34s %12s %12s %7s %7s\n' 'what' 'distlog' "$1" 'ratio' 'floor'
 }
-# rate LABEL NAME: a row of the table out of NAME.ours and NAME.bare.
+# rate LABEL NAME: prints a row of the table from NAME.ours and NAME.bare.
 rate() {
     awk -v label="$1" -v n="$RECORDS" -v ours="$(median <"$2.ours")" -v bare="$(median <"$2.bare")" 'BEGIN {
         printf "%-34s %10.0f/s %10.0f/s %7.2f %7s\n", label, n / ours, n / bare, bare / ours, "0.50" }'

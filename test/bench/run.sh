@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
-# bench: `make bench`: distlog beside bare SQLite with the same records and transactions, in one run on
-# one disk; and what it costs when it has nothing to do. RECORDS (200000), RUNS (3: the median counts).
-# Prints a table and fails nothing: the floors are there to be read.
+# bench: `make bench`: distlog compared with bare SQLite with the same records and transactions, in one run on
+# one disk; and its memory when idle. RECORDS (200000), RUNS (3: the median counts).
+# Prints a table and never fails: compare the ratios with the floors.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 BARE=$BENCH/bare
-# Records a transaction: what collect is posted, and what pubsub and store take at a time (2,000 or 5,000, at most 1 MB).
+# Records per transaction: what is posted to collect at once, and what pubsub and store read at once (2,000 or
+# 5,000, at most 1 MB).
 PUBSUB_BATCH=2000 STORE_BATCH=4000
 posts
 
-# The three stages of one run: seconds of distlog and of bare SQLite into $TMP/{ingest,pubsub,store}.{ours,bare}.
+# The three stages of one run: appends the seconds of distlog and of bare SQLite to
+# $TMP/{ingest,pubsub,store}.{ours,bare}.
 once() {
     rm -rf "$DISTLOG_DATA" bare-bus.db* bare-store.db*
     ingest ingest.ours
@@ -43,7 +45,7 @@ for daemon in collect pubsub store alert; do
     start $daemon distlog $daemon $extra
     wait_for 10 has $daemon.err 'bus local' || { cat $daemon.err; exit 1; }
 done
-# ticks PID: what it has used of a CPU. settled PID: nothing since the last look: it is idle.
+# ticks PID: prints the CPU time that it has used. settled PID: whether it has used none since the last call.
 ticks() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
 settled() {
     local before=$used

@@ -1,43 +1,43 @@
 #!/usr/bin/env bash
-# config: where settings come from and in which order, what is refused, secrets, reading back.
+# config: where settings come from, in which order, what is rejected, secrets, reading its output back.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
-export DISTLOG_CONFIG= # no file but those of the tests
+export DISTLOG_CONFIG= # no file but the tests' own
 
-# value [WORDS]: topics.input and where it came from
+# value [WORDS]: topics.input and its origin
 value() { setting topics.input --origin "$@"; }
-is "$(value)" "nodes  # default" "the built-in default"
+is "$(value)" "nodes  # default" "a default is built in"
 echo 'topics: {input: a}' >a.yaml
-is "$(value -c a.yaml)" "a  # a.yaml:1" "the YAML is above it"
+is "$(value -c a.yaml)" "a  # a.yaml:1" "the YAML overrides the default"
 export DISTLOG_TOPICS_INPUT=b
-is "$(value -c a.yaml)" "b  # environment DISTLOG_TOPICS_INPUT" "the environment is above the YAML"
-is "$(value -c a.yaml -o topics.input=c)" "c  # -o" "the command line is above all"
+is "$(value -c a.yaml)" "b  # environment DISTLOG_TOPICS_INPUT" "the environment overrides the YAML"
+is "$(value -c a.yaml -o topics.input=c)" "c  # -o" "the command line overrides everything"
 unset DISTLOG_TOPICS_INPUT
 
 mkdir -p "$XDG_CONFIG_HOME/distlog"
 unset DISTLOG_CONFIG
 echo 'topics: {input: user}' >"$XDG_CONFIG_HOME/distlog/distlog.yaml"
-like "$(value)" '^user ' "the user's configuration folder"
-like "$(unset XDG_CONFIG_HOME && value)" '^user ' "with and without XDG_CONFIG_HOME"
+like "$(value)" '^user ' "the user's configuration folder is read"
+like "$(unset XDG_CONFIG_HOME && value)" '^user ' "it is found with and without XDG_CONFIG_HOME"
 echo 'topics: {input: here}' >distlog.yaml
-is "$(value)" "here  # distlog.yaml:1" "./distlog.yaml is before it"
-is "$(DISTLOG_CONFIG=a.yaml value)" "a  # a.yaml:1" "\$DISTLOG_CONFIG is before that"
-is "$(DISTLOG_CONFIG= value)" "nodes  # default" "and if it is empty, no file is read"
-is "$(DISTLOG_CONFIG=none value -c a.yaml)" "a  # a.yaml:1" "-c is before all"
+is "$(value)" "here  # distlog.yaml:1" "./distlog.yaml is read instead of it"
+is "$(DISTLOG_CONFIG=a.yaml value)" "a  # a.yaml:1" "\$DISTLOG_CONFIG is read instead of both"
+is "$(DISTLOG_CONFIG= value)" "nodes  # default" "no file is read if \$DISTLOG_CONFIG is empty"
+is "$(DISTLOG_CONFIG=none value -c a.yaml)" "a  # a.yaml:1" "-c is read instead of all of them"
 rm distlog.yaml "$XDG_CONFIG_HOME/distlog/distlog.yaml"
 export DISTLOG_CONFIG=
 
 run distlog config -c none.yaml
-is "$status:$out" "2:" "a file that is not there is an error"
-is "$err" "distlog config: cannot read none.yaml: No such file or directory" "and is named"
+is "$status:$out" "2:" "a missing file is an error"
+is "$err" "distlog config: cannot read none.yaml: No such file or directory" "the message names it"
 run distlog config -c "$TMP"
-is "$status:$err" "2:distlog config: cannot read $TMP: Is a directory" "so is a folder"
+is "$status:$err" "2:distlog config: cannot read $TMP: Is a directory" "a folder is an error"
 run distlog help -c none.yaml
-is "$status" 0 "help does not need it"
+is "$status" 0 "help does not need the file"
 
 run distlog config --check
-is "$status:$out:$err" "0::" "--check is silent when all is well"
-# refuses LINE-NUMBER KEY WHAT: --check of the YAML on standard input
+is "$status:$out:$err" "0::" "--check prints nothing if all settings are valid"
+# refuses LINE KEY WHAT: runs --check on the YAML of standard input
 refuses() {
     cat >bad.yaml
     run distlog config --check -c bad.yaml
@@ -50,64 +50,70 @@ refuses 1 node.message "a mapping is not text" <<<'node: {message: {a: b}}'
 # shellcheck disable=SC2016
 refuses 1 topics.input '${NO_SUCH_NAME} is not set in the environment' <<<'topics: {input: "${NO_SUCH_NAME}"}'
 DISTLOG_BUS_TYPE=rabbit run distlog config --check
-is "$status" 2 "a wrong environment is an error"
-like "$err" "^distlog config: environment DISTLOG_BUS_TYPE: 'rabbit' is not one of local" "and is named"
+is "$status" 2 "an invalid value in the environment is an error"
+like "$err" "^distlog config: environment DISTLOG_BUS_TYPE: 'rabbit' is not one of local" \
+    "the message names it"
 DISTLOG_PORT=tcp://10.0.0.1:80 DISTLOG_BUS_TPYE=x run distlog config --check
-is "$status" 0 "names that are no setting are left alone"
+is "$status" 0 "variables that are not settings are ignored"
 
 export PART='a b: #$1'
 # shellcheck disable=SC2016
 echo 'node: {message: "x${PART}$$", user: "$${x}"}' >expand.yaml
 # shellcheck disable=SC2016
 is "$(setting node.message -c expand.yaml) $(setting node.user -c expand.yaml)" "'xa b: #\$\$1\$\$' '\$\${x}'" \
-    '${NAME} is the environment, $$ a dollar sign'
+    "\${NAME} is expanded from the environment, \$\$ is a dollar sign"
 run distlog config -c expand.yaml
 echo "$out" >again.yaml
 before=$out
 run distlog config -c again.yaml
-is "$out" "$before" "what config prints can be read back"
+is "$out" "$before" "the output of config can be read back"
 run distlog config -c "$TOP/distlog.yaml"
 shipped=$out
 run distlog config
-is "$shipped" "$out" "distlog.yaml is every setting at its default"
+is "$shipped" "$out" "distlog.yaml has every setting at its default"
 settings() { grep -oE '^ *[a-z_]+: ' "$1" | grep -v _file: | sort; }
 echo "$out" >all.yaml
-is "$(settings "$TOP/distlog.yaml")" "$(settings all.yaml)" "and leaves none out"
+is "$(settings "$TOP/distlog.yaml")" "$(settings all.yaml)" "distlog.yaml omits no setting"
 
 is "$(setting bus.local.path)" "$DISTLOG_DATA/bus.db" "a bare file name is in the data folder"
-is "$(setting bus.local.path -o bus.local.path=./x.db)" "./x.db" "any other is not"
+is "$(setting bus.local.path -o bus.local.path=./x.db)" "./x.db" "a path is used as it is"
 is "$(setting bus.local.path -o bus.local.path=~/x.db)" "$HOME/x.db" "~/ is the home folder"
 run distlog config -o bus=x
-is "$status:$out:${err%%$'\n'*}" "2::distlog config: -o: bus: a section, not a setting; name one of its settings" "a section can't be set"
+is "$status:$out:${err%%$'\n'*}" "2::distlog config: -o: bus: a section, not a setting; name one of its settings" \
+    "a section can't be set"
 
 echo hush-hush >secret
 run distlog config -o node.token=hush
 unlike "$out" hush "a secret is not printed"
-like "$out" '^ *# token: \*{6}$' "a comment stands for it"
+like "$out" '^ *# token: \*{6}$' "a comment stands in its place"
 echo "$out" >again.yaml
 run distlog config -c again.yaml
-like "$out" "^ *token: ''\$" "which read back sets nothing"
+like "$out" "^ *token: ''\$" "reading that back sets nothing"
 run distlog config -o node.token_file=secret
-like "$out" '^ *token_file: secret$' "the file of a secret is printed"
-unlike "$out" hush "and not what is in it"
-is "$(DISTLOG_NODE_TOKEN_FILE=secret setting node.token_file --origin)" "secret  # environment DISTLOG_NODE_TOKEN_FILE" "the environment may name it"
+like "$out" '^ *token_file: secret$' "the file name of a secret is printed"
+unlike "$out" hush "the content of that file is not"
+is "$(DISTLOG_NODE_TOKEN_FILE=secret setting node.token_file --origin)" "secret  # environment DISTLOG_NODE_TOKEN_FILE" \
+    "the environment may name the file"
 echo 'node: {token: x, token_file: secret}' >both.yaml
 run distlog config -c both.yaml
 is "$status:$err" "2:distlog config: both.yaml:1: node.token_file: token and token_file are both given (both.yaml:1); one of them is enough" \
-    "a secret and its file are one too many"
+    "a secret and its file can't both be given"
 echo 'node: {token: "", token_file: secret}' >empty.yaml
-is "$(setting node.token_file -c empty.yaml)" "secret" "but one may be empty"
+is "$(setting node.token_file -c empty.yaml)" "secret" "one of them may be empty"
 echo 'topics: {input: a}' >$'odd\033.yaml'
-is "$(setting topics.input -c $'odd\033.yaml' --origin)" 'a  # odd\x1b.yaml:1' "control characters of a file's name are escaped"
+is "$(setting topics.input -c $'odd\033.yaml' --origin)" 'a  # odd\x1b.yaml:1' \
+    "control characters of a file's name are escaped"
 run distlog config -o node.token_file=$'secret\033'
-is "$status" 2 "and refused in a setting"
+is "$status" 2 "control characters in a setting are rejected"
 head -c 70000 /dev/zero | tr '\0' x >large
 run distlog config -o node.token_file=large
-is "$status" 2 "a secret of 70 KB is refused"
+is "$status" 2 "a secret of 70 KB is rejected"
 run distlog config -o node.token_file=none
-like "$err" "^distlog config: -o: node.token_file: cannot read none: No such file or directory" "so is a missing file"
+like "$err" "^distlog config: -o: node.token_file: cannot read none: No such file or directory" \
+    "a missing secret file is an error"
 run distlog config -o bus.kafka.properties=sasl.username=me,sasl.password=hush
-like "$out" '# properties: .sasl.username: me, sasl.password: \*{6}.$' "of a map with secrets it shows the rest"
-unlike "$out$err" hush "but never these"
-unlike "$(cat "$TOP/distlog.yaml")" 'properties_file' "a map has no file for its secret"
+like "$out" '# properties: .sasl.username: me, sasl.password: \*{6}.$' \
+    "a map with secrets is printed without them"
+unlike "$out$err" hush "its secrets appear nowhere"
+unlike "$(cat "$TOP/distlog.yaml")" 'properties_file' "a map has no setting for a file with its secret"
 done_testing

@@ -1,5 +1,5 @@
 #!/bin/bash
-# alert: a line for each alert; from now on, from the start, or where a group left off.
+# alert: prints a line for each alert, from now on, from the start, or from where its group stopped.
 # Also on: kafka
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
@@ -19,43 +19,45 @@ ALERT: Node node_02 missed its heartbeat!
 ALERT: Node node_02 is back
 WARN: \x1b[2J, x
 WARN: , last' "a line for each, control characters escaped"
-like "$err" "^distlog alert: $PLACE, alerts" "the first line names engine and topic"
-like "$err" "alerts-0 offset 4 is not an alert: " "what is none is named"
+like "$err" "^distlog alert: $PLACE, alerts" "the first line names the bus and the topic"
+like "$err" "alerts-0 offset 4 is not an alert: " "a record that is not an alert is reported"
 
 if local_bus; then
 HOME="$TMP/home" DISTLOG_DATA='' XDG_DATA_HOME='' bash -c 'umask 077; distlog alert --no-follow' 2>/dev/null
-is "$(cd "$TMP/home" && stat -c %a .local .local/share .local/share/distlog | xargs)" "700 700 770" "the data folder is the group's, those above it are not"
+is "$(cd "$TMP/home" && stat -c %a .local .local/share .local/share/distlog | xargs)" "700 700 770" \
+    "only the group can read the data folder; the folders above it are as usual"
 DISTLOG_DATA=/proc/none run distlog alert --no-follow
-is "$status" 1 "a data folder that can't be made"
-like "$err" "^distlog alert: /proc/none: can't make the folder: .* \(choose another place with DISTLOG_DATA or bus.local.path\)" "is named, with the cure"
+is "$status" 1 "a data folder that can't be created is an error"
+like "$err" "^distlog alert: /proc/none: can't make the folder: .* \(choose another place with DISTLOG_DATA or bus.local.path\)" \
+    "the message says what to change"
 fi
 
 run distlog alert --no-follow
-is "$out" "" "without a group it begins now"
+is "$out" "" "without a group it begins with new alerts"
 
 run distlog alert --no-follow --group pager
-is "$(wc -l <<<"$out")" 5 "a new group begins at the first"
+is "$(wc -l <<<"$out")" 5 "a new group begins with the first alert"
 run distlog alert --no-follow --group pager
-is "$out" "" "and goes on where it left off"
+is "$out" "" "it continues where it stopped"
 put '{"log_id":"new","node_id":"n","log_level":"WARN"}'
 distlog alert --no-follow --group pager >/dev/full 2>"$TMP/err"
 is "$?" 1 "alerts that can't be printed are a failure"
-like "$(cat "$TMP/err")" "standard output can't be written" "which is named"
+like "$(cat "$TMP/err")" "standard output can't be written" "the message says so"
 run distlog alert --no-follow --group pager
-is "$out" "WARN: n, new" "and come again"
+is "$out" "WARN: n, new" "they are printed by the next run"
 
 start one distlog alert
 start two distlog alert
 wait_for 10 has "$TMP/one.err" "alerts$" && wait_for 10 has "$TMP/two.err" "alerts$"
 put '{"log_id":"live","node_id":"n","log_level":"ERROR"}'
 wait_for 10 has "$TMP/one.out" "ERROR: n, live" && wait_for 10 has "$TMP/two.out" "ERROR: n, live"
-ok $? "every reader without a group sees every alert"
+ok $? "every reader without a group prints every alert"
 stop one
-is "$status" 0 "TERM ends it"
+is "$status" 0 "SIGTERM: exit 0"
 stop two INT
-is "$status" 0 "and so does INT"
+is "$status" 0 "SIGINT: exit 0"
 
 printf 'mine\tn\t{"log_id":"m","node_id":"n","log_level":"WARN"}\n' | "$BUS" put
 run distlog alert mine --from-start --no-follow
-is "$out" "WARN: n, m" "another topic"
+is "$out" "WARN: n, m" "another topic can be named"
 done_testing

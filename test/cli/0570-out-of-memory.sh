@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# No memory: whatever allocation fails, a command says one line and exits 1, and nothing is lost for it.
+# Out of memory: whatever allocation fails, a command logs one line and exits with 1, and nothing is lost.
 # FAULTS_SEEDS lengthens the run.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
@@ -10,18 +10,18 @@ for ((i = 0; i < records; i++)); do
     printf 'nodes\tn%d\t{"log_id":"n%d_%d","node_id":"n%d","message_type":"%s","log_level":"INFO"}\n' $((i % 3)) $((i % 3)) $i $((i % 3)) $kind
 done | "$BUS" put
 
-distlog store --no-follow 2>first.err # so that there is something to look into
+distlog store --no-follow 2>first.err # so that there is a store
 
 interposed
-# poor SEED COMMAND…: it runs while one in so many of its allocations fails, from the start, and long after
-# the one before it, whose group is free by then.
+# poor SEED COMMAND…: runs it while one in so many of its allocations fails, from the start. The time jumps, so
+# that the group of the previous command is free.
 printf 1 >on
 poor() {
     tick 10
     run env FAULTS_CONTROL="$TMP/on" FAULTS_MALLOC="1/$((50 + $1 % 5 * 150)):$1" "${@:2}"
 }
 year='--heartbeat-timeout 365d' odd='' starved=0
-# judge WHAT FILE: it ended with $status and this on standard error.
+# judge WHAT FILE: checks that it ended properly, with $status and this file as its standard error.
 judge() {
     local said
     said=$(lines "$2" 'out of memory')
@@ -31,10 +31,10 @@ judge() {
     *) odd+="$1: exit $status $(cat "$2")"$'\n' ;;
     esac
 }
-# letters FROM TO, warnings FROM TO: something for deadletter and for alert.
+# letters FROM TO, warnings FROM TO: puts dead letters and warnings of these numbers.
 letters() { printf 'many.dlq\tk\t{"reason":"r","topic":"again","partition":0,"offset":%d,"timestamp":1,"key":"k","value":"letter %d"}\n' $(for i in $(seq "$1" "$2"); do echo "$i" "$i"; done) | "$BUS" put; }
 warnings() { printf 'alerts\tn\t{"log_id":"warning-%d","node_id":"n","log_level":"WARN","message_type":"LOG"}\n' $(seq "$1" "$2") | "$BUS" put; }
-# collect gets ten requests, and is poor after the first; acknowledged has those that were taken.
+# Posts ten requests to collect, whose allocations fail after the first; acknowledged lists the accepted ones.
 poor_collect() {
     tick 10
     printf 0 >on
@@ -61,19 +61,22 @@ for seed in $(seq 1 "$seeds"); do
     poor_collect "$seed"
     judge "$seed collect" collect.err
 done
-is "$odd" "" "whatever there is no memory for: exit 0, or exactly one line of it and exit 1"
-ok $((starved < 10)) "and there was often none ($starved times)"
+is "$odd" "" "whatever allocation fails: exit 0, or exactly one message and exit 1"
+ok $((starved < 10)) "allocations failed often ($starved times)"
 tick 10
 run distlog pubsub --no-follow $year
 run distlog store --no-follow --quiet
-is "$status" 0 "what is left is routed and stored"
+is "$status" 0 "the rest is routed and stored"
 run distlog alert --no-follow --group pager
 is "$(cat printed out | sort -u | wc -l)" "$((5 * seeds))" "each alert is printed"
 run distlog deadletter retry many
-is "$status" 0 "what is left of the dead letters is sent"
-is "$("$BUS" get again | wc -l)-$("$BUS" get again | sort -u | wc -l)" "$((5 * seeds))-$((5 * seeds))" "each of them once"
+is "$status" 0 "the other dead letters are sent"
+is "$("$BUS" get again | wc -l)-$("$BUS" get again | sort -u | wc -l)" "$((5 * seeds))-$((5 * seeds))" \
+    "each dead letter is sent once"
 "$BUS" get posts | grep -o '"post":"[0-9-]*"' | sort -u >posted
-is "$(sort acknowledged | comm -23 - posted | wc -l)" 0 "all that collect took is there ($(wc -l <acknowledged) of $((10 * seeds)) requests)"
-is "$("$BUS" get processed_logs | grep -c .)-$("$BUS" get processed_logs | sort -u | grep -c .)" "$records-$records" "each record is in processed once"
-is "$(sql data/store.db 'SELECT count(*) FROM doc')" "$records" "and each has its document"
+is "$(sort acknowledged | comm -23 - posted | wc -l)" 0 \
+    "everything that collect accepted is there ($(wc -l <acknowledged) of $((10 * seeds)) requests)"
+is "$("$BUS" get processed_logs | grep -c .)-$("$BUS" get processed_logs | sort -u | grep -c .)" "$records-$records" \
+    "each record is in processed once"
+is "$(sql data/store.db 'SELECT count(*) FROM doc')" "$records" "each record has its document"
 done_testing

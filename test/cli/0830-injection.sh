@@ -1,6 +1,6 @@
 #!/bin/bash
-# Injection: whatever a node sends and a person looks for is data: never a part of JSON, of SQL, or of a query
-# language.
+# Injection: whatever a node sends and a person searches for is data: never a part of JSON, of SQL, or of a
+# query language.
 # Also on: elasticsearch
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
@@ -16,33 +16,35 @@ for i, text in enumerate(sys.argv[1:]):
 END
 sed "s/^/processed_logs\tn\t/" "$TMP/records" | "$BUS" put
 run distlog store --no-follow
-like "$err" "stored ${#levels[@]}, already there 0, dead letters 0" "documents full of quotes are stored"
+like "$err" "stored ${#levels[@]}, already there 0, dead letters 0" \
+    "documents full of quotation marks are stored"
 
-# found ARGUMENTS…: how many documents.
+# found ARGUMENTS…: prints how many documents are found.
 found() {
     run distlog search --limit -1 "$@"
     echo "$status $(tail -n +2 <<<"$out" | grep -c .)"
 }
 for i in "${!levels[@]}"; do
     text=${levels[$i]}
-    is "$(found -- "$text")" "0 1" "the level $text finds itself alone"
-    is "$(found --level "$text" --type LOG)" "0 1" "… as a flag"
-    is "$(found --node "$text")" "0 1" "… the node"
-    is "$(found --service "$text")" "0 1" "… the service"
-    is "$(found --text "word$i")" "0 1" "… its own word"
+    is "$(found -- "$text")" "0 1" "the level $text finds only its own document"
+    is "$(found --level "$text" --type LOG)" "0 1" "… as an option"
+    is "$(found --node "$text")" "0 1" "… as a node"
+    is "$(found --service "$text")" "0 1" "… as a service"
+    is "$(found --text "word$i")" "0 1" "… as a word"
 done
 for text in 'word1" OR word2' 'word1 OR word2' 'word1 NOT word2' 'word*' '^word1' 'NEAR(word1 word2)' 'message:word1' '{x} word1 : word2' '"' "'" '(' '-word1' '+word1 | word2' 'word1"}},{"match_all":{}}'; do
     got=$(found --text "$text")
     case $got in "0 0" | "0 1") ok 0 "--text $text is words: $got" ;; *) ok 1 "--text $text is words: $got, $err" ;; esac
 done
-is "$(found --node 'ERROR' --service "' OR 1=1 --")" "0 0" "what closes a quote restricts as any text"
+is "$(found --node 'ERROR' --service "' OR 1=1 --")" "0 0" \
+    "a text that closes a quotation is a condition like any other"
 
-# A deletion takes what it names, and nothing else.
+# A deletion deletes what it names, and nothing else.
 run distlog delete --yes --level '"}},{"match_all":{}}' --dry-run
-like "$out" '"count":1[^0-9]' "delete: an injection counts one"
+like "$out" '"count":1[^0-9]' "delete: an injection counts one document"
 run distlog delete --yes --node "' OR '1'='1"
-like "$out" '"deleted":0[^0-9]' "delete: an injection that is nobody's id deletes nothing"
+like "$out" '"deleted":0[^0-9]' "delete: an injection that is no document's id deletes nothing"
 run distlog delete --yes --node "'; DROP TABLE doc; --"
-like "$out" '"deleted":1[^0-9]' "delete: one that is somebody's deletes that one"
-is "$(found)" "0 $((${#levels[@]} - 1))" "all the others are there"
+like "$out" '"deleted":1[^0-9]' "delete: one that is a document's id deletes that document"
+is "$(found)" "0 $((${#levels[@]} - 1))" "all others are there"
 done_testing

@@ -1,13 +1,13 @@
 #!/bin/bash
-# Control characters: what a node sends, and what a stranger asks for, never moves the cursor of a terminal or
-# writes a line of its own, wherever it is printed.
+# Control characters: what a node or a foreign client sends never moves the cursor of a terminal and never begins a
+# line of its own, wherever it is printed.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 
-# Escape, CSI as U+009B, DEL, bell, backspace, carriage return, line feed, NUL, and a title for the window.
+# Escape, CSI as U+009B, DEL, bell, backspace, carriage return, line feed, NUL, and a window title.
 evil=$'e\e[31mv\u009b2Ji\x7fl\a\b\r'
 json='e\u001b[31mv\u009b2Ji\u007fl\u0007\b\r\n\u0000\u001b]0;x'
-# clean FILE…: is there nothing in it but text and line feeds?
+# clean FILE…: whether there is nothing but text and line feeds in it.
 clean() {
     python3 - "$@" <<'END'
 import sys, unicodedata
@@ -17,11 +17,11 @@ print(*bad)
 sys.exit(bool(bad))
 END
 }
-# printed NAME WANTED: $TMP/out and $TMP/err are clean, and have the text in words.
+# printed NAME PATTERN: checks that $TMP/out and $TMP/err are clean, and that a line matches.
 printed() {
     got=$(clean "$TMP/out" "$TMP/err")
     is "$got" "" "$1: no control character"
-    like "$(cat "$TMP/out" "$TMP/err")" "$2" "… but its name"
+    like "$(cat "$TMP/out" "$TMP/err")" "$2" "… but its escaped form"
 }
 
 put() { printf '%s\t\t%s\n' "$@" | "$BUS" put; }
@@ -40,7 +40,7 @@ printed "alert" '^WARN: e\\x1b.*, e\\x1b'
 put processed_logs "$evil" processed_logs "{\"log_id\":\"$json\",\"log_id\":1}"
 run distlog store --no-follow
 printed "store" '^Log stored successfully: e\\x1b.*\\x00.*, e\\x1b'
-like "$out" '^Error storing log: ' "… and what it can't store"
+like "$out" '^Error storing log: ' "… the error lines, too"
 run distlog search
 printed "search" '"message":"raw \\u009b\\u007f"'
 run distlog search --format raw
@@ -65,7 +65,7 @@ printf '"%s": 1\n' "$json" >"$TMP/evil.yaml"
 run distlog config -c "$TMP/evil.yaml"
 printed "a key in the settings" 'evil.yaml:1'
 
-# What strangers send to collect, and what collect sends them
+# What foreign clients send to collect, and how collect answers
 start collect distlog collect --listen 127.0.0.1:0
 wait_for 10 has "$TMP/collect.err" 'http://127.0.0.1:[0-9]+'
 url=$(grep -Eo -m 1 'http://127.0.0.1:[0-9]+' "$TMP/collect.err")
@@ -78,7 +78,7 @@ run curl -s -H 'Content-Type: application/json' --data-binary $'{"a":"\e[31m"}' 
 printed "a bad body" '^400 Bad Request'
 stop collect
 
-# A server in the place of Elasticsearch that means ill
+# A hostile server instead of Elasticsearch
 cat >"$TMP/es.py" <<'END'
 import http.server, json
 EVIL = "e\u001b[31mv\u009b2Ji\u007fl\u0007"

@@ -1,11 +1,12 @@
 #!/bin/bash
-# A flood: 1,000 connections that send a byte now and then, in the head or in the body, or in a TLS handshake,
-# or nothing at all there, or large bodies that never end; and bodies that grow when they are read. Others are served meanwhile, memory and open files stay bounded, and it is over in time.
+# A flood: 1,000 connections that send one byte per second, or none, in a request head, a body or a TLS handshake;
+# large bodies that never end; and bodies that grow when they are decoded. Meanwhile other clients are served, memory
+# and open files are bounded, and each connection is closed in time.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 
 CROWD=1000
-# flood KIND SETTINGS…: collect with these, and $CROWD clients of that kind.
+# flood KIND SETTINGS…: starts collect with these settings, and $CROWD clients of that kind.
 flood() {
     local kind=$1
     shift
@@ -14,7 +15,7 @@ flood() {
     url=$(grep -Eo -m 1 'https?://127.0.0.1:[0-9]+' "$TMP/collect.err")
     start flood python3 "$HERE/clients.py" "flood-$kind" "${url##*:}" $CROWD
     wait_for 60 has "$TMP/flood.out" '^there'
-    ok $? "$kind: $CROWD clients are there"
+    ok $? "$kind: $CROWD clients are connected"
 }
 post() { curl -s -k -m 20 -o "$TMP/body" -w '%{http_code}' -H 'Content-Type: application/json' -d '{"node_id":"n"}' "$url/log.input"; }
 files() { ls "/proc/${pids[collect]}/fd" | wc -l; }
@@ -29,7 +30,7 @@ bounded() { # MB DESCRIPTION
 
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost \
     -keyout "$TMP/key.pem" -out "$TMP/cert.pem" 2>/dev/null
-# silent, hello: of a TLS handshake nothing, or a first message that never ends.
+# silent, hello: of a TLS handshake, nothing or an endless first message.
 for kind in head body silent hello; do
     case $kind in
     head | body) tls=() ;;
@@ -37,21 +38,21 @@ for kind in head body silent hello; do
     esac
     flood $kind "${tls[@]}" -o collect.max_connections=$CROWD -o collect.request_timeout=5s
     codes=$(for _ in 1 2 3 4 5; do post; echo; done | xargs)
-    is "$codes" "200 200 200 200 200" "$kind: others are served"
+    is "$codes" "200 200 200 200 200" "$kind: other clients are served"
     [ "$(files)" -le $((CROWD + 128)) ]
     ok $? "$kind: open files are bounded ($(files))"
     bounded 64 "$kind: and so is memory"
-    # A byte now and then does not keep a connection: they are gone when their request's time is over.
+    # A byte now and then does not keep a connection open: it is closed when the time of its request is over.
     cut() { [ "$(files)" -lt 60 ]; }
     wait_for 60 cut
-    ok $? "$kind: each is cut when its time is over"
-    is "$(post)" 200 "$kind: and collect goes on"
+    ok $? "$kind: each connection is closed in time"
+    is "$(post)" 200 "$kind: collect continues"
     stop flood
     stop collect
-    is "$status" 0 "$kind: TERM ends it with 0"
+    is "$status" 0 "$kind: SIGTERM: exit 0"
 done
 
-# What one body becomes, packed by gzip a thousandfold, when it is inflated, converted and read.
+# A body that gzip has packed a thousandfold, when it is inflated, converted and parsed.
 cat >body.py <<'P'
 import gzip, sys
 n = 32 << 20
@@ -65,16 +66,16 @@ many = {"controls": lambda: b"\x81\xa1a\xdb" + (n - 8).to_bytes(4, "big") + b"\x
 sys.stdout.buffer.write(gzip.compress(many(), 1))
 P
 mb=32 records=50000
-# one KIND TYPE STATUS REASON MB: that body is answered so, and costs no more.
+# one KIND TYPE STATUS REASON MB: checks the answer to such a body, and that memory is bounded.
 one() {
     start collect distlog collect --listen 127.0.0.1:0 -o collect.max_body=${mb}MB -o collect.max_inflated=${mb}MB -o collect.max_records=$records
     wait_for 10 has "$TMP/collect.err" 'http://127.0.0.1:[0-9]+'
     url=$(grep -Eo -m 1 'http://127.0.0.1:[0-9]+' "$TMP/collect.err")
     python3 body.py "$1" | curl -s -m 120 -w '%{http_code}\n' -H "Content-Type: application/$2" -H 'Content-Encoding: gzip' --data-binary @- "$url/log.input" >"$TMP/body"
     is "$(tail -n 1 "$TMP/body")" "$3" "$1: $3"
-    like "$(cat "$TMP/body")" "$4" "$1: and that is why"
+    like "$(cat "$TMP/body")" "$4" "$1: the body says why"
     bounded "$5" "$1: memory is bounded"
-    is "$(post)" 200 "$1: collect goes on"
+    is "$(post)" 200 "$1: collect continues"
     stop collect
 }
 as_json='larger as JSON than collect.max_inflated allows'
@@ -83,14 +84,14 @@ most=$((64 + 7 * mb + records * 320 / 1000000)) # as distlog(7) has it
 one object x-www-form-urlencoded 413 'larger than [0-9]+ \(bus.max_record' $most
 for kind in array spaces; do one $kind x-www-form-urlencoded 200 '' $most; done
 
-# Bodies of 1 MB less a byte each would be 1 GB.
+# Bodies of almost 1 MB each would be 1 GB together.
 flood large -o collect.max_connections=$CROWD -o collect.max_buffered=64MB -o collect.request_timeout=30s
 bounded 220 "large: max_buffered bounds what all bodies together take"
 is "$(curl -s -m 20 "$url/healthz")" ok "large: collect answers"
 stop flood
 served() { [ "$(post)" = 200 ]; }
 wait_for 20 served
-ok $? "large: when they are gone, others are served"
+ok $? "large: other clients are served once the flood is over"
 stop collect
-unlike "$(cat "$TMP"/*.err)" 'Sanitizer|runtime error|Traceback' "no sanitizer has a word to say"
+unlike "$(cat "$TMP"/*.err)" 'Sanitizer|runtime error|Traceback' "no sanitizer reported anything"
 done_testing

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Bash completion: commands, flags, values and settings, by subcommand and by link.
+# Bash completion of commands, options, values and settings, by subcommand and by link.
 . "$(dirname "$0")/lib.sh"
 . "$TOP/man/distlog.bash"
 
-# completed WORD…: what <tab> offers at the end of these words, the last of which is begun.
+# completed WORD…: prints what <tab> offers for the last of these words.
 completed() {
     COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
     _distlog 2>/dev/null
@@ -11,15 +11,15 @@ completed() {
 }
 like "$(completed distlog '')" '^node collect .*help$' "commands come first"
 is "$(completed distlog sea)" search "a command is completed"
-is "$(completed distlog -c "$TOP/distlog.yaml" sea)" search "after -c FILE too"
-like "$(completed distlog node --)" '--name .*--help' "flags of a command"
-is "$(completed distlog-search --foll)" --follow "a link is its command"
-is "$(completed distlog search --format '')" 'json raw' "one of a few values"
-is "$(completed distlog deadletter '')" 'list show retry' "what a command does"
-is "$(completed distlog-deadletter re)" retry "by its link too"
+is "$(completed distlog -c "$TOP/distlog.yaml" sea)" search "a command is completed after -c FILE"
+like "$(completed distlog node --)" '--name .*--help' "options of a command"
+is "$(completed distlog-search --foll)" --follow "a link completes like its command"
+is "$(completed distlog search --format '')" 'json raw' "the values of an option"
+is "$(completed distlog deadletter '')" 'list show retry' "the verbs of a command"
+is "$(completed distlog-deadletter re)" retry "the verbs of a command, by its link"
 is "$(completed distlog -o bus.ty)" 'bus.type=' "settings after -o"
-is "$(completed distlog help zzz)" '' "what nobody knows"
+is "$(completed distlog help zzz)" '' "nothing for an unknown word"
 is "$(completed distlog help pub)" pubsub "commands after help"
 touch "$TMP/some.yaml"
-is "$(completed distlog config -c "$TMP/som")" "$TMP/some.yaml" "files"
+is "$(completed distlog config -c "$TMP/som")" "$TMP/some.yaml" "file names"
 done_testing

@@ -1,6 +1,6 @@
-# lib.sh: what every test/cli script starts with: `. "$(dirname "$0")/lib.sh"`. TAP on standard output.
-# Owns $TMP (a new folder, gone at the end) and every process begun with `start`.
-# A script sees only the build under test: $DISTLOG, and an environment without the user's settings.
+# lib.sh: every test/cli script starts with `. "$(dirname "$0")/lib.sh"`. TAP on standard output.
+# Owns $TMP (a new folder, removed at the end) and every process started with `start`.
+# A script sees only the build under test, $DISTLOG, and an environment without the user's settings.
 # SPDX-License-Identifier: Apache-2.0
 set -u
 HERE=$(cd "$(dirname "$0")" && pwd)
@@ -18,7 +18,7 @@ mkdir "$TMP/bin" && ln -s "$DISTLOG" "$TMP/bin/distlog" && PATH=$TMP/bin:$PATH
 cd "$TMP" || exit 1
 tests=0 failures=0
 
-# ok STATUS DESCRIPTION: one TAP line.
+# ok STATUS DESCRIPTION: prints one TAP line.
 ok() {
     tests=$((tests + 1))
     if [ "$1" -eq 0 ]; then echo "ok $tests - $2"; else
@@ -26,18 +26,19 @@ ok() {
         echo "not ok $tests - $2"
     fi
 }
-# skip REASON DESCRIPTION…: cases that cannot be here.
+# skip REASON DESCRIPTION…: cases that can't run here.
 skip() {
     for what in "${@:2}"; do echo "ok $((tests += 1)) - $what # SKIP $1"; done
 }
 note() { sed 's/^/# /' <<<"$*"; }
-# run COMMAND…: leaves $status, and the texts in $out and $err (files $TMP/out and $TMP/err too).
+# run COMMAND…: sets $status, $out and $err (the latter also in $TMP/out and $TMP/err).
 run() {
     "$@" >"$TMP/out" 2>"$TMP/err" </dev/null
     status=$?
     out=$(cat "$TMP/out") err=$(cat "$TMP/err")
 }
-# setting KEY WORD…: the value of that setting as `distlog config WORD…` prints it, with its origin if asked for.
+# setting KEY WORD…: prints the value of a setting as `distlog config WORD…` shows it, with its origin
+# if the words ask for it.
 setting() {
     distlog config "${@:2}" | awk -v key="$1" '
         /^ *# [a-z_]+:/ { sub(/# /, "") } # a secret is a comment
@@ -68,23 +69,23 @@ unlike() {
         note "should not have: $2"
     fi
 }
-# wait_for SECONDS COMMAND…: until it succeeds; 1 when the deadline passes first.
+# wait_for SECONDS COMMAND…: repeats it until it succeeds; 1 if it does not in time.
 wait_for() {
     local end=$((SECONDS + $1))
     shift
     until "$@" >/dev/null 2>&1; do
         [ "$SECONDS" -lt "$end" ] || return 1
-        sleep 0.05 # wait_for's own step
+        sleep 0.05 # between two attempts
     done
 }
-# has FILE PATTERN; lines FILE PATTERN: how many.
+# has FILE PATTERN: whether a line matches. lines FILE PATTERN: prints how many do.
 has() { grep -Eq -- "$2" "$1" 2>/dev/null; }
 lines() { grep -Ec -- "$2" "$1" 2>/dev/null; }
-# free_port: a TCP port of 127.0.0.1 that nobody listens on.
+# free_port: prints a free TCP port of 127.0.0.1.
 free_port() {
     python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
-# sql FILE QUERY: the rows of an SQLite file, a line each.
+# sql FILE QUERY: prints the rows of an SQLite file, one per line.
 sql() {
     LD_PRELOAD='' python3 -c 'import sqlite3, sys
 for row in sqlite3.connect(sys.argv[1]).execute(sys.argv[2]): print(*row, sep="|")' "$@"
@@ -98,59 +99,61 @@ project_files() {
 }
 # local_bus: are topics files here? Else they are Kafka's.
 local_bus() { [ "${TEST_BUS:-}" != kafka ]; }
-# hold_bus, let_bus_go: from one to the other the bus takes and gives nothing. Descriptor 9 is theirs.
+# hold_bus, let_bus_go: block the bus and unblock it. They use descriptor 9.
 hold_bus() {
     if local_bus; then exec 9>>"$DISTLOG_DATA/bus.db-lock" && flock 9; else kill -STOP "${pids[broker]}"; fi
 }
 let_bus_go() {
     if local_bus; then exec 9>&-; else kill -CONT "${pids[broker]}"; fi
 }
-# start NAME COMMAND…: in the background; output in $TMP/NAME.out and $TMP/NAME.err.
+# start NAME COMMAND…: starts it in the background; its output is in $TMP/NAME.out and $TMP/NAME.err.
 declare -A pids=()
-at_end=() # functions that finish calls
+at_end=() # functions that are called at the end
 start() {
     local name=$1
     shift
-    : >"$TMP/$name.out" # here and now: nobody may take the output of an earlier one for this one's
+    : >"$TMP/$name.out" # now, so that the output of an earlier one is not mistaken for its own
     : >"$TMP/$name.err"
     "$@" >"$TMP/$name.out" 2>"$TMP/$name.err" </dev/null &
     pids[$name]=$!
 }
-# stop NAME [SIGNAL]: sends it (TERM) and waits; leaves the exit code in $status.
+# stop NAME [SIGNAL]: sends the signal (TERM) and waits; sets $status to the exit code.
 stop() {
     kill -"${2:-TERM}" "${pids[$1]}" 2>/dev/null
     await "$1"
 }
-# await NAME: waits for it to end by itself; leaves the exit code in $status.
+# await NAME: waits until it ends by itself; sets $status to the exit code.
 await() {
     wait "${pids[$1]}" 2>/dev/null
     status=$?
     unset "pids[$1]"
 }
-# sanitized: is this the address sanitizer's build? Its memory is no measure, and the interposer has no place.
+# sanitized: whether this build has the address sanitizer, which uses memory of its own and can't be
+# combined with the interposer.
 sanitized() { grep -q __asan_init "$DISTLOG"; }
 INTERPOSER=$(dirname "$DISTLOG")/test/faults/interpose.so
-# interposed: from here on every command runs with test/faults/interpose.c before its libraries, which see
-# there; with a sanitizer, whose place that is, the script ends here.
+# interposed: preloads test/faults/interpose.c, see there, into every command that follows. With the address
+# sanitizer, which must be preloaded itself, the script ends here.
 interposed() {
     if sanitized; then
-        echo "ok 1 - # SKIP the address sanitizer is in the place of the interposer"
+        echo "ok 1 - # SKIP the interposer can't be combined with the address sanitizer"
         echo 1..1
         exit 0
     fi
     export LD_PRELOAD=$INTERPOSER
 }
-# tick SECONDS: from here on, for every interposed command, the machine has slept so much longer ($slept).
+# tick SECONDS: every interposed command sees a machine that has slept for so much longer ($slept).
 slept=0
 tick() {
     export FAULTS_SLEPT=$TMP/slept
     printf %d $((slept += $1)) >"$FAULTS_SLEPT"
 }
-# is_stopped NAME: by a signal. memory_kb NAME FIELD: RssAnon is what it has for itself, VmHWM the most it ever had.
+# is_stopped NAME: whether it was stopped by a signal. memory_kb NAME FIELD: RssAnon is its private memory,
+# VmHWM the most memory it ever had.
 is_stopped() { grep -q '^State:.T' "/proc/${pids[$1]}/status"; }
 memory_kb() { awk -v field="$2:" '$1 == field { print $2 }' "/proc/${pids[$1]}/status"; }
-# ask_oracle INPUT PROCESSED ALERTS SETTINGS: holds these topics against the oracle of the fault tests, which is
-# told SETTINGS too, members of a JSON object; what it says is left as by run.
+# ask_oracle INPUT PROCESSED ALERTS SETTINGS: checks these topics with the oracle of the fault tests; SETTINGS
+# are further members of its JSON settings. Sets the same variables as run.
 ask_oracle() {
     mkdir -p "$TMP/dump"
     for topic in "${@:1:3}" "$1.dlq"; do "$BUS" get -t "$topic" >"$TMP/dump/topic-$topic.tsv"; done
@@ -160,7 +163,7 @@ E
     LD_PRELOAD='' run python3 "$TOP/test/faults/oracle.py" "$TMP/dump"
     return "$status"
 }
-# done_testing: the plan, and the script's exit code. Last line of every script.
+# done_testing: prints the plan and exits. The last line of every script.
 done_testing() {
     echo "1..$tests"
     [ "$failures" -eq 0 ]
@@ -168,7 +171,7 @@ done_testing() {
 }
 finish() {
     local code=$?
-    [ "$BASHPID" = $$ ] || exit "$code" # a child that a signal met before it became its command
+    [ "$BASHPID" = $$ ] || exit "$code" # a child that got a signal before it became its command
     for hook in "${at_end[@]}"; do "$hook"; done
     for name in "${!pids[@]}"; do
         kill -KILL "${pids[$name]}" 2>/dev/null
@@ -183,16 +186,16 @@ finish() {
     exit $code
 }
 trap finish EXIT
-# What commands say of the bus and the store that they opened.
+# How commands name the bus and the store that they use.
 PLACE="bus local $TMP/data/bus.db"
 STORE="store local $TMP/data/store.db, index logs"
-# A script that says `Also on: elasticsearch` runs there and on OpenSearch too, in an index of its own.
+# A script with the line `Also on: elasticsearch` runs there and on OpenSearch too, in an index of its own.
 if [ -n "${TEST_STORE:-}" ]; then
     . "$TOP/test/integration/lib.sh"
     on_es
 fi
-# A script that says `Also on: kafka` runs there too, on an empty broker of its own, whose topics have one
-# partition: then order is total, as on the embedded bus.
+# A script with the line `Also on: kafka` runs there too, on an empty broker of its own, whose topics have one
+# partition: then the order is total, as on the embedded bus.
 if [ "${TEST_BUS:-}" = kafka ]; then
     . "$TOP/test/integration/lib.sh"
     on_kafka

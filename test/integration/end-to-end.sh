@@ -1,7 +1,7 @@
 #!/bin/bash
 # End to end on the real engines: nodes → collect → Kafka → pubsub → store → Elasticsearch over TLS with a
-# password. The counts agree at every step, read back by clients that are not ours: kcat, and the official
-# Python clients of both engines.
+# password. The counts agree at every step, as read by foreign clients: kcat, and the official Python clients
+# of both engines.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 on_kafka
@@ -14,11 +14,11 @@ start collect distlog collect --listen "127.0.0.1:$port"
 start pubsub distlog pubsub
 start store distlog store
 wait_for 30 has "$TMP/collect.err" "127.0.0.1:$port" && wait_for 30 has "$TMP/store.err" "→ store elasticsearch"
-ok $? "all are up"
+ok $? "collect, pubsub and store are running"
 run distlog node --url "http://127.0.0.1:$port/log.input" --nodes 5 --interval 10ms --heartbeat 250ms --keep-going --count 400
 is "$status" 0 "five nodes post 400 logs each"
 
-# What the rules of routing make of the topic of the nodes, told from its records alone.
+# What the routing rules make of the topic of the nodes, derived from its records alone.
 cat >rules.py <<'P'
 import collections, json, sys
 known, processed, alerts = set(), collections.Counter(), collections.Counter()
@@ -41,12 +41,12 @@ print(sum(processed.values()), sum(alerts.values()))
 P
 read -r processed alerts < <(values nodes | python3 rules.py)
 wait_for 60 counts processed_logs . "$processed"
-is "$(values processed_logs | grep -vc '"message_type":"ALERT"')" "$processed" "what the rules let through is in processed_logs: $processed"
-is "$(values alerts | grep -vc '"message_type":"ALERT"')" "$alerts" "what they raise is in alerts: $alerts"
+is "$(values processed_logs | grep -vc '"message_type":"ALERT"')" "$processed" "all routed records are in processed_logs: $processed"
+is "$(values alerts | grep -vc '"message_type":"ALERT"')" "$alerts" "all alerts are in alerts: $alerts"
 stored() { [ "$(documents)" = "$(values processed_logs | wc -l)" ]; }
 wait_for 60 stored
-is "$(documents)" "$(values processed_logs | wc -l)" "and each has its document"
-is "$(values processed_logs.dlq | wc -l)" 0 "nothing is a dead letter"
+is "$(documents)" "$(values processed_logs | wc -l)" "each record has a document"
+is "$(values processed_logs.dlq | wc -l)" 0 "no dead letters"
 
 # The official Python clients.
 venv=${TEST_SERVERS:-/var/tmp/distlog-servers-$(id -u)}/cache/python
@@ -87,8 +87,8 @@ fi
 
 for name in collect pubsub store; do
     stop $name
-    is "$status" 0 "$name ends"
+    is "$status" 0 "$name stops with exit code 0"
 done
-like "$(cat "$TMP/collect.err")" "accepted $(values nodes | wc -l) records, refused 0" "what collect accepted is in its topic"
-like "$(cat "$TMP/store.err")" "stopped: stored $(documents), already there 0, dead letters 0" "store counts the same"
+like "$(cat "$TMP/collect.err")" "accepted $(values nodes | wc -l) records, refused 0" "every record that collect accepted is in its topic"
+like "$(cat "$TMP/store.err")" "stopped: stored $(documents), already there 0, dead letters 0" "store counts the same documents"
 done_testing

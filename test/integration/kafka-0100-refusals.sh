@@ -1,24 +1,24 @@
 #!/usr/bin/env bash
-# Kafka's refusals: each is one clear line that names the setting to change; and what it takes to get in.
+# Kafka refuses: each refusal is one clear line that names the setting to change; and ways that it accepts.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 on_kafka
 export DISTLOG_BUS_KAFKA_BROKERS=$TEST_KAFKA_TLS
-# told PATTERN DESCRIPTION BROKERS [PROPERTY=VALUE…]: alert says one line of trouble, which matches.
+# told PATTERN DESCRIPTION BROKERS [PROPERTY=VALUE…]: checks that alert logs the outage in one line that matches.
 told() {
     properties "${@:3}"
     says "$1" "$2" alert alert --no-follow
     properties
 }
-# says PATTERN DESCRIPTION NAME COMMAND…: the same of a command.
+# says PATTERN DESCRIPTION NAME COMMAND…: the same for any command.
 says() {
     rm -f "$3.err"
     start "$3" distlog "${@:4}"
     wait_for 30 has "$3.err" "$1"
     stop "$3"
     like "$(cat "$3.err")" "$1" "$2"
-    is "$(grep -Evc '^distlog [a-z]+: (bus kafka|stopped)' "$3.err")" 1 "in one line"
-    unlike "$(cat "$3.err")" c4n4ry "that shows no secret"
+    is "$(grep -Evc '^distlog [a-z]+: (bus kafka|stopped)' "$3.err")" 1 "… in one line"
+    unlike "$(cat "$3.err")" c4n4ry "… that shows no secret"
 }
 tls=(security.protocol=SASL_SSL "ssl.ca.location=$TEST_TLS/ca.crt")
 plain=("${tls[@]}" sasl.mechanism=PLAIN sasl.username=alice)
@@ -49,29 +49,29 @@ told '^distlog alert: bus.kafka.properties: acks: Invalid value' "a property's b
 properties "$TEST_KAFKA" acks=1
 run timeout 30 distlog collect --listen "127.0.0.1:$port"
 is "$status $err" "1 distlog collect: kafka $TEST_KAFKA: \`acks\` must be set to \`all\` when \`enable.idempotence\` is true (see bus.kafka.properties)" \
-    "a property that would lose what had its 200"
+    "a property that would lose acknowledged records"
 properties
 DISTLOG_BUS_KAFKA_CREATE_TOPICS=false told "topic alerts is not there \(make it, or set bus.kafka.create_topics: true\)$" \
     "a missing topic that may not be made" "$TEST_KAFKA"
 
-# --- topics as the settings say
+# --- topics are created according to the settings
 properties
 DISTLOG_BUS_KAFKA_REPLICATION=2 says "can't make topic .*eplication.* \(see bus.kafka.partitions and bus.kafka.replication\)" \
     "more replicas than brokers" replicas alert --no-follow replicated
 DISTLOG_BUS_KAFKA_PARTITIONS=4 DISTLOG_BUS_KAFKA_RETENTION=2d run timeout 60 distlog pubsub --no-follow made made.p made.a --group made
-is "$(kcat -L -b "$TEST_KAFKA" -t made | grep -c '^    partition')" 4 "a topic that is made has the partitions of the settings"
+is "$(kcat -L -b "$TEST_KAFKA" -t made | grep -c '^    partition')" 4 "a topic that is created has the partitions of the settings"
 admin config made retention.ms made.state cleanup.policy made.state max.message.bytes
-like "$(grep ' compact ' admin.log)" '^172800000 compact 1056768$' "and their retention; the changelog is compacted"
+like "$(grep ' compact ' admin.log)" '^172800000 compact 1056768$' "it has the retention of the settings; the changelog is compacted"
 start one distlog -o bus.kafka.instance=same pubsub made made.p made.a --group made
 wait_for 20 has one.err '→'
 start two distlog -o bus.kafka.instance=same pubsub made made.p made.a --group made
 fenced() { cat one.err two.err >both.err; has both.err 'another process .*runs under the same bus.kafka.instance'; }
 wait_for 30 fenced
-ok $? "two processes under one bus.kafka.instance are told"
+ok $? "two processes with the same bus.kafka.instance are reported"
 stop one
 stop two
 
-# --- topics that others made, which take less than bus.max_record
+# --- foreign topics that accept less than bus.max_record
 admin make 1 in out al
 admin largest in 3000
 admin largest out 3000
@@ -79,23 +79,23 @@ start collect distlog collect --listen "127.0.0.1:$port" -o collect.routes=log.i
 wait_for 20 has collect.err '→'
 large='{"node_id":"n","message_type":"LOG","pad":"'$(printf '%04000d' 0)'"}'
 is "$(curl -s -o reply -w '%{http_code}' -H 'Content-Type: application/json' "http://127.0.0.1:$port/log.input" -d "$large")" 413 \
-    "collect refuses what its topic does not take"
-like "$(cat reply)" 'the bus did not take a record: .*essage size too large' "with the reason"
+    "collect answers 413 if its topic rejects the record"
+like "$(cat reply)" 'the bus did not take a record: .*essage size too large' "the body says why"
 stop collect
 admin largest in 1000000
 printf 'in\tn\t%s\n' '{"node_id":"n","message_type":"REGISTRATION","service_name":"s"}' "$large" | "$BUS" put
 start pubsub distlog pubsub in out al --group small
 wait_for 30 has pubsub.err "can't commit: topic out: .*essage size too large \(raise the topic's max.message.bytes, or lower bus.max_record\); trying"
-ok $? "pubsub says which topic does not take what it has routed"
-is "$(lines pubsub.err 'trying again')" 1 "once"
+ok $? "pubsub logs which topic rejects the routed record"
+is "$(lines pubsub.err 'trying again')" 1 "it logs that once"
 admin largest out 1000000
 wait_for 30 counts out '"LOG"' 1
-ok $? "and when it takes it, it has it"
+ok $? "the record is routed when the topic accepts it"
 wait_for 30 has pubsub.err 'it works again'
-ok $? "which is said"
+ok $? "the recovery is logged"
 stop pubsub
 
-# --- ways in
+# --- ways to authenticate
 allowed=("$TEST_KAFKA_TLS" "${plain[@]}" sasl.password=alice-secret)
 for way in PLAIN SCRAM-SHA-256 SCRAM-SHA-512; do
     user=bob
@@ -105,7 +105,7 @@ for way in PLAIN SCRAM-SHA-256 SCRAM-SHA-512; do
 done
 properties "${allowed[@]}" "ssl.certificate.location=$TEST_TLS/client.crt" "ssl.key.location=$TEST_TLS/client.key"
 printf 'seen\tk\tmutual TLS\n' | "$BUS" put
-is "$(values seen)" "$(printf 'k\t%s\n' PLAIN SCRAM-SHA-256 SCRAM-SHA-512 'mutual TLS')" "TLS with each way to log in"
+is "$(values seen)" "$(printf 'k\t%s\n' PLAIN SCRAM-SHA-256 SCRAM-SHA-512 'mutual TLS')" "TLS with each SASL mechanism and with a client certificate"
 cat >map.yaml <<Y
 bus:
   type: kafka
@@ -118,9 +118,9 @@ run timeout 60 env -u DISTLOG_BUS_KAFKA_BROKERS -u DISTLOG_BUS_KAFKA_PROPERTIES 
 is "$status" 0 "properties as a mapping in the YAML"
 run timeout 60 env -u DISTLOG_BUS_KAFKA_PROPERTIES distlog -c map.yaml config
 like "$out" 'security.protocol: SASL_SSL' "config shows them"
-unlike "$out" 'alice-secret' "but for what is secret"
+unlike "$out" 'alice-secret' "without the secrets"
 
-# --- rights. This broker lets everybody do what no ACL speaks of.
+# --- rights. This broker allows everything that no ACL mentions.
 properties "${allowed[@]}"
 admin deny alice READ TOPIC alerts
 says "can't (read|use topic alerts): .*opic authorization failed \(give this user the right to it: an ACL for the topic\)" \
@@ -138,25 +138,25 @@ admin deny alice WRITE TOPIC processed_logs
 says "an ACL for the topic\)" "no right to write a topic" denied pubsub
 admin lift alice WRITE TOPIC processed_logs
 run timeout 60 distlog pubsub --no-follow
-like "$err" 'read 1, routed 1' "once the right is there, nothing is missing"
+like "$err" 'read 1, routed 1' "pubsub works once it has the rights"
 admin deny alice WRITE TOPIC nodes
 port=$(free_port)
 start collect distlog collect --listen "127.0.0.1:$port"
 wait_for 10 has collect.err '→'
 is "$(curl -s -o answer -w '%{http_code}' -H 'Content-Type: application/json' -d '{"a":1}' "127.0.0.1:$port/log.input")" 503 \
-    "collect that may not write answers 503"
-like "$(cat collect.err)" 'an ACL for the topic' "and says why"
+    "collect without the right to write answers 503"
+like "$(cat collect.err)" 'an ACL for the topic' "the body says what to do"
 stop collect
 admin deny alice CREATE CLUSTER kafka-cluster
 admin permit alice DESCRIBE TOPIC new
 says "topic new is not there, and this user may not make it: .* \(make it, or give the user the right to create\)" \
     "no right to make a topic" denied alert new
 
-# --- a listener that takes nobody without a certificate
+# --- a listener that requires a client certificate
 KAFKA_EXTRA=listener.name.sasl_ssl.ssl.client.auth=required broker restart
 told "$places .*SSL.* alert .* \(check ssl.certificate.location and the other ssl.\* settings in bus.kafka.properties" \
     "no client certificate" "${allowed[@]}"
 properties "${allowed[@]}" "ssl.certificate.location=$TEST_TLS/client.crt" "ssl.key.location=$TEST_TLS/client.key"
 printf 'seen\tk\twith a certificate\n' | "$BUS" put
-is "$(values seen | tail -n 1)" "$(printf 'k\twith a certificate')" "with one, records get in"
+is "$(values seen | tail -n 1)" "$(printf 'k\twith a certificate')" "a client certificate is accepted"
 done_testing

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Bad days on Kafka: the broker goes away under load, records that are none, a topic made anew, partitions
-# added, records taken by retention. Nothing is lost or doubled, and each trouble is said once and once when it
-# is over.
+# Faults of Kafka: the broker goes down under load, records are invalid, a topic is recreated, partitions are added,
+# retention removes records. Nothing is lost or duplicated, and each outage is logged once when it begins and once when
+# it ends.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 on_kafka
-put() { kcat -P -b "$TEST_KAFKA" -X message.max.bytes=2000000 -X partitioner=murmur2_random "$@"; } # not ours
+put() { kcat -P -b "$TEST_KAFKA" -X message.max.bytes=2000000 -X partitioner=murmur2_random "$@"; } # a foreign client
 
-# --- the broker is stopped, and killed, under load: what got its 200 is there
+# --- the broker is stopped, and killed, under load: acknowledged records are stored
 port=$(free_port)
 start collect distlog collect --listen "127.0.0.1:$port" -o collect.request_timeout=5s
 start pubsub distlog pubsub
@@ -17,35 +17,35 @@ start post python3 "$TOP/test/lib/load.py" numbered "$port" l 5
 posted() { [ "$(grep -c . post.out)" -gt "$1" ]; }
 further() { wait_for 40 posted $(($(grep -c . post.out) + 100)); }
 further
-# in_trouble NAME, calm NAME: it has said that something began, and is not over; that all is over.
+# in_trouble NAME: whether it has logged an outage that has not ended. calm NAME: whether it has not.
 in_trouble() { [ "$(lines "$1.err" 'trying again until it works')" -gt "$(lines "$1.err" 'it works again')" ]; }
 calm() { ! in_trouble "$1"; }
 for d in pubsub store; do
-    wait_for 20 calm $d # what was new may have taken a moment
+    wait_for 20 calm $d # a new topic may have caused a short outage
     before+=("$(lines $d.err .)")
 done
 broker stop
 wait_for 20 has collect.err 'answering 503 until it works'
-ok $? "collect says that the bus is away"
+ok $? "collect logs the outage"
 for d in pubsub store; do
     wait_for 40 in_trouble $d
-    ok $? "$d says so"
-    like "$(tail -n 1 $d.err)" 'check bus.kafka.brokers' "and what to look at"
-    unlike "$(cat $d.err)" 'security.protocol' "which is not what has worked so far"
+    ok $? "$d logs the outage"
+    like "$(tail -n 1 $d.err)" 'check bus.kafka.brokers' "the line names the setting to check"
+    unlike "$(cat $d.err)" 'security.protocol' "it does not name settings that have worked"
 done
 broker start
 further
-ok $? "and takes records once it is back"
+ok $? "collect accepts records after the outage"
 for d in pubsub store; do
     wait_for 40 calm $d
-    is "$(lines $d.err .)" $((before[0] + 2)) "$d said it once, and once that it was over"
+    is "$(lines $d.err .)" $((before[0] + 2)) "$d logs one line for the outage and one for the recovery"
     note "$(tail -n 2 $d.err)"
     before=("${before[@]:1}")
 done
 broker kill
 broker start
 further
-ok $? "killed and started: the same"
+ok $? "collect accepts records after the broker was killed and restarted"
 touch enough
 await post
 stop collect
@@ -53,18 +53,18 @@ for d in pubsub store; do wait_for 40 calm $d; done
 for d in pubsub store; do stop $d; is "$status" 0 "$d leaves in peace"; done
 run timeout 60 distlog pubsub --no-follow
 run timeout 60 distlog store --no-follow
-like "$(cat collect.err)" 'it works again' "said when it was over"
+like "$(cat collect.err)" 'it works again' "collect logs the recovery"
 values nodes | grep -o '"log_id": *"[^"]*"' | grep -o 'l[0-9]*' | grep -v log | sort >there
 sort post.out >accepted
-is "$(comm -23 accepted there | wc -l)" 0 "every 200 is in the topic"
+is "$(comm -23 accepted there | wc -l)" 0 "every record that was answered with 200 is in the topic"
 values nodes | grep '"LOG"' | grep -o '"l[0-9]*"' | sort >in
 values processed_logs | grep '"LOG"' | grep -o '"l[0-9]*"' | sort >out
 is "$(comm -3 in out | wc -l)" 0 "each record was routed once"
-is "$(timeout 20 distlog search INFO --limit 100000 | grep -c '"LOG"')" "$(sort -u out | wc -l)" "and stored once"
+is "$(timeout 20 distlog search INFO --limit 100000 | grep -c '"LOG"')" "$(sort -u out | wc -l)" "each record was stored once"
 note "accepted $(wc -l <accepted), in the topic $(wc -l <in), $(cat post.err)"
 note "$(cat pubsub.err store.err)"
 
-# --- records that are none, in the middle of others
+# --- invalid records among valid ones
 python3 - >poison <<'P'
 import json
 one = lambda **k: json.dumps({"node_id": "p", "message_type": "LOG", "log_level": "WARN", **k})
@@ -73,29 +73,29 @@ print("p\t" + one(log_id="p_1"))
 print("p\tnot json")
 print("p\t" + one(log_id="p_" + "x" * 600))
 print("p\t" + one(log_id="p_big", message="x" * 1048000))
-print("p\t" + one(log_id="p_huge", message="x" * 1052000)) # what its topic allows, and bus.max_record does not
+print("p\t" + one(log_id="p_huge", message="x" * 1052000)) # allowed by its topic, but not by bus.max_record
 print("p\t" + one(log_id="p_2"))
 P
-printf 'poison\tp\t{}\n' | DISTLOG_BUS_KAFKA_PARTITIONS=1 "$BUS" put # makes the topic
+printf 'poison\tp\t{}\n' | DISTLOG_BUS_KAFKA_PARTITIONS=1 "$BUS" put # creates the topic
 put -t poison -K '\t' -l poison
 printf '{\n  "node_id": "p",\n  "message_type": "LOG",\n  "log_level": "WARN",\n  "log_id": "p_pretty"\n}' >pretty
 put -t poison -k p pretty
 printf '\t{"node_id":"p","message_type":"LOG","log_level":"WARN","log_id":"p_nokey"}\n' | put -t poison -Z -K '\t'
 printf 'p\t\n' | put -t poison -Z -K '\t'
 run timeout 60 distlog pubsub poison p2 a2 --group g2 --no-follow
-like "$err" 'read 11, routed 7, alerts 6, dead letters 4' "what can be judged is routed, the rest set aside"
+like "$err" 'read 11, routed 7, alerts 6, dead letters 4' "valid records are routed, the others are dead letters"
 note "$err"
 run timeout 60 distlog store p2 --no-follow -o store.group=s2
-is "$status" 0 "and stored"
+is "$status" 0 "the routed records are stored"
 is "$(timeout 20 distlog search WARN --limit 100 | grep -c '"p_\(1\|2\|big\|pretty\|nokey\|xxx\)')" 6 "all six of them"
 
-# --- a topic made anew
+# --- a topic is recreated
 admin delete poison
 printf 'poison\tp\t{"node_id":"q","message_type":"REGISTRATION"}\npoison\tp\t{"node_id":"q","message_type":"LOG","log_level":"WARN"}\n' >again
 made_again() { "$BUS" put <again; }
 wait_for 20 made_again
 run timeout 60 distlog pubsub poison p2 a2 --group g2 --no-follow
-like "$err" 'read 2, routed 2, alerts 1' "a topic made anew is read from its beginning"
+like "$err" 'read 2, routed 2, alerts 1' "a recreated topic is read from its beginning"
 note "$err"
 
 # … and while it is being read
@@ -104,14 +104,14 @@ start pubsub distlog pubsub anew p3 a3 --group g3
 wait_for 20 counts p3 . 1
 admin delete anew
 wait_for 20 has pubsub.err 'Unknown topic or partition .*; trying again'
-ok $? "a topic that is deleted under its reader is said"
+ok $? "a topic that is deleted while it is read is logged"
 printf 'anew\tq\t{"node_id":"r","message_type":"REGISTRATION"}\n' >again
 wait_for 20 made_again
 wait_for 40 counts p3 '"r"' 1
-ok $? "and made anew is read from its beginning, with as many records as were read of the old one"
+ok $? "a topic that is recreated while it is read is read from its beginning, though the old one had as many records"
 stop pubsub
 
-# --- more partitions, under a running pubsub
+# --- partitions are added while pubsub runs
 twenty() { for n in $(seq 20); do printf 'wider\tw%s\t{"node_id":"w%s","message_type":"%s","log_level":"INFO"}\n' "$n" "$n" "$1"; done | "$BUS" put; }
 twenty REGISTRATION
 properties "$TEST_KAFKA" topic.metadata.refresh.interval.ms=1000
@@ -122,13 +122,13 @@ admin partitions wider 6
 twenty LOG
 all_routed() { counts p5 '"LOG"' 20; }
 wait_for 60 all_routed
-ok $? "records on partitions that a topic got while it was read are routed, each once"
+ok $? "records on partitions that are added at runtime are routed, each once"
 wait_for 20 has pubsub.err 'of wider: its alarms go .*after partitions were added, have the nodes register again'
-ok $? "and what happens to the nodes that moved is told, with the cure"
-is "$(kcat -L -b "$TEST_KAFKA" -t g5.state | grep -c '^    partition')" 6 "the changelog has as many as its input"
+ok $? "the log says what happens to nodes that moved, and what to do"
+is "$(kcat -L -b "$TEST_KAFKA" -t g5.state | grep -c '^    partition')" 6 "the changelog has as many partitions as the input"
 twenty REGISTRATION
 wait_for 30 counts p5 '"REGISTRATION"' 40
-ok $? "they register again"
+ok $? "the nodes register again"
 stop pubsub
 note "$(cat pubsub.err)"
 for n in 7 8; do
@@ -140,11 +140,11 @@ for n in 7 8; do
         stop $d
         codes+=$status
     done
-    is $codes 0000 "of several that find more partitions at the same moment, each starts and stops as ever"
+    is $codes 0000 "several pubsubs that find new partitions at the same time start and stop with exit code 0"
     note "$(cat one.err two.err three.err four.err)"
 done
 
-# --- retention takes records before they are read
+# --- retention removes records before they are read
 single() { for n in $(seq "$@"); do printf 'short\tm\t{"node_id":"m","message_type":"LOG","log_level":"INFO","log_id":"m%s"}\n' "$n"; done | DISTLOG_BUS_KAFKA_PARTITIONS=1 "$BUS" put; }
 single 5
 run timeout 60 distlog store short --no-follow -o store.group=s3
@@ -152,14 +152,14 @@ like "$err" 'stored 5, already there 0' "the first records of a topic are stored
 single 6 15
 admin trim short 0 8
 run timeout 60 distlog store short --no-follow -o store.group=s3
-like "$err" 'retention removed 3 records of short before they were read' "what retention took is counted"
-like "$err" 'stored 7, already there 0' "and the rest is stored"
+like "$err" 'retention removed 3 records of short before they were read' "removed records are counted in the log"
+like "$err" 'stored 7, already there 0' "the other records are stored"
 
 # --- a node on two partitions
 start pubsub distlog pubsub poison p2 a2 --group g2
 for p in 0 1 2; do printf 'q\t{"node_id":"q","message_type":"HEARTBEAT"}\n' | put -t poison -p $p -K '\t'; done
 wait_for 20 has pubsub.err 'records of node q come on several partitions of poison.*Key records by node_id'
-ok $? "a node on two partitions is told, with the cure"
+ok $? "a node on two partitions is logged, with the remedy"
 stop pubsub
 start one distlog pubsub nodes p2 a2 --group g4
 start two distlog pubsub nodes p2 a2 --group g4
@@ -172,22 +172,22 @@ on_each() {
     has both.err 'node s is not registered: .*registers first, under the key of its records, its node_id'
 }
 wait_for 30 on_each
-ok $? "the one of several readers that it never registered with tells the cure too"
+ok $? "a reader with which the node never registered logs it, with the remedy"
 stop one
 stop two
 
-# --- of two readers of one partition one has nothing to read, and says nevertheless that the broker is away
+# --- two readers of one partition: the one without a partition logs an outage of the broker, too
 for d in one two; do start $d distlog pubsub short p6 a6 --group g6; done
 wait_for 30 members g6 2
 broker stop
 for d in one two; do
     wait_for 40 in_trouble $d
-    ok $? "$d of two readers of one partition says that the broker is away"
+    ok $? "$d of two readers of one partition logs the outage"
 done
 broker start
 for d in one two; do
     wait_for 60 calm $d
-    is "$(lines $d.err 'trying again') $(lines $d.err 'it works again')" "1 1" "once, and once that it is back"
+    is "$(lines $d.err 'trying again') $(lines $d.err 'it works again')" "1 1" "$d logs the outage once, and the recovery once"
     note "$(cat $d.err)"
     stop $d
 done

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The lost lease: a pubsub that stops in the middle of a transaction, at each of its named points, for longer
-# than its session lasts. Another one goes on with its partitions; when it wakes, it drops what it had begun and
-# works on. Nothing is lost, doubled or told falsely.
+# A lost session: a pubsub stops in the middle of a transaction, at each of its named points, for longer than its
+# session lasts. Another one takes over its partitions; when it resumes, it drops what it had begun and continues.
+# Nothing is lost, duplicated or reported wrongly.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 on_kafka
@@ -9,7 +9,7 @@ export DISTLOG_NODE_INTERVAL=50ms DISTLOG_NODE_HEARTBEAT=500ms DISTLOG_NODE_WEIG
 export DISTLOG_PUBSUB_TIME_FORMAT=local DISTLOG_PUBSUB_HEARTBEAT_TIMEOUT=4s
 port=$(free_port)
 
-fenced() { # fenced POINT [WORD…]: further words of one's command line
+fenced() { # fenced POINT [WORD…]: the words are added to the command line of `one`
     local from=in-$1 to=out-$1 alerts=alerts-$1 group=group-$1
     local flow=("$from" "$to" "$alerts" --group "$group")
     printf 0 >on
@@ -23,7 +23,7 @@ fenced() { # fenced POINT [WORD…]: further words of one's command line
     goes_on_everywhere "$to" "$1: two pubsubs share the partitions"
     printf 1 >on
     wait_for 30 is_stopped one
-    ok $? "one stops there"
+    ok $? "$1: one stops there"
     printf 0 >on
     goes_on_everywhere "$to" "the other takes over what it had"
     kill -CONT "${pids[one]}"
@@ -32,18 +32,18 @@ fenced() { # fenced POINT [WORD…]: further words of one's command line
     stop nodes
     stop collect
     stop one
-    is "$status" 0 "and it leaves in peace"
+    is "$status" 0 "$1: one stops with exit code 0"
     like "$(lines one.err 'trying again until it works')-$(lines one.err 'it works again')" '^(0-0|1-1)$' \
-        "having said in one line what happened, and in one that it works; or nothing, where it was told of a rebalance"
+        "$1: its log has one line for the loss and one for the recovery, or none if it only saw a rebalance"
     stop two
     run timeout 60 distlog pubsub --no-follow "${flow[@]}"
     rm -rf dump
     ask_oracle "$from" "$to" "$alerts" '"engine": "kafka", "heartbeat_timeout": 4000, "grace": 1000, "exact": true, "partitions": 3'
-    is "$status" 0 "what is routed is what the input says"
+    is "$status" 0 "$1: the output is what the oracle expects"
     note "$out$err"
     note "$(cat one.err)"
 }
-# The broker has not ended the transaction yet: only the group's generation tells that one is too late.
+# The transaction has not timed out yet: only the group's generation fences the pubsub that is too late.
 fenced produce-after -o bus.kafka.properties=transaction.timeout.ms=60000
 fenced offsets-after
 fenced commit-before

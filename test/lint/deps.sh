@@ -1,22 +1,22 @@
 #!/usr/bin/env bash
-# deps: what building needs is looked for; what is missing is named with the line that installs it.
+# deps: the dependencies of a build are checked; missing ones are named with the command that installs them.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/../cli/lib.sh"
 
 run sh "$TOP/.ci/deps.sh" check
-is "$status" 0 "everything is here, where the tests run"
-is "$out$err" "" "and then it says nothing"
+is "$status" 0 "everything is installed where the tests run"
+is "$out$err" "" "then nothing is printed"
 
-# Somebody who is not root, and whose compiler is missing.
+# A user who is not root, and a missing compiler.
 mkdir "$TMP/fake" && printf '#!/bin/sh\necho 1000\n' >"$TMP/fake/id" && chmod +x "$TMP/fake/id"
 run env PATH="$TMP/fake:$PATH" CC=no-such-compiler SUDO= sh "$TOP/.ci/deps.sh" build
 is "$status" 1 "a missing package is an error"
-like "$err" '^ +sudo apt-get install -y --no-install-recommends build-essential$' "with the line that installs it"
-like "$err" 'make SUDO=sudo' "and the way to let make do it"
+like "$err" '^ +sudo apt-get install -y --no-install-recommends build-essential$' "the message has the command that installs it"
+like "$err" 'make SUDO=sudo' "the message says how make can run it"
 printf '#!/bin/sh\necho "as root: $*"\n' >"$TMP/fake/sudo" && chmod +x "$TMP/fake/sudo"
 run env PATH="$TMP/fake:$PATH" CC=no-such-compiler SUDO=sudo sh "$TOP/.ci/deps.sh" build
-is "$status" 0 "with SUDO=sudo it is installed"
-like "$out$err" '^as root: apt-get install -y --no-install-recommends build-essential$' "by that very line"
+is "$status" 0 "with SUDO=sudo the package is installed"
+like "$out$err" '^as root: apt-get install -y --no-install-recommends build-essential$' "with the same command"
 
 # The names that the releases of Debian have for msgpack's C library; none of its pkg-config names is found.
 cat >"$TMP/fake/pkg-config" <<'END'
@@ -45,15 +45,15 @@ servers_without() {
     run env PATH="$TMP/path" SUDO= /bin/sh "$TOP/.ci/deps.sh" servers
 }
 servers_without nothing
-is "$status:$out$err" "0:" "where the servers have all that they need it says nothing"
+is "$status:$out$err" "0:" "nothing is printed if the servers have everything they need"
 for case in javac:default-jdk-headless mvn:maven kcat:kcat; do
     servers_without "${case%:*}"
     is "$status:$(head -n 1 <<<"$err")" "1:distlog: running the real servers needs packages that are not here: ${case#*:}" \
         "without ${case%:*} the servers need ${case#*:}"
-    like "$err" "^ +sudo apt-get install -y --no-install-recommends ${case#*:}$" "and are told how to get it"
+    like "$err" "^ +sudo apt-get install -y --no-install-recommends ${case#*:}$" "the message has the command that installs ${case#*:}"
 done
 run env PATH="$TMP/path" SUDO= /bin/sh "$TOP/.ci/deps.sh" coverage
 like "$err" '^ +sudo apt-get install -y --no-install-recommends gcovr$' "coverage needs gcovr"
 run sh "$TOP/.ci/deps.sh"
-is "$status" 2 "no argument is wrong usage"
+is "$status" 2 "a missing argument is a usage error"
 done_testing

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# fluent: what of fluent.conf can be checked without Ruby: that it listens and writes where collect does, and
-# that the settings are there without which a record would lie on another partition or come too late. That
-# murmur2 puts a key where Java and collect put it is test/faults/oracle.py's to show, on a real Kafka.
+# fluent: what can be checked of fluent.conf without Ruby: it listens and writes where collect does, and has the
+# settings without which a record would be on another partition or come too late. That murmur2 chooses the same
+# partitions as Java and collect is checked by test/faults/oracle.py, on a real Kafka.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/../cli/lib.sh"
 
-# value SECTION NAME: of the first setting of that name in the first such section, quotes taken off.
+# value SECTION NAME: prints the first setting of that name in the first such section, without quotes.
 value() {
     awk -v section="<$1" -v name="$2" '/^ *#/ { next } index($1, section) == 1 { inside = 1 }
         inside && $1 == name { sub(/^ *[^ ]+ +/, ""); gsub(/"/, ""); print; exit }' "$TOP/fluent.conf"
@@ -15,7 +15,7 @@ default() { distlog config | awk -v path="$1" '{ n = match($0, /[^ ]/) - 1; spli
 
 is "$(grep -c '^ *<' "$TOP/fluent.conf")" "$(($(grep -c '^ *</' "$TOP/fluent.conf") * 2))" "each section is closed"
 is "$(value source bind):$(value source port)" "$(default collect.listen)" "it listens where collect does"
-is "$(value source body_size_limit)" "$(default collect.max_body | sed 's/MB/m/')" "and takes bodies as large"
+is "$(value source body_size_limit)" "$(default collect.max_body | sed 's/MB/m/')" "it accepts bodies of the same size"
 is "$(value match default_topic)" "$(default topics.input)" "its topic is topics.input"
 while read -r section name wanted; do
     is "$(value "$section" "$name")" "$wanted" "$name $wanted"

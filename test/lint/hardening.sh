@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# hardening: what the compiler and the linker can do against an error that is exploited is in the built program;
-# then proves on a program without any of it that this would be seen.
+# hardening: the program is built with the compiler's and the linker's protections against exploits; a program
+# without any of them would be found.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/../cli/lib.sh"
 
-# lacks FILE: a word for each protection that it does not have.
+# lacks FILE: prints a word for each protection that it does not have.
 lacks() {
     local header dynamic symbols
     header=$(readelf -hlW "$1") dynamic=$(readelf -dW "$1") symbols=$(readelf --dyn-syms -W "$1")
@@ -27,7 +27,7 @@ unguarded() {
 }
 
 is "$(lacks "$DISTLOG")" "" "the program is position-independent, with RELRO, BIND_NOW, no executable stack, stack protector and fortified calls"
-like "$(readelf -nW "$(dirname "$DISTLOG")/libdistlog.a")" '^File:' "its objects can be looked at"
+like "$(readelf -nW "$(dirname "$DISTLOG")/libdistlog.a")" '^File:' "its objects can be read"
 case $(uname -m) in
 x86_64 | aarch64) is "$(unguarded "$(dirname "$DISTLOG")/libdistlog.a")" "" "its indirect calls and its returns are guarded (CET; BTI and PAC)" ;;
 *) echo "ok $((tests += 1)) - guarded calls # SKIP no such thing on $(uname -m)" ;;

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# layers: who may include what (CONTRIBUTING.md). Reads the #include lines of the product and fails on a
-# stranger; then proves on a small tree of its own that it can fail.
+# layers: which file may include which headers (CONTRIBUTING.md). Checks the #include lines of the product; then shows
+# on a small tree of its own that violations are found.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/../cli/lib.sh"
 
 LIBRARIES='rdkafka curl/ jansson yaml\.h sqlite3 microhttpd zlib msgpack gnutls openssl'
 IO='^(stdio|time|unistd|pthread|fcntl|sys/.*|poll|signal)\.h$'
-# A pattern of every library's headers but those of one.
-others() { # [LIBRARY]
+# others [LIBRARY]: prints a pattern of the headers of every library but that one.
+others() {
     local library pattern=
     for library in $LIBRARIES; do [ "$library" = "${1:-}" ] || pattern="$pattern|$library"; done
     echo "^(${pattern#|})"
@@ -32,7 +32,7 @@ rooms() { # FILE
     *) echo '^$' ;;
     esac
 }
-# The system's headers that a file may not have.
+# forbidden FILE: prints a pattern of the system headers that it may not include.
 forbidden() { # FILE
     case $1 in
     lib/core/*) echo "$IO|$(others)" ;;
@@ -48,7 +48,7 @@ forbidden() { # FILE
     *) others ;;
     esac
 }
-# strangers TREE: a line for each include that its room does not allow.
+# strangers TREE: prints a line for each include that is not allowed.
 strangers() {
     (
         cd "$1" || exit 1
@@ -65,13 +65,13 @@ strangers() {
     )
 }
 
-is "$(strangers "$TOP")" "" "no file includes a header of a room that is closed to it"
+is "$(strangers "$TOP")" "" "no file includes a header that its room may not use"
 
-tree() { # FILE LINE: a tree with that one file
+tree() { # FILE LINE: makes a tree with that one file, and checks it
     rm -rf "$TMP/tree" && mkdir -p "$TMP/tree/$(dirname "$1")" && echo "$2" >"$TMP/tree/$1"
     strangers "$TMP/tree"
 }
-is "$(tree lib/base/a.c '#include "../core/event.h"')" 'lib/base/a.c includes lib/core/event.h' "base knows no core"
+is "$(tree lib/base/a.c '#include "../core/event.h"')" 'lib/base/a.c includes lib/core/event.h' "base may not include core"
 is "$(tree lib/core/a.c '#include <stdio.h>')" 'lib/core/a.c includes <stdio.h>' "core does no I/O"
 is "$(tree lib/core/a.c '#include "../port/bus.h"')" 'lib/core/a.c includes lib/port/bus.h' "core knows no door"
 is "$(tree lib/core/event.c '#include <jansson.h>')" 'lib/core/event.c includes <jansson.h>' "nor a library"
