@@ -18,7 +18,8 @@ once() {
     local bus=$DISTLOG_DATA/bus.db store=$DISTLOG_DATA/store.db table
     timed pubsub.ours distlog pubsub --no-follow
     timed store.ours distlog store --no-follow --quiet
-    is "$(sql "$store" "SELECT count(*) FROM doc WHERE type = 'LOG'")" $((RECORDS - 3)) "every log is stored" | grep -v '^ok'
+    is "$(sql "$store" "SELECT count(*) FROM doc WHERE type = 'LOG'")" $((RECORDS - 3)) \
+        "every log is stored" | grep -v '^ok'
 
     table=t$(sql "$bus" "SELECT id FROM topic WHERE name = 'nodes'")
     "$BARE" insert "$bus" "$table" bare-bus.db $BATCH >>ingest.bare || exit 1
@@ -37,7 +38,8 @@ for ((i = 0; i < 49; i++)); do
     began=$(now)
     distlog --version >version.out
     echo $(($(now) - began))
-done | sort -n | head -n 1 | awk '{ printf "%-34s %9.1f ms %12s %7s %7s\n", "distlog --version, best of 49", $1 / 1000, "", "", "10 ms" }'
+done | sort -n | head -n 1 | \
+    awk '{ printf "%-34s %9.1f ms %12s %7s %7s\n", "distlog --version, best of 49", $1 / 1000, "", "", "10 ms" }'
 
 rm -rf "$DISTLOG_DATA"
 for daemon in collect pubsub store alert; do
@@ -55,7 +57,8 @@ settled() {
 for daemon in collect pubsub store alert; do
     used=
     wait_for 10 settled "${pids[$daemon]}"
-    awk -v label="idle $daemon, private memory" '/^RssAnon/ { printf "%-34s %9.1f MB %12s %7s %7s\n", label, $2 / 1024, "", "", "4 MB" }' \
+    awk -v label="idle $daemon, private memory" \
+        '/^RssAnon/ { printf "%-34s %9.1f MB %12s %7s %7s\n", label, $2 / 1024, "", "", "4 MB" }' \
         "/proc/${pids[$daemon]}/status"
     stop $daemon
 done

@@ -29,7 +29,8 @@ END
 once() {
     local n=$1
     export DISTLOG_TOPICS_INPUT=nodes-$n DISTLOG_TOPICS_PROCESSED=processed-$n DISTLOG_TOPICS_ALERTS=alerts-$n
-    export DISTLOG_PUBSUB_GROUP=pubsub-$n DISTLOG_STORE_GROUP=store-$n DISTLOG_COLLECT_ROUTES=log.input=nodes-$n
+    export DISTLOG_PUBSUB_GROUP=pubsub-$n DISTLOG_STORE_GROUP=store-$n \
+        DISTLOG_COLLECT_ROUTES=log.input=nodes-$n
     on_es "$TEST_ES"
     export DISTLOG_STORE_INDEX=bench-%Y-$n
     # The topics are created before anything is timed.

@@ -55,7 +55,8 @@ is "$err" "distlog config: --orign: no such option; the nearest is '--origin'
 distlog config: see 'distlog help config'" "and names the nearest"
 for bad in '-x:-x: no such option' '-o:-o: KEY=VALUE is missing' '-c:-c: FILE is missing' \
     '--config:--config: FILE is missing' '-o nothing:-o: .nothing. is not KEY=VALUE' \
-    '--help=1:--help takes no value' '--no-check=1:--no-check takes no value' '-hx:-x: no such option' '--check=maybe:--check: .maybe. is not true or false' \
+    '--help=1:--help takes no value' '--no-check=1:--no-check takes no value' '-hx:-x: no such option' \
+    '--check=maybe:--check: .maybe. is not true or false' \
     '--=x:--: no such option' '-o bus.type=x:-o: bus.type: .x. is not one of local' \
     '-o config.x=1:-o: config.x: no such setting'; do
     run distlog config ${bad%%:*}
@@ -67,7 +68,8 @@ is "$status" 2 "an extra operand is a usage error"
 like "$err" "'store' is one operand too many" "the message names the extra operand"
 
 echo 'topics: {input: from_yaml}' >a.yaml
-for words in '-c a.yaml config' '--config a.yaml config' '--config=a.yaml config' '-ca.yaml config' 'config -c a.yaml' \
+for words in '-c a.yaml config' '--config a.yaml config' '--config=a.yaml config' '-ca.yaml config' \
+    'config -c a.yaml' \
     'config -c a.yaml --'; do
     run distlog $words
     is "$status:$(grep "^  input: " <<<"$out")" "0:  input: from_yaml" "distlog $words"

@@ -45,7 +45,8 @@ refuses() {
 }
 refuses 2 bus.tpye "no such setting; the nearest is 'bus.type'" <<<$'bus:\n  tpye: local'
 refuses 3 bus.type "given twice; the first is in line 2" <<<$'bus:\n  type: local\n  type: local'
-refuses 1 bus.type "a list is not one of $(distlog config -o bus.type=x 2>&1 | sed -n "s/.* is not one of //p")" <<<'bus: {type: [a]}'
+refuses 1 bus.type "a list is not one of $(distlog config -o bus.type=x 2>&1 |
+    sed -n "s/.* is not one of //p")" <<<'bus: {type: [a]}'
 refuses 1 node.message "a mapping is not text" <<<'node: {message: {a: b}}'
 # shellcheck disable=SC2016
 refuses 1 topics.input '${NO_SUCH_NAME} is not set in the environment' <<<'topics: {input: "${NO_SUCH_NAME}"}'
@@ -60,7 +61,8 @@ export PART='a b: #$1'
 # shellcheck disable=SC2016
 echo 'node: {message: "x${PART}$$", user: "$${x}"}' >expand.yaml
 # shellcheck disable=SC2016
-is "$(setting node.message -c expand.yaml) $(setting node.user -c expand.yaml)" "'xa b: #\$\$1\$\$' '\$\${x}'" \
+is "$(setting node.message -c expand.yaml) $(setting node.user -c expand.yaml)" \
+    "'xa b: #\$\$1\$\$' '\$\${x}'" \
     "\${NAME} is expanded from the environment, \$\$ is a dollar sign"
 run distlog config -c expand.yaml
 echo "$out" >again.yaml
@@ -79,7 +81,8 @@ is "$(setting bus.local.path)" "$DISTLOG_DATA/bus.db" "a bare file name is in th
 is "$(setting bus.local.path -o bus.local.path=./x.db)" "./x.db" "a path is used as it is"
 is "$(setting bus.local.path -o bus.local.path=~/x.db)" "$HOME/x.db" "~/ is the home folder"
 run distlog config -o bus=x
-is "$status:$out:${err%%$'\n'*}" "2::distlog config: -o: bus: a section, not a setting; name one of its settings" \
+is "$status:$out:${err%%$'\n'*}" \
+    "2::distlog config: -o: bus: a section, not a setting; name one of its settings" \
     "a section can't be set"
 
 echo hush-hush >secret
@@ -92,7 +95,8 @@ like "$out" "^ *token: ''\$" "reading that back sets nothing"
 run distlog config -o node.token_file=secret
 like "$out" '^ *token_file: secret$' "the file name of a secret is printed"
 unlike "$out" hush "the content of that file is not"
-is "$(DISTLOG_NODE_TOKEN_FILE=secret setting node.token_file --origin)" "secret  # environment DISTLOG_NODE_TOKEN_FILE" \
+is "$(DISTLOG_NODE_TOKEN_FILE=secret setting node.token_file --origin)" \
+    "secret  # environment DISTLOG_NODE_TOKEN_FILE" \
     "the environment may name the file"
 echo 'node: {token: x, token_file: secret}' >both.yaml
 run distlog config -c both.yaml

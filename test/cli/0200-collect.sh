@@ -37,7 +37,8 @@ is "$status" 2 "a user without a password: exit 2"
 
 # The first line, health, a route, an address in use
 up plain -o collect.routes=log.input=nodes,other=second
-like "$(cat "$TMP/plain.err")" "^distlog collect: $PLACE, http://127.0.0.1:$port, log.input → nodes, other → second" \
+like "$(cat "$TMP/plain.err")" \
+    "^distlog collect: $PLACE, http://127.0.0.1:$port, log.input → nodes, other → second" \
     "the first line names the bus, the address and the routes"
 is "$(code "$url/healthz")" 200 "healthz answers 200"
 is "$(code "${json[@]}" "$url/other")" 200 "a second route accepts records"
@@ -93,7 +94,8 @@ is "$(code -H 'Origin: https://a.example' "${json[@]}" "$url/log.input")" 403 \
     "no origin is allowed: no web page may post, not even without a preflight"
 stop closed
 up cors -o collect.cors_allow_origins=https://a.example,https://b.example
-preflight=(-X OPTIONS -H 'Access-Control-Request-Method: POST' -H 'Access-Control-Request-Headers: content-type')
+preflight=(-X OPTIONS -H 'Access-Control-Request-Method: POST' \
+    -H 'Access-Control-Request-Headers: content-type')
 is "$(code -H 'Origin: https://b.example' "${json[@]}" "$url/log.input")" 200 \
     "an allowed origin may post"
 like "$(cat "$TMP/head")" '^Access-Control-Allow-Origin: https://b.example' "… it is echoed"
@@ -120,7 +122,8 @@ like "$url" '^https://' "with a certificate the first line shows an https URL"
 is "$(code --cacert "$TMP/cert.pem" "${json[@]}" "$url/log.input")" 200 "a record over TLS"
 head -c 3000000 /dev/zero | tr '\0' ' ' >"$TMP/large"
 echo '{}' >>"$TMP/large"
-is "$(code --cacert "$TMP/cert.pem" -H 'Content-Type: application/json' --data-binary "@$TMP/large" "$url/log.input")" 200 \
+is "$(code --cacert "$TMP/cert.pem" -H 'Content-Type: application/json' --data-binary \
+    "@$TMP/large" "$url/log.input")" 200 \
     "a large body over TLS"
 is "$(code "${json[@]}" "http://127.0.0.1:$port/log.input")" 000 \
     "plain HTTP to the TLS port gets no answer"
@@ -173,7 +176,9 @@ if local_bus; then
 rm -rf "$DISTLOG_DATA"
 up full -o bus.local.max_size=16MB
 head -c 900000 /dev/zero | tr '\0' x | sed 's/.*/{"node_id":"n","a":"&"}/' >"$TMP/record"
-post_until_full() { [ "$(code -H 'Content-Type: application/json' --data-binary "@$TMP/record" "$url/log.input")" = 503 ]; }
+post_until_full() {
+    [ "$(code -H 'Content-Type: application/json' --data-binary "@$TMP/record" "$url/log.input")" = 503 ]
+}
 wait_for 20 post_until_full
 ok $? "a full bus: 503"
 like "$(cat "$TMP/head")" '^Retry-After: ' "… with Retry-After"

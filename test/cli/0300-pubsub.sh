@@ -61,7 +61,8 @@ done
 # --- silence
 fast=(--heartbeat-timeout 300ms --heartbeat-grace 100ms --group silence)
 start ps distlog pubsub "${fast[@]}" in p2 a2
-sed 's/^nodes/in/' <<<"$(printf 'nodes\tx\t{"node_id":"x\\u001b","message_type":"REGISTRATION"}')" | "$BUS" put
+sed 's/^nodes/in/' <<<"$(printf 'nodes\tx\t{"node_id":"x\\u001b","message_type":"REGISTRATION"}')" |
+    "$BUS" put
 wait_for 10 has ps.out '^ALERT: Node x\\x1b missed its heartbeat!$'
 ok $? "silence is reported on standard output, with control characters escaped"
 wait_for 10 has_record p2 '"alert":"HEARTBEAT_MISSED"'
@@ -103,7 +104,7 @@ else
 fi
 stop one
 is "$status" 0 "SIGTERM: exit 0"
-local_bus && { wait_for 15 has two.err 'active now' || ok 1 "which is said"; }
+local_bus && { wait_for 15 has two.err 'active now' || ok 1 "two logs that it is active"; }
 reg d
 wait_for 15 has_record processed_logs '"node_id":"d"'
 ok $? "the standby takes over"

@@ -10,7 +10,8 @@
 # disk, on which records become readable long after their timestamp, changes nothing.
 timeout=300 grace=700
 pubsub() {
-    start ps distlog pubsub in out al --group g --heartbeat-timeout ${timeout}ms --heartbeat-grace ${grace}ms \
+    start ps distlog pubsub in out al --group g --heartbeat-timeout ${timeout}ms --heartbeat-grace \
+        ${grace}ms \
         --time-format local "$@"
 }
 

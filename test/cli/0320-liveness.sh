@@ -24,7 +24,12 @@ print(*[f"{i}" for i in range(60) if oracle.murmur2(b"%d" % i) % 3 == '"$1"'][:4
 read -r a b e p0 < <(names 0)
 read -r f g p1 _ < <(names 1)
 read -r c d h p2 < <(names 2)
-beats() { for n; do printf 'nodes\t%s\t{"node_id":"%s","message_type":"HEARTBEAT","status":"UP","at":%d}\n' "$n" "$n" $slept; done | "$BUS" put; }
+beats() {
+    for n; do
+        printf 'nodes\t%s\t{"node_id":"%s","message_type":"HEARTBEAT","status":"UP","at":%d}\n' "$n" \
+            "$n" $slept
+    done | "$BUS" put
+}
 pubsub() { distlog pubsub --time-format local "$@"; }
 routed() { [ "$("$BUS" get processed_logs | grep -c "\"at\":$1}")" -eq "$2" ]; }
 told() { sed -n 's/^ALERT: Node \(.*\) missed its heartbeat!$/\1/p' "$@" | sort -n | xargs; }
@@ -91,7 +96,9 @@ ok $? "it continues after a long pause"
 is "$(told ps.out)" "$stopped" "the pause causes no false alarm"
 
 # --- paused while half of them die, one after another
-for n in $e $f $g $h; do printf 'nodes\t%s\t{"node_id":"%s","message_type":"REGISTRATION","service_name":"Pay"}\n' "$n" "$n"; done | "$BUS" put
+for n in $e $f $g $h; do
+    printf 'nodes\t%s\t{"node_id":"%s","message_type":"REGISTRATION","service_name":"Pay"}\n' "$n" "$n"
+done | "$BUS" put
 dying=($e $f $g $h)
 beats "${living[@]}" "${dying[@]}"
 back() { [ "$("$BUS" get processed_logs | grep -c '"alert":"HEARTBEAT_RECOVERED"')" -eq 4 ]; }
@@ -103,7 +110,8 @@ for i in {1..6}; do
     [ "$i" -gt 4 ] || dying=("${dying[@]:1}")
     beats "${living[@]}" "${dying[@]}"
 done
-printf 'nodes\t%s\t{"node_id":"%s","message_type":"LOG","log_level":"WARN","at":%d}\n' $a $a $slept | "$BUS" put
+printf 'nodes\t%s\t{"node_id":"%s","message_type":"LOG","log_level":"WARN","at":%d}\n' $a $a $slept |
+    "$BUS" put
 is "$(told ps.out)" "$stopped" "a paused pubsub reports nothing"
 kill -CONT "${pids[ps]}"
 wait_for 30 routed $slept 4
@@ -113,12 +121,15 @@ wait_for 30 all_told
 is "$(told ps.out)" "$(sorted $stopped $e $f $g $h)" "it reports exactly these"
 fell=$("$BUS" get -t nodes | awk -F '\t' '{ at[$4] = $3 } END { for (n in at) print n, int(at[n] / 1000) }')
 for n in $e $f $g $h; do
-    is "$("$BUS" get alerts | grep '"HEARTBEAT_MISSED"' | grep "\"node_id\":\"$n\"" | tail -n 1 | grep -o '"last_heartbeat":"[^"]*"')" \
-        "\"last_heartbeat\":\"$(date -d "@$(sed -n "s/^$n //p" <<<"$fell")" '+%F %T')\"" "$n: when it was heard last"
+    is "$("$BUS" get alerts | grep '"HEARTBEAT_MISSED"' | grep "\"node_id\":\"$n\"" | tail -n 1 |
+        grep -o '"last_heartbeat":"[^"]*"')" \
+        "\"last_heartbeat\":\"$(date -d "@$(sed -n "s/^$n //p" <<<"$fell")" '+%F %T')\"" \
+        "$n: the alert has its last heartbeat"
 done
 what="alerts come before the record that came after they were due"
 if local_bus; then
-    is "$("$BUS" get alerts | tail -n 5 | sed -E 's/.*"(HEARTBEAT_MISSED|WARN)".*/\1/' | xargs)" "$(printf 'HEARTBEAT_MISSED %.0s' 1 2 3 4)WARN" \
+    is "$("$BUS" get alerts | tail -n 5 | sed -E 's/.*"(HEARTBEAT_MISSED|WARN)".*/\1/' | xargs)" \
+        "$(printf 'HEARTBEAT_MISSED %.0s' 1 2 3 4)WARN" \
         "$what"
 else
     skip "order is per key there" "$what"
@@ -152,7 +163,8 @@ for n in $p0 $p1 $p2; do printf 'nodes\t%s\t{"node_id":"%s","message_type":"LOG"
 run pubsub --no-follow
 is "$(told out)" "$(sorted $a $b $c)" "in the end the other nodes are reported"
 
-ask_oracle nodes processed_logs alerts '"heartbeat_timeout": 60000, "grace": 8000, "exact": true, "skew": 3610000'
+ask_oracle nodes processed_logs alerts \
+    '"heartbeat_timeout": 60000, "grace": 8000, "exact": true, "skew": 3610000'
 is "$status" 0 "everything is what the oracle expects"
 note "$out$err"
 run pubsub nodes calm_logs calm_alerts --group calm --no-follow

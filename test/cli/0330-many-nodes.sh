@@ -21,7 +21,10 @@ local_bus || on=Kafka
 bound=$(grep -o "below [0-9]* MB on \(the \)\?$on" "$TOP/man/distlog.7" | grep -o '[0-9]*')
 a_node=$(grep -o '[0-9]* bytes a node' "$TOP/man/distlog.7" | grep -o '[0-9]*')
 # say FIRST STEP REST: prints one record for each STEPth node, beginning with number FIRST.
-say() { awk -v from="$1" -v step="$2" -v n=$NODES -v rest="$3" 'BEGIN { for (i = from; i < n; i += step) printf "nodes\tnode-%d\t{\"node_id\":\"node-%d\",%s}\n", i, i, rest }'; }
+say() {
+    awk -v from="$1" -v step="$2" -v n=$NODES -v rest="$3" \
+        'BEGIN { for (i = from; i < n; i += step) printf "nodes\tnode-%d\t{\"node_id\":\"node-%d\",%s}\n", i, i, rest }'
+}
 routed() { [ "$("$BUS" get processed_logs | wc -l)" -ge "$1" ]; }
 told() { [ "$(lines ps.out 'missed its heartbeat')" -ge "$1" ]; }
 # waited_ns: prints how long pubsub, and a broker of ours, have been ready to run but did not.
@@ -73,7 +76,8 @@ tick $((TIMEOUT / 4))
 printf "$beat" | "$BUS" put
 wait_for 60 routed $((2 * NODES + 2)) # the HEARTBEAT_MISSED records are included
 ok $? "time goes on"
-is "$(sed -nE 's/^ALERT: Node node-([0-9]*) missed its heartbeat!$/\1/p' ps.out | sort -n | cksum)" "$(seq 0 100 $((NODES - 1)) | cksum)" \
+is "$(sed -nE 's/^ALERT: Node node-([0-9]*) missed its heartbeat!$/\1/p' ps.out | sort -n | cksum)" \
+    "$(seq 0 100 $((NODES - 1)) | cksum)" \
     "each of them once, and no living one"
 "$BUS" get -t nodes >nodes.tsv
 "$BUS" get -t alerts >alerts.tsv
@@ -88,7 +92,8 @@ for line in open("alerts.tsv"):
     _, _, ts, key, value = line.rstrip("\n").split("\t")
     late.append(int(ts) - last[json.loads(value)["node_id"]] - timeout_ms)
 print(len(late), "early" if min(late) < 0 else "late" if max(late) > 1000 + waited_ms else "in time")
-print(f"told {min(late)} to {max(late)} ms after the timeout and the grace, of which pubsub waited {waited_ms} ms for a processor", file=sys.stderr)
+print(f"reported {min(late)} to {max(late)} ms after the timeout and the grace, of which pubsub",
+      f"waited {waited_ms} ms for a processor", file=sys.stderr)
 P
 LD_PRELOAD='' run python3 late.py $(((TIMEOUT + GRACE) * 1000)) $((waited / 1000000))
 note "$err"

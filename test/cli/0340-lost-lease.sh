@@ -11,7 +11,8 @@ tick 0
 put() { # put COUNT: puts that many numbered warnings
     for ((i = 0; i < $1; i++)); do
         printf 'nodes\ta\t{"node_id":"a","message_type":"LOG","log_level":"WARN","n":%d}\n' $((sent + i))
-    done | "$BUS" put && sent=$((sent + $1)) # one that stops while it renews its lease may keep the bus locked
+    # one that stops while it renews its lease may keep the bus locked
+    done | "$BUS" put && sent=$((sent + $1))
 }
 routed() { [ "$("$BUS" get alerts | sort -u | grep -c .)" -ge "$sent" ]; }
 # both POINT: `one` is active and stops there when the next records come; `two` stands by.
@@ -65,7 +66,8 @@ for daemon in one two; do
 done
 
 run distlog pubsub --no-follow
-ask_oracle nodes processed_logs alerts '"heartbeat_timeout": 3600000, "grace": 1000, "exact": true, "settled": false'
+ask_oracle nodes processed_logs alerts \
+    '"heartbeat_timeout": 3600000, "grace": 1000, "exact": true, "settled": false'
 is "$status" 0 "each record is routed once"
 note "$out$err"
 done_testing

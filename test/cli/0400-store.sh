@@ -27,7 +27,8 @@ is "$out" "" "nothing is printed for a document that is there already"
 like "$err" "stored 0, already there 1, dead letters 0" "it is counted"
 is "$(count)" 2 "it is there once"
 
-printf 'processed_logs\tk\nprocessed_logs\tk\tnonsense\nprocessed_logs\tk\t{"a":1,"a":2}\nprocessed_logs\tk\t[]\n' | "$BUS" put
+printf 'processed_logs\tk\nprocessed_logs\tk\tnonsense\nprocessed_logs\tk\t{"a":1,"a":2}\nprocessed_logs\tk\t[]\n' |
+    "$BUS" put
 run distlog store --no-follow
 like "$err" "stored 0, already there 0, dead letters 4" \
     "null, nonsense, a duplicate key and a non-object are dead letters"
@@ -39,7 +40,8 @@ like "$out" '^k	\{"reason":"[^"]+","topic":"processed_logs","partition":0,"offse
     "the dead letter of nonsense"
 
 long=$(printf '%0513d' 7)
-put n "{\"log_id\":\"$long\",\"message_type\":\"LONG\"}" n '{"log_id":"","message_type":"EMPTY"}' n '{"log_id":7,"message_type":"NUMBER"}'
+put n "{\"log_id\":\"$long\",\"message_type\":\"LONG\"}" n '{"log_id":"","message_type":"EMPTY"}' n \
+    '{"log_id":7,"message_type":"NUMBER"}'
 run distlog store --no-follow
 like "$err" "stored 3, already there 0, dead letters 0" \
     "records whose log_id can't be an id are stored under their position"
@@ -78,7 +80,9 @@ like "$(cat "$TMP/store.err")" "stopped: stored 1, already there 0, dead letters
     "the last line counts the record"
 
 before=$(count)
-for i in $(seq 8000); do printf 'processed_logs\tk\t{"log_id":"k%d","node_id":"k","message":"one of many"}\n' "$i"; done | "$BUS" put
+for i in $(seq 8000); do
+    printf 'processed_logs\tk\t{"log_id":"k%d","node_id":"k","message":"one of many"}\n' "$i"
+done | "$BUS" put
 start killed distlog store
 wait_for 10 has "$TMP/killed.out" "k, k[0-9]+,"
 stop killed KILL
@@ -112,7 +116,8 @@ await leaves
 
 if local_bus; then
 cp -r "$DISTLOG_DATA" hostile
-python3 -c 'import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); d.execute("UPDATE t1 SET ts = 1 << 62"); d.commit()' hostile/bus.db
+python3 -c 'import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); d.execute("UPDATE t1 SET ts = 1 << 62"); d.commit()' \
+    hostile/bus.db
 run distlog store --no-follow -o store.group=another -o bus.local.path="$TMP/hostile/bus.db"
 is "$status" 1 "a damaged bus file ends store"
 like "$err" "leaving: $TMP/hostile/bus.db: the file is damaged" "the message names the file"

@@ -67,7 +67,8 @@ fi
 
 start follow distlog search --follow --limit 2 --node node_01
 wait_for 10 has "$TMP/follow.out" '"d"'
-put '{"log_id":"f","node_id":"node_01","timestamp":"2026-11-01T10:00:00Z"}' '{"log_id":"g","node_id":"node_09"}'
+put '{"log_id":"f","node_id":"node_01","timestamp":"2026-11-01T10:00:00Z"}' \
+    '{"log_id":"g","node_id":"node_09"}'
 wait_for 10 has "$TMP/follow.out" '"f"'
 ok $? "--follow prints what is stored, in that order"
 stop follow

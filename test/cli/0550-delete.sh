@@ -59,7 +59,9 @@ put '{"log_id":"f"}'
 run distlog delete
 like "$out" '"deleted":1' "without a terminal there is no question"
 
-for i in $(seq 5000); do printf 'processed_logs\tk\t{"log_id":"k%d","node_id":"k","message":"one of many, number %d"}\n' "$i" "$i"; done | "$BUS" put
+for i in $(seq 5000); do
+    printf 'processed_logs\tk\t{"log_id":"k%d","node_id":"k","message":"one of many, number %d"}\n' "$i" "$i"
+done | "$BUS" put
 distlog store --no-follow --quiet 2>/dev/null
 if [ -n "${TEST_STORE:-}" ]; then size() { documents; }; fi
 before=$(size)

@@ -14,7 +14,9 @@ fi
 mkdir disk && mount -t tmpfs -o size=6m tmpfs disk || exit 1
 export DISTLOG_DATA=$TMP/disk/data DISTLOG_BUS_LOCAL_MIN_FREE=0
 fill() { dd if=/dev/zero of=disk/fill bs=4k 2>/dev/null; }
-put() { printf 'processed_logs\tn\t{"log_id":"%s","node_id":"n","message":"one of many"}\n' "$@" | "$BUS" put; }
+put() {
+    printf 'processed_logs\tn\t{"log_id":"%s","node_id":"n","message":"one of many"}\n' "$@" | "$BUS" put
+}
 
 fill
 start new distlog store --no-follow -o bus.local.path="$TMP/bus.db"
@@ -41,9 +43,15 @@ like "$(cat store.err)" "it works again" "it logs the recovery"
 like "$(distlog delete --dry-run 2>/dev/null)" '"count":200' "it has lost nothing"
 
 # collect and pubsub on a bus whose disk is full
-nodes() { printf 'nodes\tn%d\t{"node_id":"n%d","message_type":"%s","log_id":"n%d_%d"}\n' $(for i in $(seq "$1" "$2"); do echo "$i" "$i" "$3" "$i" "$i"; done) | "$BUS" put; }
+nodes() {
+    printf 'nodes\tn%d\t{"node_id":"n%d","message_type":"%s","log_id":"n%d_%d"}\n' \
+        $(for i in $(seq "$1" "$2"); do echo "$i" "$i" "$3" "$i" "$i"; done) | "$BUS" put
+}
 routed() { "$BUS" get processed_logs | grep -c '"node_id":"n[0-9]'; }
-post() { curl -s -m 20 -D head -o body -w '%{http_code}' -H 'Content-Type: application/json' -d "$1" "$url/log.input"; }
+post() {
+    curl -s -m 20 -D head -o body -w '%{http_code}' -H 'Content-Type: application/json' -d "$1" \
+        "$url/log.input"
+}
 nodes 1 100 REGISTRATION
 start pubsub distlog pubsub -o pubsub.heartbeat_timeout=1h
 all() { [ "$(routed)" -eq "$1" ]; }
@@ -79,7 +87,8 @@ for name in pubsub collect; do
     stop $name
     is "$status" 0 "$name stops with exit code 0"
 done
-is "$("$BUS" get processed_logs | cut -f 2 | grep '"REGISTRATION"' | grep -o '"node_id":"n[0-9]*"' | sort | uniq -c | awk '$1 != 1' | wc -l)" 0 \
+is "$("$BUS" get processed_logs | cut -f 2 | grep '"REGISTRATION"' | grep -o '"node_id":"n[0-9]*"' |
+    sort | uniq -c | awk '$1 != 1' | wc -l)" 0 \
     "each record is routed once"
 is "$("$BUS" get nodes | grep -o '"n":[0-9]' | tr -d '"' | xargs)" 'n:1 n:3' \
     "records answered with 503 are not stored, records answered with 200 are"

@@ -7,7 +7,8 @@ records=300
 for ((i = 0; i < records; i++)); do
     kind=LOG
     [ $i -gt 2 ] || kind=REGISTRATION
-    printf 'nodes\tn%d\t{"log_id":"n%d_%d","node_id":"n%d","message_type":"%s","log_level":"INFO"}\n' $((i % 3)) $((i % 3)) $i $((i % 3)) $kind
+    printf 'nodes\tn%d\t{"log_id":"n%d_%d","node_id":"n%d","message_type":"%s","log_level":"INFO"}\n' \
+        $((i % 3)) $((i % 3)) $i $((i % 3)) $kind
 done | "$BUS" put
 
 distlog store --no-follow 2>first.err # so that there is a store
@@ -32,18 +33,27 @@ judge() {
     esac
 }
 # letters FROM TO, warnings FROM TO: puts dead letters and warnings of these numbers.
-letters() { printf 'many.dlq\tk\t{"reason":"r","topic":"again","partition":0,"offset":%d,"timestamp":1,"key":"k","value":"letter %d"}\n' $(for i in $(seq "$1" "$2"); do echo "$i" "$i"; done) | "$BUS" put; }
-warnings() { printf 'alerts\tn\t{"log_id":"warning-%d","node_id":"n","log_level":"WARN","message_type":"LOG"}\n' $(seq "$1" "$2") | "$BUS" put; }
+letters() {
+    printf 'many.dlq\tk\t{"reason":"r","topic":"again","partition":0,"offset":%d,"timestamp":1,"key":"k","value":"letter %d"}\n' \
+        $(for i in $(seq "$1" "$2"); do echo "$i" "$i"; done) | "$BUS" put
+}
+warnings() {
+    printf 'alerts\tn\t{"log_id":"warning-%d","node_id":"n","log_level":"WARN","message_type":"LOG"}\n' \
+        $(seq "$1" "$2") | "$BUS" put
+}
 # Posts ten requests to collect, whose allocations fail after the first; acknowledged lists the accepted ones.
 poor_collect() {
     tick 10
     printf 0 >on
-    FAULTS_CONTROL=$TMP/on FAULTS_MALLOC=1/$((50 + $1 % 5 * 150)):$1 start collect distlog collect --listen 127.0.0.1:0 -o topics.input=posts -o collect.routes=log.input=posts
+    FAULTS_CONTROL=$TMP/on FAULTS_MALLOC=1/$((50 + $1 % 5 * 150)):$1 start collect distlog collect \
+        --listen 127.0.0.1:0 -o topics.input=posts -o collect.routes=log.input=posts
     wait_for 20 has collect.err 'http://127.0.0.1:[0-9]+'
     local url i
     url=$(grep -Eo -m 1 'http://127.0.0.1:[0-9]+' collect.err)
     for i in {0..9}; do
-        [ "$(LD_PRELOAD='' curl -s -m 20 -o body -w '%{http_code}' -H 'Content-Type: application/json' -d "[{\"post\":\"$1-$i\"}]" "$url/log.input")" != 200 ] || echo "\"post\":\"$1-$i\"" >>acknowledged
+        [ "$(LD_PRELOAD='' curl -s -m 20 -o body -w '%{http_code}' -H 'Content-Type: application/json' \
+            -d "[{\"post\":\"$1-$i\"}]" "$url/log.input")" != 200 ] ||
+            echo "\"post\":\"$1-$i\"" >>acknowledged
         printf 1 >on
     done
     stop collect
@@ -52,7 +62,8 @@ seeds=${FAULTS_SEEDS:-20}
 for seed in $(seq 1 "$seeds"); do
     warnings $((seed * 5)) $((seed * 5 + 4))
     letters $((seed * 5)) $((seed * 5 + 4))
-    for command in "pubsub --no-follow $year" 'store --no-follow --quiet' 'search info' 'nodes' 'alert --no-follow --group pager' \
+    for command in "pubsub --no-follow $year" 'store --no-follow --quiet' 'search info' 'nodes' \
+        'alert --no-follow --group pager' \
         'deadletter list many' 'deadletter retry many'; do
         poor "$seed" distlog $command
         judge "$seed $command" err
@@ -76,7 +87,8 @@ is "$("$BUS" get again | wc -l)-$("$BUS" get again | sort -u | wc -l)" "$((5 * s
 "$BUS" get posts | grep -o '"post":"[0-9-]*"' | sort -u >posted
 is "$(sort acknowledged | comm -23 - posted | wc -l)" 0 \
     "everything that collect accepted is there ($(wc -l <acknowledged) of $((10 * seeds)) requests)"
-is "$("$BUS" get processed_logs | grep -c .)-$("$BUS" get processed_logs | sort -u | grep -c .)" "$records-$records" \
+is "$("$BUS" get processed_logs | grep -c .)-$("$BUS" get processed_logs | sort -u | grep -c .)" \
+    "$records-$records" \
     "each record is in processed once"
 is "$(sql data/store.db 'SELECT count(*) FROM doc')" "$records" "each record has its document"
 done_testing

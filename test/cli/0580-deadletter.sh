@@ -42,7 +42,8 @@ run distlog deadletter list --rwa
 is "$status" 2 "an unknown option is a usage error"
 
 # What pubsub and store make of bad records.
-printf 'nodes\tk\tnonsense\nnodes\t\t{"a":1}\nnodes\tk\t{"node_id":"late","message_type":"LOG"}\nprocessed_logs\tk\n' | "$BUS" put
+printf 'nodes\tk\tnonsense\nnodes\t\t{"a":1}\nnodes\tk\t{"node_id":"late","message_type":"LOG"}\nprocessed_logs\tk\n' |
+    "$BUS" put
 run distlog deadletter list
 is "$status:$out:$err" "0::distlog deadletter: no dead letter waits" "no dead letters yet"
 run distlog deadletter retry
@@ -52,10 +53,11 @@ distlog pubsub --no-follow -o pubsub.unregistered=dead_letter >/dev/null 2>&1
 distlog store --no-follow --quiet 2>/dev/null
 run distlog deadletter list
 is "$status:$(times <<<"$out")" \
-    "$(printf '0:%s\n' "$(printf '%s\t' nodes.dlq-0-0 T nodes-0-0 k)expected a value (object, array, string, number, true, false, null) at byte 0")
+    "$(printf '0:%s\n' "$(printf '%s\t' nodes.dlq-0-0 T \
+    nodes-0-0 k)expected a value (object, array, string, number, true, false, null) at byte 0")
 $(printf '%s\t' nodes.dlq-0-1 T nodes-0-1 -)node_id is missing or not a string
 $(printf '%s\t' nodes.dlq-0-2 T nodes-0-2 k)the node is not registered
-$(printf '%s\t' processed_logs.dlq-0-0 T processed_logs-0-0 k)the record is null" "a line for each: name, time, origin, key, reason"
+$(printf '%s\t' processed_logs.dlq-0-0 T processed_logs-0-0 k)the record is null" "list: one line each with name, time, origin, key and reason"
 is "$(names nodes | wc -l)-$(names nodes.dlq | wc -l)-$(names processed_logs)" "3-3-processed_logs.dlq-0-0" \
     "list of one topic, by either name"
 is "$(names nodes.dlq-0-1)" "nodes.dlq-0-1" "show of one dead letter"
@@ -92,7 +94,7 @@ distlog pubsub --no-follow >/dev/null 2>&1
 distlog store --no-follow --quiet 2>/dev/null
 is "$(waiting | cut -f 3-5 | sed 's/-[0-9]*\t/\t/')" \
     "$(printf '%s\n' $'nodes-0\tk\texpected a value (object, array, string, number, true, false, null) at byte 0' \
-    $'nodes-0\t-\tnode_id is missing or not a string' $'processed_logs-0\tk\tthe record is null')" "what fails again is a new letter"
+    $'nodes-0\t-\tnode_id is missing or not a string' $'processed_logs-0\tk\tthe record is null')" "a record that is rejected again is a new dead letter"
 is "$(sent processed_logs | grep -c '"message_type":"LOG"')" 1 \
     "the record of the registered node is routed, once"
 
@@ -104,7 +106,8 @@ printf 'bytes.dlq\tk\tno letter\nbytes.dlq\tk\n' | "$BUS" put
 run distlog deadletter list bytes
 like "$(head -n 1 <<<"$out")" '	\\x1b\[1m\\tk	bad \\x1b\[2J\\xc2\\x9b$' \
     "control characters are escaped in the list"
-is "$(tail -n 2 <<<"$out" | cut -f 3-5)" "$(printf -- '-\t-\tnot a dead letter: expected a value (object, array, string, number, true, false, null) at byte 0%s\n' '' ', where the text ends')" \
+is "$(tail -n 2 <<<"$out" | cut -f 3-5)" \
+    "$(printf -- '-\t-\tnot a dead letter: expected a value (object, array, string, number, true, false, null) at byte 0%s\n' '' ', where the text ends')" \
     "records that are not dead letters are listed"
 run distlog deadletter show bytes.dlq-0-0
 is "$(tail -n 3 <<<"$out")" 'key     \x1b[1m\tk
@@ -122,7 +125,8 @@ is "$status:$out" "1:Retried dead letters: 3" "only dead letters can be sent"
 like "$err" "2 can't be sent again and go on waiting" "the others are counted"
 is "$(grep -c ': not a dead letter: expected a value' <<<"$err")" 2 "each has a reason"
 is "$(names bytes | wc -l)" 2 "they stay in the list"
-is "$(sent bytes | od -An -tx1 | tr -d '\n')" " 1b 5b 31 6d 09 6b 09 7b 22 61 22 3a 22 c2 9b 22 7d 0a 0a ff 09 00 ff fe 0a 0a 09 0a" \
+is "$(sent bytes | od -An -tx1 | tr -d '\n')" \
+    " 1b 5b 31 6d 09 6b 09 7b 22 61 22 3a 22 c2 9b 22 7d 0a 0a ff 09 00 ff fe 0a 0a 09 0a" \
     "a dead letter is sent with every byte"
 
 # Records that are too large: cut by pubsub, or larger than this bus.max_record.
@@ -159,7 +163,8 @@ d.commit()' "$DISTLOG_DATA/bus.db" "$1"
 
 # Killed just before or after a commit, and two at once: each dead letter is sent exactly once.
 for i in $(seq 6000); do
-    printf 'many.dlq\tk\t{"reason":"r","topic":"again","partition":0,"offset":%d,"timestamp":1,"key":"k%d","value":"v%d"}\n' $i $i $i
+    printf 'many.dlq\tk\t{"reason":"r","topic":"again","partition":0,"offset":%d,"timestamp":1,"key":"k%d","value":"v%d"}\n' \
+        $i $i $i
 done | "$BUS" put
 # The first commits on the embedded bus acquire the group; each later one sends 200 dead letters.
 point=sqlite-commit first=2 done=0
@@ -171,11 +176,13 @@ for when in before after; do
             skip "the address sanitizer is in the place of the interposer" "$what"
             continue
         fi
-        LD_PRELOAD=$INTERPOSER FAULTS_POINT=$point-$when:$((first + batch)) start killed distlog deadletter retry many
+        LD_PRELOAD=$INTERPOSER FAULTS_POINT=$point-$when:$((first + batch)) start killed distlog \
+            deadletter retry many
         await killed
         [ $when = after ] && done=$((done + 200 * batch)) || done=$((done + 200 * (batch - 1)))
         lease 0
-        is "$status $(sent again | wc -l) $(sent again | sort -u | wc -l) $(names many | wc -l)" "137 $done $done $((6000 - done))" \
+        is "$status $(sent again | wc -l) $(sent again | sort -u | wc -l) $(names many | wc -l)" \
+            "137 $done $done $((6000 - done))" \
             "$what"
     done
 done
@@ -204,7 +211,10 @@ is "$?" 1 "an unwritable standard output is a failure"
 like "$(cat "$TMP/err")" "standard output can't be written: No space left" "the message says so"
 [ -z "$kafka" ] || done_testing # the rest inspects the embedded bus
 
-state() { sql "$DISTLOG_DATA/bus.db" "SELECT count(*) FROM state s JOIN topic t ON t.id = s.topic WHERE t.name = 'distlog-deadletter.state'"; }
+state() {
+    sql "$DISTLOG_DATA/bus.db" \
+        "SELECT count(*) FROM state s JOIN topic t ON t.id = s.topic WHERE t.name = 'distlog-deadletter.state'"
+}
 # change TOPIC STATEMENT: runs SQL on the table of that topic, which it calls %s.
 change() {
     python3 -c 'import sqlite3, sys

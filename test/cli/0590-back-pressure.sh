@@ -51,10 +51,16 @@ is "$(comm -23 warned printed | wc -l)" 0 \
     "alert prints each of the $(wc -l <warned) alerts that waited for it"
 is "$(uniq -d printed | wc -l)" 0 "none is printed twice"
 start store distlog store --quiet
-stored() { sql data/store.db 'SELECT id FROM doc' | grep -v -- - | sort >stored && [ -z "$(comm -23 accepted stored | head -n 1)" ]; }
+stored() {
+    sql data/store.db 'SELECT id FROM doc' | grep -v -- - | sort >stored &&
+        [ -z "$(comm -23 accepted stored | head -n 1)" ]
+}
 follow store stored
 is "$(comm -23 accepted stored | wc -l)" 0 "store stores all records that were accepted"
-again() { curl -s -f -d '{"node_id":"n1","message_type":"HEARTBEAT"}' -H 'Content-Type: application/json' "http://127.0.0.1:$port/log.input"; }
+again() {
+    curl -s -f -d '{"node_id":"n1","message_type":"HEARTBEAT"}' -H 'Content-Type: application/json' \
+        "http://127.0.0.1:$port/log.input"
+}
 wait_for 60 again
 ok $? "collect accepts records again"
 for name in collect pubsub alert store; do

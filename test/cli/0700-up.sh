@@ -56,7 +56,8 @@ ok $? "the new pubsub takes over"
 children=$(ps --ppid "${pids[up]}" -o pid= | xargs)
 stop up
 is $status 0 "SIGTERM: exit 0"
-like "$(tail -n 1 up.out)" '^accepted 4[4-9], refused [0-9]+, routed [0-9]+, alerts [0-9]+, stored [0-9]+, dead letters 0$' \
+like "$(tail -n 1 up.out)" \
+    '^accepted 4[4-9], refused [0-9]+, routed [0-9]+, alerts [0-9]+, stored [0-9]+, dead letters 0$' \
     "the summary"
 is "$(total up stored)" "$(found)" "the stored records are what search finds"
 is "$(total up alerts)" 20 "the alerts of the new pubsub are counted"

@@ -10,7 +10,8 @@ keys=$(awk '/^ *#/ || NF == 0 { next }
     { n = match($0, /[^ ]/) - 1; for (d in path) if (d >= n) delete path[d]; split($1, k, ":"); path[n] = k[1] "."
       if (k[1] ~ /_file$/) { s = ""; for (d = 0; d < n; d += 2) s = s path[d]; sub(/_file$/, "", k[1]); print s k[1] } }' \
     "$TOP/distlog.yaml")
-is "$(sort <<<"$keys" | xargs)" "collect.auth.password collect.auth.token node.password node.token store.elasticsearch.api_key store.elasticsearch.password" \
+is "$(sort <<<"$keys" | xargs)" \
+    "collect.auth.password collect.auth.token node.password node.token store.elasticsearch.api_key store.elasticsearch.password" \
     "the secrets are known from distlog.yaml" # add new secrets here and below
 kafka="bus.kafka.properties=sasl.password=$CANARY,sasl.username=eve,sasl.mechanism=PLAIN,security.protocol=SASL_PLAINTEXT,ssl.key.password=$CANARY"
 overrides=(-o "$kafka" -o collect.auth.user=eve -o node.user=eve)
@@ -41,7 +42,8 @@ try origin config --origin
 try help help config
 
 # Invalid settings
-for bad in "bus.kafka.properties=$CANARY" "bus.kafka.properties=sasl.password=a,$CANARY" "collect.auth.token=$CANARY"$'\n' \
+for bad in "bus.kafka.properties=$CANARY" "bus.kafka.properties=sasl.password=a,$CANARY" \
+    "collect.auth.token=$CANARY"$'\n' \
     "node.url=http://eve:$CANARY@localhost/" "node.url=eve:$CANARY@localhost" \
     "store.elasticsearch.urls=http://a,https://eve:$CANARY@b:x"; do
     distlog config -o "$bad" >"$TMP/bad.out" 2>>"$TMP/bad.err"
@@ -56,7 +58,8 @@ like "$(cat "$TMP/pair-1.err")" 'one without the other' "a password without a us
 
 # Engines that can't be reached, and one that rejects the secrets
 dead=127.0.0.1:$(free_port)
-away=(-o bus.type=kafka -o "bus.kafka.brokers=$dead" -o store.type=elasticsearch -o "store.elasticsearch.urls=http://$dead")
+away=(-o bus.type=kafka -o "bus.kafka.brokers=$dead" -o store.type=elasticsearch \
+    -o "store.elasticsearch.urls=http://$dead")
 for command in pubsub store alert; do
     start "$command" distlog $command "${away[@]}" "${overrides[@]}"
 done
@@ -102,7 +105,8 @@ try denied search ERROR -o store.type=elasticsearch -o "store.elasticsearch.urls
 like "$(cat "$TMP/denied-1.err")" 'HTTP 401: user and password, or the API key, are refused' \
     "search: a wrong password"
 is "$(sort -u "$TMP/authorization")" "/ ApiKey $CANARY" "… the API key was sent to that server"
-distlog search ERROR -o store.type=elasticsearch -o "store.elasticsearch.urls=$url" -o store.elasticsearch.user=eve \
+distlog search ERROR -o store.type=elasticsearch -o "store.elasticsearch.urls=$url" \
+    -o store.elasticsearch.user=eve \
     -o "store.elasticsearch.password=$CANARY" >"$TMP/basic.out" 2>"$TMP/basic.err"
 is "$(tail -n 1 "$TMP/authorization")" "/ Basic $(printf 'eve:%s' $CANARY | base64)" \
     "… or user and password"
@@ -118,13 +122,15 @@ wait_for 10 has "$TMP/good.err" 'http://127.0.0.1:[0-9]+'
 url=$(grep -Eo -m 1 'http://127.0.0.1:[0-9]+' "$TMP/good.err")
 curl -s -u "eve:$CANARY-2" -d '{}' "$url/log.input" >"$TMP/curl.out"
 like "$(cat "$TMP/curl.out")" '^401 ' "collect rejects a wrong password"
-is "$(curl -s -o /dev/null -w '%{http_code}' -u "eve:$CANARY" -H 'Content-Type: application/json' -d '{}' "$url/log.input")" 200 \
+is "$(curl -s -o /dev/null -w '%{http_code}' -u "eve:$CANARY" -H 'Content-Type: application/json' \
+    -d '{}' "$url/log.input")" 200 \
     "it accepts the right one, which was overwritten only in the output of ps"
 stop good
 start up distlog up -o collect.listen=127.0.0.1:0 "${overrides[@]}"
 wait_for 20 has "$TMP/up.err" 'ready: post'
 url=$(grep -Eo -m 1 'ready: post records to http://127.0.0.1:[0-9]+' "$TMP/up.err" | grep -o 'http.*')
-is "$(curl -s -o /dev/null -w '%{http_code}' -u "eve:$CANARY" -H 'Content-Type: application/json' -d '{}' "$url/log.input")" 200 \
+is "$(curl -s -o /dev/null -w '%{http_code}' -u "eve:$CANARY" -H 'Content-Type: application/json' \
+    -d '{}' "$url/log.input")" 200 \
     "up passes the secrets on to its children"
 children=$(ps -o args= --ppid "${pids[up]}")
 like "$children" 'collect.auth.password=\*+ ' "… which overwrite them, too"

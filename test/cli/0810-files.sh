@@ -11,7 +11,8 @@ for mask in 000 022 077; do
     pids[up]=$!
     wait_for 20 has "$TMP/up.err" 'ready: post'
     url=$(grep -Eo -m 1 'http://127.0.0.1:[0-9]+/log.input' "$TMP/up.err" | head -n 1)
-    curl -s -o /dev/null -H 'Content-Type: application/json' -d '{"node_id":"n","message_type":"REGISTRATION"}' "$url"
+    curl -s -o /dev/null -H 'Content-Type: application/json' \
+        -d '{"node_id":"n","message_type":"REGISTRATION"}' "$url"
     stored() { [ -n "$(distlog search REGISTRATION 2>/dev/null | tail -n +2)" ]; }
     wait_for 20 stored
     ok $? "umask $mask: a record passes the whole flow"

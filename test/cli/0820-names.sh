@@ -22,11 +22,13 @@ for bad in 'a/b' '../x' 'a b' 'a?b=c' 'a%2fb' $'a\tb' 'a"b' "a'b" 'a;b' 'ä' '.'
     distlog config -o "collect.routes=log.input=$bad" >"$TMP/out" 2>"$TMP/err"
     is $? 2 "collect.routes: '${bad:0:20}' is rejected"
 done
-for bad in 'logs/_search' 'Logs' 'logs*' 'logs,other' '_all' '-logs' '.logs' '+logs' 'a b' 'logs?q=1' 'logs#' 'logs%' 'logs-%q' '../x' '' "$long"; do
+for bad in 'logs/_search' 'Logs' 'logs*' 'logs,other' '_all' '-logs' '.logs' '+logs' 'a b' 'logs?q=1' \
+    'logs#' 'logs%' 'logs-%q' '../x' '' "$long"; do
     for type in local elasticsearch; do
         timeout 10 distlog search -o "store.index=$bad" -o store.type=$type >"$TMP/out" 2>"$TMP/err"
         code=$?
-        [ $code -eq 2 ] && grep -q "^distlog search: -o: store.index: .* is not a name (lower case letters" "$TMP/err"
+        [ $code -eq 2 ] && grep \
+            -q "^distlog search: -o: store.index: .* is not a name (lower case letters" "$TMP/err"
         ok $? "store.index on $type: '${bad:0:20}' is rejected"
     done
 done

@@ -5,7 +5,8 @@
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 
-levels=('ERROR' 'ERROR" OR 1=1' "ERROR' OR '1'='1" "'; DROP TABLE doc; --" '"}},{"match_all":{}}' '*' 'ER*' 'ERROR%' '\" OR \"\"=\"' \
+levels=('ERROR' 'ERROR" OR 1=1' "ERROR' OR '1'='1" "'; DROP TABLE doc; --" '"}},{"match_all":{}}' '*' \
+    'ER*' 'ERROR%' '\" OR \"\"=\"' \
     '${HOME}' '%s%n' 'a\' 'log_level:ERROR' '_exists_:node_id' '[* TO *]' '/.*/')
 # One document for each hostile text: as its level, its node and its words.
 python3 - "${levels[@]}" >"$TMP/records" <<'END'
@@ -32,9 +33,12 @@ for i in "${!levels[@]}"; do
     is "$(found --service "$text")" "0 1" "… as a service"
     is "$(found --text "word$i")" "0 1" "… as a word"
 done
-for text in 'word1" OR word2' 'word1 OR word2' 'word1 NOT word2' 'word*' '^word1' 'NEAR(word1 word2)' 'message:word1' '{x} word1 : word2' '"' "'" '(' '-word1' '+word1 | word2' 'word1"}},{"match_all":{}}'; do
+for text in 'word1" OR word2' 'word1 OR word2' 'word1 NOT word2' 'word*' '^word1' 'NEAR(word1 word2)' \
+    'message:word1' '{x} word1 : word2' '"' "'" '(' '-word1' '+word1 | word2' \
+    'word1"}},{"match_all":{}}'; do
     got=$(found --text "$text")
-    case $got in "0 0" | "0 1") ok 0 "--text $text is words: $got" ;; *) ok 1 "--text $text is words: $got, $err" ;; esac
+    case $got in "0 0" | "0 1") ok 0 "--text $text is words: $got" ;; *) ok 1 \
+        "--text $text is words: $got, $err" ;; esac
 done
 is "$(found --node 'ERROR' --service "' OR 1=1 --")" "0 0" \
     "a text that closes a quotation is a condition like any other"

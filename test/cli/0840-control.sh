@@ -112,7 +112,8 @@ server = http.server.HTTPServer(("127.0.0.1", 0), Es)
 print(server.server_port, flush=True)
 server.serve_forever()
 END
-sed -i 's/"a": EVIL/"a": EVIL.replace("\\u001b", "").replace("\\u0007", "")/' "$TMP/es.py" # JSON allows DEL and C1 raw
+# JSON allows DEL and C1 raw
+sed -i 's/"a": EVIL/"a": EVIL.replace("\\u001b", "").replace("\\u0007", "")/' "$TMP/es.py"
 start es python3 "$TMP/es.py"
 wait_for 10 has "$TMP/es.out" '[0-9]'
 export DISTLOG_STORE_TYPE=elasticsearch DISTLOG_STORE_ELASTICSEARCH_URLS=http://127.0.0.1:$(cat "$TMP/es.out")

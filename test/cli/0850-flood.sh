@@ -17,7 +17,10 @@ flood() {
     wait_for 60 has "$TMP/flood.out" '^there'
     ok $? "$kind: $CROWD clients are connected"
 }
-post() { curl -s -k -m 20 -o "$TMP/body" -w '%{http_code}' -H 'Content-Type: application/json' -d '{"node_id":"n"}' "$url/log.input"; }
+post() {
+    curl -s -k -m 20 -o "$TMP/body" -w '%{http_code}' -H 'Content-Type: application/json' \
+        -d '{"node_id":"n"}' "$url/log.input"
+}
 files() { ls "/proc/${pids[collect]}/fd" | wc -l; }
 bounded() { # MB DESCRIPTION
     local kb
@@ -68,10 +71,12 @@ P
 mb=32 records=50000
 # one KIND TYPE STATUS REASON MB: checks the answer to such a body, and that memory is bounded.
 one() {
-    start collect distlog collect --listen 127.0.0.1:0 -o collect.max_body=${mb}MB -o collect.max_inflated=${mb}MB -o collect.max_records=$records
+    start collect distlog collect --listen 127.0.0.1:0 -o collect.max_body=${mb}MB \
+        -o collect.max_inflated=${mb}MB -o collect.max_records=$records
     wait_for 10 has "$TMP/collect.err" 'http://127.0.0.1:[0-9]+'
     url=$(grep -Eo -m 1 'http://127.0.0.1:[0-9]+' "$TMP/collect.err")
-    python3 body.py "$1" | curl -s -m 120 -w '%{http_code}\n' -H "Content-Type: application/$2" -H 'Content-Encoding: gzip' --data-binary @- "$url/log.input" >"$TMP/body"
+    python3 body.py "$1" | curl -s -m 120 -w '%{http_code}\n' -H "Content-Type: application/$2" \
+        -H 'Content-Encoding: gzip' --data-binary @- "$url/log.input" >"$TMP/body"
     is "$(tail -n 1 "$TMP/body")" "$3" "$1: $3"
     like "$(cat "$TMP/body")" "$4" "$1: the body says why"
     bounded "$5" "$1: memory is bounded"

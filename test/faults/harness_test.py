@@ -191,7 +191,7 @@ for is_fine, an_end, description in [
     (False, end(0, "SIGTERM", shutdown_s=30), "exit code 0 long after SIGTERM"),
     (True, end(-9, "SIGKILL"), "killed by the harness"),
     (True, end(-9, faults=POINT), "killed at an armed point"),
-    (False, end(-9), "killed by somebody else"),
+    (False, end(-9), "killed, but not by the harness"),
     (False, end(-11, faults=MALLOC, hits=1), "a crash"),
     (True, end(-15, "SIGTERM", lines=[]), "SIGTERM before there was a handler"),
     (False, end(-15, "SIGTERM"), "SIGTERM killed it although it had started"),

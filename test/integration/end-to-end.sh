@@ -13,9 +13,11 @@ port=$(free_port)
 start collect distlog collect --listen "127.0.0.1:$port"
 start pubsub distlog pubsub
 start store distlog store
-wait_for 30 has "$TMP/collect.err" "127.0.0.1:$port" && wait_for 30 has "$TMP/store.err" "→ store elasticsearch"
+wait_for 30 has "$TMP/collect.err" "127.0.0.1:$port" &&
+    wait_for 30 has "$TMP/store.err" "→ store elasticsearch"
 ok $? "collect, pubsub and store are running"
-run distlog node --url "http://127.0.0.1:$port/log.input" --nodes 5 --interval 10ms --heartbeat 250ms --keep-going --count 400
+run distlog node --url "http://127.0.0.1:$port/log.input" --nodes 5 --interval 10ms --heartbeat 250ms \
+    --keep-going --count 400
 is "$status" 0 "five nodes post 400 logs each"
 
 # What the routing rules make of the topic of the nodes, derived from its records alone.
@@ -41,7 +43,8 @@ print(sum(processed.values()), sum(alerts.values()))
 P
 read -r processed alerts < <(values nodes | python3 rules.py)
 wait_for 60 counts processed_logs . "$processed"
-is "$(values processed_logs | grep -vc '"message_type":"ALERT"')" "$processed" "all routed records are in processed_logs: $processed"
+is "$(values processed_logs | grep -vc '"message_type":"ALERT"')" "$processed" \
+    "all routed records are in processed_logs: $processed"
 is "$(values alerts | grep -vc '"message_type":"ALERT"')" "$alerts" "all alerts are in alerts: $alerts"
 stored() { [ "$(documents)" = "$(values processed_logs | wc -l)" ]; }
 wait_for 60 stored
@@ -50,7 +53,9 @@ is "$(values processed_logs.dlq | wc -l)" 0 "no dead letters"
 
 # The official Python clients.
 venv=${TEST_SERVERS:-/var/tmp/distlog-servers-$(id -u)}/cache/python
-[ -e "$venv/.ok" ] || { python3 -m venv "$venv" && "$venv/bin/pip" install -q 'elasticsearch>=8,<9' confluent-kafka && : >"$venv/.ok"; } >"$TMP/pip.log" 2>&1
+[ -e "$venv/.ok" ] || { python3 -m venv "$venv" &&
+    "$venv/bin/pip" install -q 'elasticsearch>=8,<9' confluent-kafka &&
+    : >"$venv/.ok"; } >"$TMP/pip.log" 2>&1
 if [ -e "$venv/.ok" ]; then
     cat >clients.py <<'P'
 import json, os, sys
@@ -80,15 +85,19 @@ for hit in helpers.scan(es, index=os.environ["DISTLOG_STORE_INDEX"]):
 print(len(topic), len(index), topic == index)
 P
     run "$venv/bin/python" clients.py
-    is "$out" "$(values processed_logs | wc -l) $(documents) True" "the official Python clients read the same records in both"
+    is "$out" "$(values processed_logs | wc -l) $(documents) True" \
+        "the official Python clients read the same records in both"
 else
-    echo "ok $((tests += 1)) - the official Python clients # SKIP they can't be had from PyPI: $(tail -n 1 "$TMP/pip.log")"
+    echo "ok $((tests += 1)) - the official Python clients # SKIP they can't be had from PyPI: $(tail \
+        -n 1 "$TMP/pip.log")"
 fi
 
 for name in collect pubsub store; do
     stop $name
     is "$status" 0 "$name stops with exit code 0"
 done
-like "$(cat "$TMP/collect.err")" "accepted $(values nodes | wc -l) records, refused 0" "every record that collect accepted is in its topic"
-like "$(cat "$TMP/store.err")" "stopped: stored $(documents), already there 0, dead letters 0" "store counts the same documents"
+like "$(cat "$TMP/collect.err")" "accepted $(values nodes | wc -l) records, refused 0" \
+    "every record that collect accepted is in its topic"
+like "$(cat "$TMP/store.err")" "stopped: stored $(documents), already there 0, dead letters 0" \
+    "store counts the same documents"
 done_testing

@@ -15,7 +15,7 @@ begin() { # starts store in the background and waits until it is connected
     start store distlog store "$@"
     wait_for 20 has "$TMP/store.err" "→ store"
 }
-said() { lines "$TMP/store.err" "trying again until it works|it works again"; }
+outage_lines() { lines "$TMP/store.err" "trying again until it works|it works again"; }
 end() { # WANTED DESCRIPTION: checks that all documents are stored once
     wait_for 60 documents_are "$1"
     local kb
@@ -38,13 +38,16 @@ own_es stop
 records a 2001 10000
 wait_for 20 has "$TMP/store.err" "trying again until it works"
 ok $? "an outage is logged"
-like "$(cat "$TMP/store.err")" "distlog store: $TEST_ES: .*(connect|Connection|reply).* \(check store.elasticsearch.urls\); trying again" "the line has the address and names the setting"
+like "$(cat "$TMP/store.err")" \
+    "distlog store: $TEST_ES: .*(connect|Connection|reply).* \(check store.elasticsearch.urls\); trying again" \
+    "the line has the address and names the setting"
 own_es start
 end 10000 "stopped and started under load: nothing lost, nothing twice"
-is "$(said)" 2 "the outage has one line for its beginning and one for its end"
+is "$(outage_lines)" 2 "the outage has one line for its beginning and one for its end"
 wait_for 20 followed 10000
 ok $? "search --follow waited, too, and printed what was stored, $(followed_lines) lines"
-is "$(lines "$TMP/follow.err" "trying again|works again")" 2 "its log has one line for the beginning and one for the end"
+is "$(lines "$TMP/follow.err" "trying again|works again")" 2 \
+    "its log has one line for the beginning and one for the end"
 stop follow
 
 # Killed: a request may have been processed without an answer.
@@ -55,17 +58,18 @@ own_es kill
 wait_for 20 has "$TMP/store.err" "trying again until it works"
 own_es start
 end 20000 "killed in mid-request: nothing lost, nothing twice"
-is "$(said)" 2 "the outage has one line for its beginning and one for its end"
+is "$(outage_lines)" 2 "the outage has one line for its beginning and one for its end"
 
 # Full: the index is read-only, and each item has a 429 in a 200.
 es PUT "/$INDEX/_settings" '{"index.blocks.read_only_allow_delete":true}' >/dev/null
 begin
 records c 1 1000
 wait_for 20 has "$TMP/store.err" "trying again until it works"
-like "$(cat "$TMP/store.err")" "can't store: cluster_block_exception: .*; trying again" "a full server is logged"
+like "$(cat "$TMP/store.err")" "can't store: cluster_block_exception: .*; trying again" \
+    "a full server is logged"
 es PUT "/$INDEX/_settings" '{"index.blocks.read_only_allow_delete":null}' >/dev/null
 end 21000 "full and then not: nothing lost"
-is "$(said)" 2 "the outage has one line for its beginning and one for its end"
+is "$(outage_lines)" 2 "the outage has one line for its beginning and one for its end"
 
 # A record that is rejected in the middle of a batch.
 {
@@ -77,14 +81,18 @@ is "$(said)" 2 "the outage has one line for its beginning and one for its end"
 begin
 end 22000 "poison in mid-batch: the rest is stored"
 is "$(lines "$TMP/store.out" '^Error storing log: ')" 1 "the rejected record is printed once"
-like "$(cat "$TMP/store.out")" "^Error storing log: document_parsing_exception: .*failed to parse field \[number\]" "with the engine's reason"
-like "$("$BUS" get processed_logs.dlq)" '"reason":"document_parsing_exception: [^"]*number' "the dead letter has the reason, too"
+like "$(cat "$TMP/store.out")" \
+    "^Error storing log: document_parsing_exception: .*failed to parse field \[number\]" \
+    "with the engine's reason"
+like "$("$BUS" get processed_logs.dlq)" '"reason":"document_parsing_exception: [^"]*number' \
+    "the dead letter has the reason, too"
 
 # A log_id of more than 512 bytes would fail a whole request; store uses another _id.
 long=$(printf '%0600d' 7)
 printf 'processed_logs\tk\t{"log_id":"%s","node_id":"k"}\n' "$long" | "$BUS" put
 run distlog store --no-follow --quiet
-like "$err" "stored 1, already there 0, dead letters 0" "a record with a log_id of 600 bytes is stored under its position"
+like "$err" "stored 1, already there 0, dead letters 0" \
+    "a record with a log_id of 600 bytes is stored under its position"
 
 # Overloaded: whole requests get 429 until they are small enough.
 own_es stop
@@ -92,9 +100,10 @@ ES_EXTRA='indexing_pressure.memory.limit: 400kb' own_es start
 begin
 records e 1 10000
 end 32001 "an indexing pressure of 400 KB: nothing lost, nothing twice"
-like "$(cat "$TMP/store.err")" "can't store: HTTP 429: es_rejected_execution_exception" "the overload is logged"
-[ "$(said)" -le 8 ]
-ok $? "not once for each request ($(said) lines)"
+like "$(cat "$TMP/store.err")" "can't store: HTTP 429: es_rejected_execution_exception" \
+    "the overload is logged"
+[ "$(outage_lines)" -le 8 ]
+ok $? "not once for each request ($(outage_lines) lines)"
 
 # http.max_content_length: 413, for which requests are halved; one record is larger than the limit.
 own_es stop
@@ -106,15 +115,19 @@ python3 -c 'print("processed_logs\tk\t{\"log_id\":\"huge\",\"pad\":\"" + "x" * 2
 DISTLOG_BUS_MAX_RECORD=4MB "$BUS" put <"$TMP/huge"
 records f 10001 10500
 end 42501 "a body limit of 1 MB: nothing lost, nothing twice"
-is "$(lines "$TMP/store.out" '^Error storing log: .*HTTP 413')" 1 "the record that is larger than the limit is printed once"
-is "$(said)" 0 "this is no outage"
+is "$(lines "$TMP/store.out" '^Error storing log: .*HTTP 413')" 1 \
+    "the record that is larger than the limit is printed once"
+is "$(outage_lines)" 0 "this is no outage"
 
 # Hung: store stops without an answer.
 begin
 kill -STOP "${pids[es]}"
 records g 1 1
 # Unread bytes at the server's end of a connection: it has received the request.
-asked() { awk -v p="$(printf ':%04X' "${TEST_ES##*:}")" '$2 ~ p "$" && $5 !~ /:0+$/ { n++ } END { exit !n }' /proc/net/tcp /proc/net/tcp6; }
+asked() {
+    awk -v p="$(printf ':%04X' "${TEST_ES##*:}")" '$2 ~ p "$" && $5 !~ /:0+$/ { n++ } END { exit !n }' \
+        /proc/net/tcp /proc/net/tcp6
+}
 wait_for 20 asked
 began=$SECONDS
 stop store

@@ -10,7 +10,7 @@ printf %s "$TEST_ES_PASSWORD" >"$TMP/password"
 export DISTLOG_STORE_ELASTICSEARCH_CA=$TMP/ca.crt DISTLOG_STORE_ELASTICSEARCH_PASSWORD_FILE=$TMP/password
 
 put() { printf 'processed_logs\tk\t%s\n' "$@" | "$BUS" put; }
-said() { lines "$TMP/store.err" "trying again until it works|it works again"; }
+outage_lines() { lines "$TMP/store.err" "trying again until it works|it works again"; }
 
 put '{"log_id":"a","node_id":"n","log_level":"INFO"}'
 run distlog store --no-follow
@@ -20,21 +20,28 @@ unlike "$err$out" "$TEST_ES_PASSWORD" "and not the password"
 
 run env -u DISTLOG_STORE_ELASTICSEARCH_CA distlog search
 is "$status" 1 "an unknown certificate authority is an error"
-like "$err" "^distlog search: $TEST_ES_SECURE: .*certificate.* \(set store.elasticsearch.ca to the authority that signed it\)$" "the message names the setting"
+like "$err" "^distlog search: $TEST_ES_SECURE: .*certificate.* \(set store.elasticsearch.ca to the authority that signed it\)$" \
+    "the message names the setting"
 run distlog search -o store.elasticsearch.ca="$TMP/none.crt"
-like "$status:$err" "^1:distlog search: store.elasticsearch.ca: .*none.crt: No such file" "a missing CA file is an error that names the setting"
+like "$status:$err" "^1:distlog search: store.elasticsearch.ca: .*none.crt: No such file" \
+    "a missing CA file is an error that names the setting"
 run env -u DISTLOG_STORE_ELASTICSEARCH_PASSWORD_FILE DISTLOG_STORE_ELASTICSEARCH_PASSWORD=wrong distlog search
-like "$status:$err" "^1:distlog search: $TEST_ES_SECURE: can't ask for its version: HTTP 401: .* refused \(check store.elasticsearch.user and password, or api_key\)$" "a wrong password is an error that names the settings"
+like "$status:$err" "^1:distlog search: $TEST_ES_SECURE: can't ask for its version: HTTP 401: .* refused \(check store.elasticsearch.user and password, or api_key\)$" \
+    "a wrong password is an error that names the settings"
 run distlog search -o store.elasticsearch.urls="${TEST_ES_SECURE/https/http}"
 is "$status" 1 "http to an https port is an error"
 like "$err" "^distlog search: http://.* \(check store.elasticsearch.urls\)$" "the message names the setting"
 
 # API keys of least privilege.
 key() { # NAME CLUSTER-RIGHTS INDEX-RIGHTS
-    es POST /_security/api_key '{"name":"'"$1"'","role_descriptors":{"r":{"cluster":['"$2"'],"index":[{"names":["'"$INDEX"'*"],"privileges":['"$3"']}]}}}' |
+    es POST /_security/api_key \
+        '{"name":"'"$1"'","role_descriptors":{"r":{"cluster":['"$2"'],"index":[{"names":["'"$INDEX"'*"],"privileges":['"$3"']}]}}}' |
+        
         sed -n 's/.*"encoded":"\([^"]*\)".*/\1/p'
 }
-with_key() { env -u DISTLOG_STORE_ELASTICSEARCH_PASSWORD_FILE DISTLOG_STORE_ELASTICSEARCH_API_KEY="$1" "${@:2}"; }
+with_key() {
+    env -u DISTLOG_STORE_ELASTICSEARCH_PASSWORD_FILE DISTLOG_STORE_ELASTICSEARCH_API_KEY="$1" "${@:2}"
+}
 writer=$(key writer '"monitor","manage_index_templates"' '"create_doc","create_index","view_index_metadata"')
 reader=$(key reader '"monitor"' '"read","view_index_metadata"')
 put '{"log_id":"b","node_id":"n","log_level":"INFO"}'
@@ -42,22 +49,28 @@ run with_key "$writer" distlog store --no-follow
 is "$status:$out" "0:Log stored successfully: n, b, INFO" "store works with an API key that may only write"
 humble=$(key humble '' '"create_doc","create_index","view_index_metadata"')
 run with_key "$humble" distlog store --no-follow
-is "$status:$(lines err manage_index_templates)" 1:1 "store does not work with a key that may not install the template"
-like "$err" "^distlog store: grant manage_index_templates, or install the template by hand and set store.elasticsearch.template: false: $TEST_ES_SECURE: can't install the index template: HTTP 403" "one line says what to do"
+is "$status:$(lines err manage_index_templates)" 1:1 \
+    "store does not work with a key that may not install the template"
+like "$err" "^distlog store: grant manage_index_templates, or install the template by hand and set store.elasticsearch.template: false: $TEST_ES_SECURE: can't install the index template: HTTP 403" \
+    "one line says what to do"
 run with_key "$humble" distlog store --no-follow -o store.elasticsearch.template=false
 is "$status:$out" 0: "following it helps"
 run with_key "$writer" distlog search
-like "$err" "can't search: HTTP 403: .*\(give the user or API key of store.elasticsearch that right\)$" "this key may not search, and the message says so"
+like "$err" "can't search: HTTP 403: .*\(give the user or API key of store.elasticsearch that right\)$" \
+    "this key may not search, and the message says so"
 is "$(documents)" 2 "two documents"
 run with_key "$reader" distlog search
 is "$status:$(wc -l <<<"$out")" "0:3" "search works with an API key that may only read"
 run with_key "$reader" distlog delete
-like "$status:${err##*$'\n'}" "^1:distlog delete: $TEST_ES_SECURE: can't delete: action \[indices:data/write/delete/byquery\] is unauthorized for API key" "this key may not delete"
+like "$status:${err##*$'\n'}" \
+    "^1:distlog delete: $TEST_ES_SECURE: can't delete: action \[indices:data/write/delete/byquery\] is unauthorized for API key" \
+    "this key may not delete"
 is "$(documents)" 2 "nothing was deleted"
 
 # A deletion needs cluster privileges, too: to follow it, and to cancel it.
 fill() { # N: stores that many documents to delete
-    awk -v n="$1" 'BEGIN { for (; i < n; i++) printf "processed_logs\tk\t{\"log_id\":\"gone %d\",\"node_id\":\"n\",\"log_level\":\"GONE\"}\n", i }' | "$BUS" put
+    awk -v n="$1" 'BEGIN { for (; i < n; i++) printf "processed_logs\tk\t{\"log_id\":\"gone %d\",\"node_id\":\"n\",\"log_level\":\"GONE\"}\n", i }' |
+        "$BUS" put
     distlog store --no-follow --quiet 2>/dev/null
 }
 are() { [ "$(documents)" = "$1" ]; }
@@ -67,10 +80,13 @@ watcher=$(key watcher '"monitor"' "$of_index")
 blind=$(key blind '' "$of_index")
 fill 2
 run with_key "$deleter" distlog delete --level gone
-like "$status:$out" '^0:Deleted documents: .*"deleted":2,.*"failures":\[\]' "delete works with an API key with the right privileges"
+like "$status:$out" '^0:Deleted documents: .*"deleted":2,.*"failures":\[\]' \
+    "delete works with an API key with the right privileges"
 fill 3
 run with_key "$blind" distlog delete --level gone
-like "$status:${err##*$'\n'}" "^1:distlog delete: the deletion goes on in the engine, .* grant the cluster privileges monitor and cancel_task\): $TEST_ES_SECURE: .*HTTP 403.*cluster:monitor/task/get" "with a key that may not follow the deletion, a message says so"
+like "$status:${err##*$'\n'}" \
+    "^1:distlog delete: the deletion goes on in the engine, .* grant the cluster privileges monitor and cancel_task\): $TEST_ES_SECURE: .*HTTP 403.*cluster:monitor/task/get" \
+    "with a key that may not follow the deletion, a message says so"
 wait_for 30 are 2
 ok $? "the deletion continues"
 port=$(free_port)
@@ -83,7 +99,9 @@ start delete env -u DISTLOG_STORE_ELASTICSEARCH_PASSWORD_FILE DISTLOG_STORE_ELAS
 of_it() { es GET '/_tasks?detailed&actions=*byquery' | grep -q '"deleted":1000,'; }
 wait_for 60 of_it
 stop delete
-like "$status:$(tail -n 1 delete.err)" "^1:distlog delete: the deletion goes on in the engine, .* cancel_task\): .*HTTP 403.*cluster:admin/tasks/cancel" "with a key that may not cancel the deletion, a message says so"
+like "$status:$(tail -n 1 delete.err)" \
+    "^1:distlog delete: the deletion goes on in the engine, .* cancel_task\): .*HTTP 403.*cluster:admin/tasks/cancel" \
+    "with a key that may not cancel the deletion, a message says so"
 of_it
 ok $? "the deletion continues"
 es POST '/_tasks/_cancel?actions=*byquery&wait_for_completion=true' >/dev/null
@@ -103,7 +121,7 @@ printf '%s\n' "$TEST_ES_PASSWORD" >"$TMP/password"
 wait_for 20 has "$TMP/store.out" "n, c, INFO"
 ok $? "store continues when the file has the new password"
 stop store
-is "$status:$(said)" 0:2 "the outage has one line for its beginning and one for its end"
+is "$status:$(outage_lines)" 0:2 "the outage has one line for its beginning and one for its end"
 
 # A certificate that is replaced by one of another authority.
 mkdir "$TMP/new" && (cd "$TMP/new" && {
@@ -115,25 +133,33 @@ mkdir "$TMP/new" && (cd "$TMP/new" && {
 } 2>/dev/null)
 config=$TEST_SERVERS_RUN/es-secure/config
 cat "$TMP/new/server.key" >"$config/server.key" && cat "$TMP/new/server.crt" >"$config/server.crt"
-renewed() { openssl s_client -connect "${TEST_ES_SECURE#https://}" </dev/null 2>/dev/null | grep -q 'issuer=CN = new-ca'; }
+renewed() {
+    openssl s_client -connect "${TEST_ES_SECURE#https://}" </dev/null 2>/dev/null |
+        grep -q 'issuer=CN = new-ca'
+}
 wait_for 60 renewed
 put '{"log_id":"d","node_id":"n","log_level":"INFO"}'
 start store distlog store
-wait_for 20 has "$TMP/store.err" "$TEST_ES_SECURE: .*certificate.* \(set store.elasticsearch.ca .*; trying again"
+wait_for 20 has "$TMP/store.err" \
+    "$TEST_ES_SECURE: .*certificate.* \(set store.elasticsearch.ca .*; trying again"
 ok $? "a certificate of another authority is logged"
 cat "$TMP/new/ca.crt" >"$TMP/ca.crt"
 wait_for 20 has "$TMP/store.out" "n, d, INFO"
 ok $? "store continues when the CA file has the new authority"
 stop store
-is "$status:$(said)" 0:2 "the outage has one line for its beginning and one for its end"
-es() { curl -sS --max-time 30 --cacert "$TMP/ca.crt" -u "elastic:$TEST_ES_PASSWORD" -X "$1" -H 'Content-Type: application/json' "$TEST_ES_SECURE$2" ${3+-d "$3"}; }
+is "$status:$(outage_lines)" 0:2 "the outage has one line for its beginning and one for its end"
+es() {
+    curl -sS --max-time 30 --cacert "$TMP/ca.crt" -u "elastic:$TEST_ES_PASSWORD" -X "$1" \
+        -H 'Content-Type: application/json' "$TEST_ES_SECURE$2" ${3+-d "$3"}
+}
 
 # Several hosts: one that is down, one that goes down under load, and one that never answers.
 port=$(free_port)
 start proxy python3 "$TOP/test/lib/proxy.py" "$port" "${TEST_ES_SECURE#https://}"
 wait_for 10 has proxy.out .
 export DISTLOG_STORE_ELASTICSEARCH_URLS=https://127.0.0.1:$(free_port),https://127.0.0.1:$port,$TEST_ES_SECURE
-awk 'BEGIN { for (i = 0; i < 10000; i++) printf "processed_logs\tk\t{\"log_id\":\"e%d\",\"node_id\":\"k\",\"log_level\":\"INFO\"}\n", i }' | "$BUS" put
+awk 'BEGIN { for (i = 0; i < 10000; i++) printf "processed_logs\tk\t{\"log_id\":\"e%d\",\"node_id\":\"k\",\"log_level\":\"INFO\"}\n", i }' |
+    "$BUS" put
 start store distlog store
 wait_for 20 has "$TMP/store.out" "k, e"
 stop proxy KILL
@@ -149,7 +175,8 @@ listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
 signal.pause()' "$port"
 wait_for 10 bash -c ": </dev/tcp/127.0.0.1/$port"
 run distlog search a -o store.elasticsearch.urls="https://127.0.0.1:$port,$TEST_ES_SECURE"
-is "$status:$out" "0:Search results for a:" "the next host is asked if one accepts connections and never answers"
+is "$status:$out" "0:Search results for a:" \
+    "the next host is asked if one accepts connections and never answers"
 stop mute
 
 # Daily indices, by the time of the document.
@@ -158,13 +185,18 @@ printf 'days\tk\t%s\n' '{"log_id":"x","node_id":"n","log_level":"DAY","timestamp
 export DISTLOG_STORE_INDEX=$INDEX-%Y.%m.%d
 run distlog store --no-follow days
 like "$err" "stored 2," "store with a date pattern as index"
-is "$(es GET "/_cat/indices/$INDEX-*?h=index&s=index" | xargs)" "$INDEX-2026.11.20 $INDEX-2026.11.21" "an index per day, in UTC"
-like "$(es GET "/$INDEX-2026.11.21/_mapping")" '"dynamic":"false".*"node_id":\{"type":"keyword","ignore_above":8191\}' "the indices have the mapping of the template"
-is "$(distlog search day 2>/dev/null | sed -n 's/.*"log_id":"\([^"]*\)".*/\1/p' | xargs)" "y x" "search finds documents of all of them"
+is "$(es GET "/_cat/indices/$INDEX-*?h=index&s=index" | xargs)" "$INDEX-2026.11.20 $INDEX-2026.11.21" \
+    "an index per day, in UTC"
+like "$(es GET "/$INDEX-2026.11.21/_mapping")" \
+    '"dynamic":"false".*"node_id":\{"type":"keyword","ignore_above":8191\}' \
+    "the indices have the mapping of the template"
+is "$(distlog search day 2>/dev/null | sed -n 's/.*"log_id":"\([^"]*\)".*/\1/p' | xargs)" "y x" \
+    "search finds documents of all of them"
 run distlog delete
 like "$out" '"deleted":2,' "delete deletes documents of all of them"
 run distlog search -o store.index='Logs*'
-like "$status:$err" "^2:distlog search: -o: store.index: 'Logs\*' is not a name" "an invalid index name is a usage error"
+like "$status:$err" "^2:distlog search: -o: store.index: 'Logs\*' is not a name" \
+    "an invalid index name is a usage error"
 
 # An unsupported version.
 old=$(free_port)
@@ -176,5 +208,6 @@ http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), H).serve_forever()' "$ol
 wait_for 10 curl -fs "http://127.0.0.1:$old/"
 run distlog store --no-follow -o store.elasticsearch.urls="http://127.0.0.1:$old"
 is "$status" 1 "an old version is an error"
-like "$err" "^distlog store: http://127.0.0.1:$old: found Elasticsearch 7.17.28, but distlog needs Elasticsearch 8 or OpenSearch 2$" "the message names the version"
+like "$err" "^distlog store: http://127.0.0.1:$old: found Elasticsearch 7.17.28, but distlog needs Elasticsearch 8 or OpenSearch 2$" \
+    "the message names the version"
 done_testing

@@ -30,7 +30,8 @@ is "$status:$(documents)" 0:$total "all documents are stored through the proxy"
 is "$(bulks | awk '{ print $5 }' | sort -u)" gzip "every bulk request is compressed"
 is "$(bulks | awk '$7 * 5 > $8' | wc -l)" 0 "to less than a fifth"
 is "$(bulks | awk '$6 !~ /gzip/' | wc -l)" 0 "every answer may be compressed"
-is "$(bulks | grep -vc 'filter_path=items.\*.status,items.\*.error.type,items.\*.error.reason')" 0 "the answers contain only the verdicts"
+is "$(bulks | grep -vc 'filter_path=items.\*.status,items.\*.error.type,items.\*.error.reason')" 0 \
+    "the answers contain only the verdicts"
 is "$(bulks | awk '$11 * 4 > $8' | wc -l)" 0 "the answers are small"
 is "$(most 2)" 2 "two requests are in progress at a time"
 connections=$(bulks | awk '{ print $1 }' | sort -u | wc -l)
@@ -47,9 +48,9 @@ rm rule
 begin() { start store distlog store --quiet "$@" && wait_for 20 has store.err '→ store'; }
 documents_are() { [ "$(documents)" = "$1" ]; }
 tried() { [ "$(bulks | grep -c "$1")" -ge 3 ]; }
-said() { lines store.err "trying again until it works|it works again"; }
-over() { [ "$(said)" = $((2 * troubles)) ]; }
-troubles=0
+outage_lines() { lines store.err "trying again until it works|it works again"; }
+over() { [ "$(outage_lines)" = $((2 * outages)) ]; }
+outages=0
 fails() { # fails RULE WHEN PATTERN [RECORDS]: checks the outage, and its message
     echo "$1 $2" >rule
     records "${4:-1200}"
@@ -58,10 +59,12 @@ fails() { # fails RULE WHEN PATTERN [RECORDS]: checks the outage, and its messag
     rm rule
     wait_for 60 documents_are $total
     ok $? "$1 $2: nothing is lost or stored twice"
-    troubles=$((troubles + 1))
+    outages=$((outages + 1))
     wait_for 20 over
-    is "$(said)" $((2 * troubles)) "$1 $2: one line when the outage begins, one when it ends"
-    like "$(tail -n 2 store.err)" "^distlog store: $DISTLOG_STORE_ELASTICSEARCH_URLS: $3.*; trying again until it works$" "$1 $2: the message says why"
+    is "$(outage_lines)" $((2 * outages)) "$1 $2: one line when the outage begins, one when it ends"
+    like "$(tail -n 2 store.err)" \
+        "^distlog store: $DISTLOG_STORE_ELASTICSEARCH_URLS: $3.*; trying again until it works$" \
+        "$1 $2: the message says why"
 }
 begin
 for status in 429 500 502 503 504; do fails $status before "can't store: HTTP $status"; done
@@ -69,7 +72,7 @@ fails 400 before "can't store: HTTP 400" 2 # from the proxy: the records are val
 fails 502 after "can't store: HTTP 502"
 for when in before after midway; do fails cut $when '.*(reply|recv|Recv|transfer|connection|Connection)'; done
 stop store
-troubles=0
+outages=0
 begin -o store.elasticsearch.timeout=1s
 fails hang after '.*timed out .* \(it is slow, or store.elasticsearch.timeout is too short\)'
 stop store
@@ -102,7 +105,8 @@ days() { # N: puts that many records for each of two days, all of the same size
 }
 days 1
 run distlog store --no-follow --quiet days
-is "$(es GET "/_cat/indices/$INDEX-*?h=index&s=index" | xargs)" "$INDEX-2026.11.20 $INDEX-2026.11.21" "an index per day"
+is "$(es GET "/_cat/indices/$INDEX-*?h=index&s=index" | xargs)" "$INDEX-2026.11.20 $INDEX-2026.11.21" \
+    "an index per day"
 es PUT "/$INDEX-2026.11.21/_settings" '{"index.blocks.read_only_allow_delete":true}' >/dev/null
 days 100
 : >wire
@@ -111,9 +115,13 @@ thrice() { [ "$(bulks | wc -l)" -ge 4 ]; }
 wait_for 60 thrice
 ok $? "records for a blocked index are retried"
 whole=$(bulks | head -n 1 | cut -d' ' -f8)
-is "$(bulks | sed 1d | cut -d' ' -f8 | sort -u)" $((whole / 2)) "only the rejected half is sent again ($whole bytes in all)"
+is "$(bulks | sed 1d | cut -d' ' -f8 | sort -u)" $((whole / 2)) \
+    "only the rejected half is sent again ($whole bytes in all)"
 es PUT "/$INDEX-2026.11.21/_settings" '{"index.blocks.read_only_allow_delete":null}' >/dev/null
-all() { [ "$(es POST "/$INDEX-*/_refresh" >/dev/null && es GET "/$INDEX-*/_count" | sed 's/.*"count":\([0-9]*\).*/\1/')" = 202 ]; }
+all() {
+    [ "$(es POST "/$INDEX-*/_refresh" >/dev/null && es GET "/$INDEX-*/_count" |
+        sed 's/.*"count":\([0-9]*\).*/\1/')" = 202 ]
+}
 wait_for 60 all
 ok $? "they are stored when the index is no longer blocked"
 stop store

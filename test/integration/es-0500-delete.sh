@@ -28,7 +28,8 @@ await one
 first=$status
 await two
 is "$first:$status" 0:0 "two deletions at a time both succeed"
-is "$(($(number deleted one.out) + $(number deleted two.out)))" 20000 "each document is deleted by one of them"
+is "$(($(number deleted one.out) + $(number deleted two.out)))" 20000 \
+    "each document is deleted by one of them"
 is "$(number total one.out):$(number total two.out)" 20000:20000 "both had found all documents"
 is "$(documents)" 0 "no document is left"
 
@@ -67,11 +68,13 @@ blocked() { # KIND: an index with that block
 }
 blocked write
 is "$status" 1 "documents that can't be deleted are a failure"
-like "$err" "distlog delete: $DISTLOG_STORE_ELASTICSEARCH_URLS: can't delete: index \[$INDEX\] blocked by: \[FORBIDDEN/8/index write" "the message has the engine's reason"
+like "$err" "distlog delete: $DISTLOG_STORE_ELASTICSEARCH_URLS: can't delete: index \[$INDEX\] blocked by: \[FORBIDDEN/8/index write" \
+    "the message has the engine's reason"
 like "$out" '^Deleted documents: .*"failures":\[\{' "the engine's answer is printed"
 blocked read
 is "$status:$out" 1: "documents that can't be read are a failure"
-like "$err" "distlog delete: $DISTLOG_STORE_ELASTICSEARCH_URLS: can't delete: index \[$INDEX\] blocked by: \[FORBIDDEN/7/index read" "the message has the engine's reason"
+like "$err" "distlog delete: $DISTLOG_STORE_ELASTICSEARCH_URLS: can't delete: index \[$INDEX\] blocked by: \[FORBIDDEN/7/index read" \
+    "the message has the engine's reason"
 is "$(documents)" $((5000 - deleted)) "nothing was deleted"
 run distlog delete
 is "$status:$(documents)" 0:0 "all documents are deleted when the index allows it"

@@ -11,7 +11,8 @@ es PUT "/_index_template/other-$INDEX" '{"index_patterns":["'"$INDEX"'*"],"prior
 put() { printf 'processed_logs\tk\t%s\n' "$@" | "$BUS" put; }
 ids() { es GET "/$INDEX/_search?q=$1" | grep -o '"_id":"[^"]*"' | cut -d'"' -f4 | sort | xargs; }
 
-put '{"log_id":"a","node_id":"n","response_time_ms":"abc"}' '{"log_id":"b","node_id":"n","response_time_ms":250}' \
+put '{"log_id":"a","node_id":"n","response_time_ms":"abc"}' \
+    '{"log_id":"b","node_id":"n","response_time_ms":250}' \
     '{"log_id":"c","node_id":"n","error_details":{"error_code":"none","error_message":7},"mine":{"of":"mine"}}'
 run distlog store --no-follow --quiet
 is "$status" 0 "store succeeds"
@@ -19,13 +20,15 @@ like "$err" "stored 3, already there 0, dead letters 0" "an invalid number is no
 is "$(documents)" 3 "all documents are there"
 like "$(es GET "/_index_template/distlog-$INDEX")" '"priority":501' "the template is installed"
 mapping=$(es GET "/$INDEX/_mapping")
-like "$mapping" '"node_id":\{"type":"keyword","ignore_above":8191\}' "it takes precedence over another one for the same index"
+like "$mapping" '"node_id":\{"type":"keyword","ignore_above":8191\}' \
+    "it takes precedence over another one for the same index"
 like "$mapping" '"response_time_ms":\{"type":"long"' "in each of its fields"
 unlike "$mapping" '"mine"' "a key that distlog does not know is not indexed"
 is "$(ids 'response_time_ms:250')" b "a number is found as a number"
 is "$(ids '_ignored:response_time_ms')" a "an invalid number is not indexed"
 run distlog search --node n --limit -1
-is "$(grep -o '"response_time_ms":[^,}]*\|"mine":.*' <<<"$out" | sort | xargs)" 'mine:{of:mine}} response_time_ms:abc response_time_ms:250' "each record comes back as it was sent"
+is "$(grep -o '"response_time_ms":[^,}]*\|"mine":.*' <<<"$out" | sort | xargs)" \
+    'mine:{of:mine}} response_time_ms:abc response_time_ms:250' "each record comes back as it was sent"
 
 # A modified template is restored; with template: false it is left alone.
 es PUT "/_index_template/distlog-$INDEX" '{"index_patterns":["'"$INDEX"'"],"priority":777}' >/dev/null

@@ -59,7 +59,8 @@ run timeout 60 distlog pubsub --no-follow
 stop s2
 run timeout 60 distlog store --no-follow
 in=$(count nodes .) beats=$(count nodes HEARTBEAT) logs=$(count nodes '"LOG"') warns=$(count nodes '"WARN"')
-is "$in" "$(sed -n 's/.*accepted \([0-9]*\).*/\1/p' collect.err)" "every record that collect accepted, from the first one of a new topic on, is in the topic"
+is "$in" "$(sed -n 's/.*accepted \([0-9]*\).*/\1/p' collect.err)" \
+    "every record that collect accepted, from the first one of a new topic on, is in the topic"
 note "in $in: beats $beats, logs $logs of which warnings $warns"
 is "$(count processed_logs '"LOG"')" "$logs" "each log is in processed once"
 is "$(values processed_logs | grep -o '"log_id":"[^"]*"' | sort | uniq -d | wc -l)" 0 "none twice"
@@ -67,7 +68,8 @@ is "$(count processed_logs '"HEARTBEAT"')" "$beats" "each heartbeat is"
 is "$(count alerts '"WARN"')" "$warns" "each warning is in alerts"
 is "$(count alerts 'HEARTBEAT_MISSED')" 0 "no false alarm"
 is "$(count processed_logs "$up")" $nodes "each registration is reported once"
-is "$(count processed_logs '"message_type":"REGISTRATION".*"status":"DOWN"')" "$nodes" "each DOWN is reported once"
+is "$(count processed_logs '"message_type":"REGISTRATION".*"status":"DOWN"')" "$nodes" \
+    "each DOWN is reported once"
 is "$(count nodes.dlq .):$(count processed_logs.dlq .)" 0:0 "no dead letters"
 # The index against the topic: one document per record, with its log_id or its position as id.
 values processed_logs | cut -f 2 | sort >records

@@ -21,7 +21,11 @@ feed to_print a 20000
 port=$(free_port)
 start post python3 "$TOP/test/lib/load.py" numbered "$port" c 0
 mkfifo store.pipe alert.pipe
-so_far() { for p in 0 1 2; do kcat -Q -b "$TEST_KAFKA" -t routed:$p:-1; done 2>/dev/null | awk '{n += $NF} END {print n + 0}'; }
+so_far() {
+    for p in 0 1 2; do
+        kcat -Q -b "$TEST_KAFKA" -t routed:$p:-1
+    done 2>/dev/null | awk '{n += $NF} END {print n + 0}'
+}
 goes_on() { [ "$(so_far)" -gt "$1" ]; }
 posted() { [ "$(grep -c . post.out)" -gt "$1" ]; }
 ms() { echo $(($(date +%s%N) / 1000000)); }
@@ -95,6 +99,8 @@ sort post.out >accepted
 is "$(comm -23 accepted in | wc -l)" 0 "every record that was answered with 200 is in the topic"
 values routed | ids | grep '[rR]' | sort >routed
 is "$(grep '[rR]' in | comm -3 - routed | wc -l)" 0 "each record was routed once"
-is "$(timeout 60 distlog search INFO --limit 1000000 | ids | sort -u | wc -l) $(sql "$DISTLOG_DATA/store.db" 'SELECT count(*) FROM doc')" '30000 30006' "each record was stored once"
+is "$(timeout 60 distlog search INFO --limit 1000000 | ids |
+    sort -u | wc -l) $(sql "$DISTLOG_DATA/store.db" 'SELECT count(*) FROM doc')" '30000 30006' \
+    "each record was stored once"
 is "$(grep -o 'a[0-9]*$' printed.out | sort -u | wc -l)" 20000 "no alert is lost"
 done_testing

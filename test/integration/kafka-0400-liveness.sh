@@ -70,7 +70,10 @@ ok $? "routing continues after it came back and the other one left"
 stop nodes KILL # without a DOWN
 broker restart
 wait_for 60 reached "$("$BUS" get load | grep -vc REGISTRATION)"
-oracle() { ask_oracle "${topics[@]}" '"engine": "kafka", "heartbeat_timeout": 4000, "grace": 1000, "exact": true, "partitions": 3'; }
+oracle() {
+    ask_oracle "${topics[@]}" \
+        '"engine": "kafka", "heartbeat_timeout": 4000, "grace": 1000, "exact": true, "partitions": 3'
+}
 all_told() { [ "$(cat one.out two.out | grep -c 'missed its heartbeat')" -ge 12 ] && oracle; }
 wait_for 60 all_told
 oracle
@@ -80,6 +83,8 @@ stop one
 stop collect
 run distlog pubsub load calm_out calm_al --group calm --no-follow
 calm() { "$BUS" get "$1" | grep -o '"log_id":"[^"]*_\(missed\|recovered\)_[0-9]*"' | sort; }
-is "$(comm -23 <(calm calm_al) <(calm al) | wc -l)" 0 "every alert of a pubsub that ran without faults is there"
-is "$(comm -13 <(calm calm_al) <(calm al) | grep -vc missed)" 0 "the others are those of the silence at the end"
+is "$(comm -23 <(calm calm_al) <(calm al) | wc -l)" 0 \
+    "every alert of a pubsub that ran without faults is there"
+is "$(comm -13 <(calm calm_al) <(calm al) | grep -vc missed)" 0 \
+    "the others are those of the silence at the end"
 done_testing

@@ -18,7 +18,8 @@ fenced() { # fenced POINT [WORD…]: the words are added to the command line of 
     start nodes distlog node --nodes 12 --url "http://127.0.0.1:$port/log.input" --quiet
     start two distlog pubsub "${flow[@]}"
     wait_for 20 has two.err '→'
-    start one env LD_PRELOAD="$INTERPOSER" FAULTS_POINT="$1:20:stop" FAULTS_CONTROL="$TMP/on" distlog pubsub "${flow[@]}" "${@:2}"
+    start one env LD_PRELOAD="$INTERPOSER" FAULTS_POINT="$1:20:stop" FAULTS_CONTROL="$TMP/on" distlog \
+        pubsub "${flow[@]}" "${@:2}"
     wait_for 30 members "$group" 2
     goes_on_everywhere "$to" "$1: two pubsubs share the partitions"
     printf 1 >on
@@ -38,7 +39,8 @@ fenced() { # fenced POINT [WORD…]: the words are added to the command line of 
     stop two
     run timeout 60 distlog pubsub --no-follow "${flow[@]}"
     rm -rf dump
-    ask_oracle "$from" "$to" "$alerts" '"engine": "kafka", "heartbeat_timeout": 4000, "grace": 1000, "exact": true, "partitions": 3'
+    ask_oracle "$from" "$to" "$alerts" \
+        '"engine": "kafka", "heartbeat_timeout": 4000, "grace": 1000, "exact": true, "partitions": 3'
     is "$status" 0 "$1: the output is what the oracle expects"
     note "$out$err"
     note "$(cat one.err)"

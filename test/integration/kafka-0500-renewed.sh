@@ -14,7 +14,8 @@ authority() {
 certificate() {
     openssl req -newkey rsa:2048 -nodes -keyout new.key -out new.csr -subj /CN=new &&
         openssl x509 -req -in new.csr -CA "$1.crt" -CAkey "$1.key" -CAcreateserial -days 2 \
-            -extfile <(printf 'subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth\n') -out new.crt &&
+            -extfile <(printf 'subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth\n') \
+            -out new.crt &&
         cat new.key new.crt "$1.crt" >server.pem
 } 2>openssl.log
 authority ours && authority strange && certificate ours
@@ -22,7 +23,8 @@ ok $? "certificates are created"
 
 KAFKA_EXTRA=$extra on_kafka
 admin user eve old-secret
-properties "$TEST_KAFKA_TLS" security.protocol=SASL_SSL "ssl.ca.location=$TMP/ours.crt" sasl.mechanism=SCRAM-SHA-512 \
+properties "$TEST_KAFKA_TLS" security.protocol=SASL_SSL "ssl.ca.location=$TMP/ours.crt" \
+    sasl.mechanism=SCRAM-SHA-512 \
     sasl.username=eve sasl.password=old-secret
 start pubsub distlog pubsub --heartbeat-timeout 1h
 start store distlog store
@@ -35,7 +37,8 @@ more() {
     for ((i = 0; i < 10; i++)); do
         kind=LOG
         [ $((numbers++)) -gt 0 ] || kind=REGISTRATION
-        printf 'nodes\tn1\t{"log_id":"n1_%d","node_id":"n1","message_type":"%s","log_level":"INFO"}\n' $numbers $kind
+        printf 'nodes\tn1\t{"log_id":"n1_%d","node_id":"n1","message_type":"%s","log_level":"INFO"}\n' \
+            $numbers $kind
     done >lines
     DISTLOG_BUS_KAFKA_PROPERTIES='' DISTLOG_BUS_KAFKA_BROKERS=$TEST_KAFKA "$BUS" put <lines
 }
@@ -82,8 +85,10 @@ goes_on "the right password again"
 for name in pubsub store; do
     stop $name
     is "$status" 0 "$name stops with exit code 0"
-    is "$(grep -vEc '→|stopped: |trying again until it works|it works again' $name.err)" 0 "$name has logged nothing else"
+    is "$(grep -vEc '→|stopped: |trying again until it works|it works again' $name.err)" 0 \
+        "$name has logged nothing else"
 done
-is "$(sql data/store.db "SELECT count(DISTINCT id) FROM doc WHERE type = 'LOG'")" $((numbers - 1)) "each record is stored once"
+is "$(sql data/store.db "SELECT count(DISTINCT id) FROM doc WHERE type = 'LOG'")" $((numbers - 1)) \
+    "each record is stored once"
 unlike "$(cat ./*.err)" 'old-secret|new-secret' "no password was logged"
 done_testing

@@ -31,7 +31,8 @@ stop one
 is "$status" 0 "the other stops with exit code 0"
 pubsub one
 goes_on "routing continues when it comes back"
-is "$(changes)" "$rebalances" "no partition moved for either: the group had $rebalances rebalances before, and none since"
+is "$(changes)" "$rebalances" \
+    "no partition moved for either: the group had $rebalances rebalances before, and none since"
 
 stop two
 wait_for 30 members distlog-pubsub 1
@@ -49,5 +50,6 @@ is "$(count processed_logs '"LOG"')" "$logs" "each log is in processed once"
 is "$(values processed_logs | grep -o '"log_id":"[^"]*"' | sort | uniq -d | wc -l)" 0 "none twice"
 is "$(count processed_logs '"HEARTBEAT"')" "$(count nodes HEARTBEAT)" "each heartbeat is"
 is "$(count alerts 'HEARTBEAT_MISSED')" 0 "no false alarm"
-is "$(count processed_logs '"message_type":"REGISTRATION".*"status":"UP"')" $nodes "each registration is reported once"
+is "$(count processed_logs '"message_type":"REGISTRATION".*"status":"UP"')" $nodes \
+    "each registration is reported once"
 done_testing

@@ -72,9 +72,11 @@ admin make 3 nodes processed_logs alerts slow slow_processed slow_alerts many ma
 old routed | put processed_logs
 old raised | put alerts
 { old routed | sed 's/.*/{"index": {}}\n&/'; } >bulk
-curl -sS -H 'Content-Type: application/x-ndjson' --data-binary @bulk "$DISTLOG_STORE_ELASTICSEARCH_URLS/$INDEX/_bulk?refresh=true" >bulk.out
+curl -sS -H 'Content-Type: application/x-ndjson' --data-binary @bulk \
+    "$DISTLOG_STORE_ELASTICSEARCH_URLS/$INDEX/_bulk?refresh=true" >bulk.out
 is "$(documents)" "$(old routed | wc -l)" "log_storage has stored what pub_sub_model wrote"
-like "$(es GET "/$INDEX/_mapping")" '"message_type":\{"type":"text","fields":\{"keyword"' "into an index with a dynamic mapping"
+like "$(es GET "/$INDEX/_mapping")" '"message_type":\{"type":"text","fields":\{"keyword"' \
+    "into an index with a dynamic mapping"
 kcat -b "$TEST_KAFKA" -G log_storage -X auto.offset.reset=earliest -e -q processed_logs >read 2>/dev/null
 is "$(ids <read)" "$(old routed | ids)" "its group is at the end of its topic"
 
@@ -88,18 +90,22 @@ old registrations | put nodes
 printf '{"node_id": "node_01", "message_type": \n' | put nodes
 routes
 is "$status" 0 "pubsub reads messages without a key"
-like "$err" 'stopped: read 4, routed 3, alerts 0, dead letters 1, unregistered 0' "three nodes register, and an incomplete record is a dead letter"
+like "$err" 'stopped: read 4, routed 3, alerts 0, dead letters 1, unregistered 0' \
+    "three nodes register, and an incomplete record is a dead letter"
 run distlog nodes
 is "$(awk '/node_/ { print $NF }' <<<"$out" | sort | xargs)" "node_01 node_02 node_03" "nodes shows them"
 old service 1 | put nodes
 is "$(spread nodes)" 3 "their records are on three partitions"
 routes
-like "$err" "stopped: read $(old service 1 | wc -l), .*, dead letters 0, unregistered 0" "a single pubsub knows each node on every partition"
-is "$(grep -Ec 'records of node node_0[123] come on several partitions of nodes: .*Key records by node_id' <<<"$err")" 1 "it logs once that the records should have a key"
+like "$err" "stopped: read $(old service 1 | wc -l), .*, dead letters 0, unregistered 0" \
+    "a single pubsub knows each node on every partition"
+is "$(grep -Ec 'records of node node_0[123] come on several partitions of nodes: .*Key records by node_id' <<<"$err")" \
+    1 "it logs once that the records should have a key"
 start pubsub distlog pubsub
 wait_for 30 has pubsub.err '→'
 old service 21 | put nodes
-echo '{"log_id": "odd", "node_id": "node_02", "log_level": "WARN", "message": "odd", "message_type": "LOG", "response_time_ms": "fast"}' | put nodes
+echo '{"log_id": "odd", "node_id": "node_02", "log_level": "WARN", "message": "odd", "message_type": "LOG", "response_time_ms": "fast"}' |
+    put nodes
 logs=$(count nodes '"LOG"') before=$(old routed | grep -c '"LOG"')
 wait_for 60 counts processed_logs '"LOG"' $((before + logs))
 ok $? "a pubsub that follows routes new records"
@@ -112,42 +118,55 @@ wait_for 60 counts processed_logs '"status":"DOWN"' 3
 ok $? "an ERROR ends each registration"
 stop pubsub
 cat pubsub.out >>told
-is "$status:$(grep -c 'missed its heartbeat!' told):$(count alerts HEARTBEAT_MISSED)" "0:$missed:$missed" "the alerts are those that follow from the times of the records"
+is "$status:$(grep -c 'missed its heartbeat!' told):$(count alerts HEARTBEAT_MISSED)" \
+    "0:$missed:$missed" "the alerts are those that follow from the times of the records"
 run distlog nodes
 is "$(grep -c node_ <<<"$out")" 0 "no node is known any more"
 is "$(count processed_logs '"LOG"')" $((before + logs)) "each log is in processed_logs once"
 is "$(values processed_logs | ids | uniq -d)" "" "none twice"
 is "$(count processed_logs HEARTBEAT\")" "$(count nodes HEARTBEAT\")" "each heartbeat is"
 warns=$(count nodes '"WARN"')
-is "$(count alerts '"(WARN|ERROR)"')" $(($(old raised | wc -l) + warns + 3)) "each warning and error is in alerts"
-is "$(values processed_logs | grep -Fc "$(printf 'node_01\t%s' "$(old service 21 | sed -n '1s/\([:,]\) /\1/gp')")")" 1 "a record is unchanged but for white space, and has its node_id as key"
+is "$(count alerts '"(WARN|ERROR)"')" $(($(old raised | wc -l) + warns + 3)) \
+    "each warning and error is in alerts"
+is "$(values processed_logs | grep \
+    -Fc "$(printf 'node_01\t%s' "$(old service 21 | sed -n '1s/\([:,]\) /\1/gp')")")" 1 \
+    "a record is unchanged but for white space, and has its node_id as key"
 
 # --- alert
 run timeout 60 distlog alert --from-start --no-follow
-is "$status:$(grep -c '^WARN: ' <<<"$out"):$(grep -c '^ERROR: ' <<<"$out"):$(grep -c 'missed' <<<"$out")" "0:$((3 + warns)):6:$missed" "alert prints all of them, including those of the old tools"
+is "$status:$(grep -c '^WARN: ' <<<"$out"):$(grep -c '^ERROR: ' <<<"$out"):$(grep \
+    -c 'missed' <<<"$out")" "0:$((3 + warns)):6:$missed" \
+    "alert prints all of them, including those of the old tools"
 
 # --- store, with the group of the tool that it replaces
 new=$(($(values processed_logs | wc -l) - $(old routed | wc -l)))
 run timeout 60 distlog store --no-follow --quiet --group log_storage
 is "$status" 0 "store continues in the old index"
-like "$err" "stopped: stored $((new - 1)), already there 0, dead letters 1" "after what log_storage has stored, with all later records"
+like "$err" "stopped: stored $((new - 1)), already there 0, dead letters 1" \
+    "after what log_storage has stored, with all later records"
 is "$(documents)" $(($(old routed | wc -l) + new - 1)) "each record has a document"
 is "$(distlog search --limit -1 2>/dev/null | ids | uniq -d)" "" "none twice"
 run distlog deadletter list
-is "$status:$(cut -f 1,5 <<<"$out" | grep -Ec '^nodes.dlq-[012]-0.expected |^processed_logs.dlq-[012]-0.*response_time_ms')" 0:2 "deadletter lists the incomplete record, and the one that does not fit the mapping"
+is "$status:$(cut -f 1,5 <<<"$out" | grep \
+    -Ec '^nodes.dlq-[012]-0.expected |^processed_logs.dlq-[012]-0.*response_time_ms')" 0:2 \
+    "deadletter lists the incomplete record, and the one that does not fit the mapping"
 is "$(wc -l <<<"$out")" 2 "and nothing else"
 
 # --- search and delete: counts of old and new documents
 is "$(found error)" 6 "search by level"
 is "$(found heartbeat):$(found registration)" "$(count nodes HEARTBEAT\"):12" "by type"
-is "$(found --node node_02)" "$(values processed_logs | grep '"node_id": *"node_02"' | grep -vc '"odd"')" "by node"
-is "$(found --text 'sample node_03')" "$(values processed_logs | grep -c 'Sample log message from node_03')" "by words"
-is "$(found --service 'Order Service' --level info)" "$(values processed_logs | grep '"Order Service"' | grep -c '"INFO"')" "by service"
+is "$(found --node node_02)" \
+    "$(values processed_logs | grep '"node_id": *"node_02"' | grep -vc '"odd"')" "by node"
+is "$(found --text 'sample node_03')" \
+    "$(values processed_logs | grep -c 'Sample log message from node_03')" "by words"
+is "$(found --service 'Order Service' --level info)" \
+    "$(values processed_logs | grep '"Order Service"' | grep -c '"INFO"')" "by service"
 left=$(documents)
 for filter in '--level warn' '--node node_03 --type LOG' ''; do
     going=$(found $filter)
     run distlog delete --yes $filter
-    like "$out" "^Deleted documents: .*\"deleted\":$going," "delete $filter deletes the $going documents that match"
+    like "$out" "^Deleted documents: .*\"deleted\":$going," \
+        "delete $filter deletes the $going documents that match"
     is "$(documents)" $((left -= going)) "and no other"
 done
 is "$left" 0 "no document is left"
@@ -159,7 +178,8 @@ is "$(wc -l <read)" "$(count nodes .)" "the group of pub_sub_model is at the end
 old registrations | put nodes 0
 old service 41 | put nodes 0
 routes nodes slow_processed slow_alerts --group pub_sub_model
-like "$err" "stopped: read $(cat <(old registrations) <(old service 41) | wc -l), .*, dead letters 0, unregistered 0" "pubsub continues there, once the nodes register again"
+like "$err" "stopped: read $(cat <(old registrations) <(old service 41) |
+    wc -l), .*, dead letters 0, unregistered 0" "pubsub continues there, once the nodes register again"
 
 # --- a node's heartbeats come on each partition in turn, while pubsub is down
 start pubsub distlog pubsub slow slow_processed slow_alerts --group slow --heartbeat-timeout 2s
@@ -173,7 +193,8 @@ for ((i = 0; 1; i++)); do
     old service 0 | sed -n 2p | put slow $((i % 3))
 done &
 at_least() { [ "$(count "$1" "$2")" -ge "$3" ]; }
-wait_for 30 at_least slow_processed '"node_01".*HEARTBEAT"' $(($(old service 41 | grep -c 'node_01.*HEARTBEAT"') + 4))
+wait_for 30 at_least slow_processed '"node_01".*HEARTBEAT"' \
+    $(($(old service 41 | grep -c 'node_01.*HEARTBEAT"') + 4))
 stop pubsub
 read=$(sed -n 's/.*stopped: read \([0-9]*\).*/\1/p' pubsub.err)
 wait_for 60 at_least slow . $((read + 12))
@@ -181,7 +202,8 @@ rm beating
 wait $!
 alarms=$(count slow_alerts HEARTBEAT_MISSED)
 routes slow slow_processed slow_alerts --group slow --heartbeat-timeout 2s
-like "$err" "stopped: read $(($(count slow .) - read)), " "a pubsub that was down reads them one partition after the other"
+like "$err" "stopped: read $(($(count slow .) - read)), " \
+    "a pubsub that was down reads them one partition after the other"
 [ "$(count slow_alerts HEARTBEAT_MISSED)" -le $((alarms + $(gaps slow 2000))) ]
 ok $? "it reports no gap that is none across all partitions"
 
@@ -205,7 +227,8 @@ dead=$(count many.dlq 'the node is not registered')
 note "$written records, of which $dead came to the other"
 [ "$dead" -gt 0 ] && [ "$dead" -lt "$written" ]
 ok $? "records that reached the other pubsub are dead letters"
-is "$(grep -c 'node node_0[123] is not registered: .* A node registers first, under the key of its records, its node_id' <(cat one.err two.err))" 1 "it logs that once, with the remedy"
+is "$(grep -c 'node node_0[123] is not registered: .* A node registers first, under the key of its records, its node_id' <(cat one.err two.err))" \
+    1 "it logs that once, with the remedy"
 run distlog deadletter retry many
 is "$status:$out" "0:Retried dead letters: $dead" "the dead letters are sent again"
 routes many many_processed many_alerts --group many

@@ -9,7 +9,8 @@ mkdir -m 755 -p "$TEST_SERVERS_RUN" && chmod 755 "$TMP"
 broker() {
     case $1 in
     kill) kill -KILL "${pids[broker]}" && wait_for 10 gone "${pids[broker]}" ;;
-    *) "$TOP/test/integration/servers" "$1" kafka >"$TMP/servers.log" 2>&1 || { cat "$TMP/servers.log" >&2; exit 1; } ;;
+    *) "$TOP/test/integration/servers" "$1" kafka >"$TMP/servers.log" 2>&1 ||
+        { cat "$TMP/servers.log" >&2; exit 1; } ;;
     esac
     unset "pids[broker]"
     [ "$1" = stop ] || [ "$1" = kill ] || pids[broker]=$(cat "$TEST_SERVERS_RUN/kafka/pid")
@@ -39,7 +40,8 @@ own_es() {
     local name=${2:-es}
     case $1 in
     kill) kill -KILL "${pids[$name]}" && wait_for 10 gone "${pids[$name]}" ;;
-    *) "$TOP/test/integration/servers" "$1" "$name" >"$TMP/servers.log" 2>&1 || { cat "$TMP/servers.log" >&2; exit 1; } ;;
+    *) "$TOP/test/integration/servers" "$1" "$name" >"$TMP/servers.log" 2>&1 ||
+        { cat "$TMP/servers.log" >&2; exit 1; } ;;
     esac
     unset "pids[$name]"
     [ "$1" = stop ] || [ "$1" = kill ] || pids[$name]=$(cat "$TEST_SERVERS_RUN/$name/pid")
@@ -47,22 +49,31 @@ own_es() {
 }
 # es METHOD PATH [JSON]: sends a request to that server.
 es() {
-    curl -sS --max-time 30 --cacert "$TEST_TLS/ca.crt" -u "elastic:$TEST_ES_PASSWORD" -X "$1" -H 'Content-Type: application/json' \
+    curl -sS --max-time 30 --cacert "$TEST_TLS/ca.crt" -u "elastic:$TEST_ES_PASSWORD" -X "$1" \
+        -H 'Content-Type: application/json' \
         "${DISTLOG_STORE_ELASTICSEARCH_URLS%%,*}$2" ${3+-d "$3"}
 }
 es_clean() {
-    for index in $(es GET "/_cat/indices/$INDEX*?h=index" 2>/dev/null); do es DELETE "/$index" >/dev/null; done
+    for index in $(es GET "/_cat/indices/$INDEX*?h=index" 2>/dev/null); do
+        es DELETE "/$index" >/dev/null
+    done
     es DELETE "/_index_template/distlog-$INDEX*" >/dev/null 2>&1
 }
 # documents: prints how many the index has.
-documents() { es POST "/$INDEX*/_refresh" >/dev/null && es GET "/$INDEX*/_count" | sed 's/.*"count":\([0-9]*\).*/\1/'; }
+documents() {
+    es POST "/$INDEX*/_refresh" >/dev/null && es GET "/$INDEX*/_count" | sed 's/.*"count":\([0-9]*\).*/\1/'
+}
 # values TOPIC: what kcat, a foreign client, reads from a topic with read_committed: KEY<TAB>VALUE lines.
-values() { kcat -C -b "$TEST_KAFKA" -X isolation.level=read_committed -t "$1" -o beginning -e -q -f '%k\t%s\n' 2>/dev/null; }
+values() {
+    kcat -C -b "$TEST_KAFKA" -X isolation.level=read_committed -t "$1" -o beginning -e -q -f '%k\t%s\n' \
+        2>/dev/null
+}
 # count TOPIC PATTERN: prints how many of them match.
 count() { values "$1" | grep -Ec -- "$2"; }
 # members GROUP NUMBER: whether it has that many, according to the broker's log of its last change.
 members() {
-    grep -Eo "Stabilized group $1 .* with [0-9]+ members" "$TEST_SERVERS_RUN/kafka/broker.log" | tail -n 1 | grep -q " with $2 members"
+    grep -Eo "Stabilized group $1 .* with [0-9]+ members" "$TEST_SERVERS_RUN/kafka/broker.log" |
+        tail -n 1 | grep -q " with $2 members"
 }
 # ends TOPIC: prints the end offsets of its three partitions. goes_on_everywhere TOPIC DESCRIPTION: checks that
 # all of them grow from now on.

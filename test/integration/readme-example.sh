@@ -23,7 +23,8 @@ as_given
 mkdir etc
 port=$(free_port)
 block() {
-    awk -v n="$1" '/^## / { here = /On Kafka and/ } here && /^```/ { fence++; next } here && fence == 2 * n - 1' "$TOP/README.md" |
+    awk -v n="$1" '/^## / { here = /On Kafka and/ } here && /^```/ { fence++; next } here && fence == 2 * n - 1' \
+        "$TOP/README.md" |
         sed -e "s|kafka1:9093[0-9a-z:,]*|$TEST_KAFKA_TLS|; s|https://es1:9200|$TEST_ES_SECURE|; s|, https://es2:9200||" \
             -e "s|/etc/distlog|$TMP/etc|g; s|http://localhost:9200|$insecure|; s|\*:9880|127.0.0.1:$port|; s|-u elastic |-su elastic:$TEST_ES_PASSWORD |" \
             -e 's|--replication-factor 3|--replication-factor 1|; s|min.insync.replicas=2|min.insync.replicas=1|'
@@ -59,7 +60,7 @@ is "$(cd etc && stat -c '%a %n' collect.* environment es.key)" "640 collect.crt
 640 collect.key
 640 collect.token
 600 environment
-640 es.key" "secrets are the group's to read, and nobody else's"
+640 es.key" "only the group can read the secrets"
 for file in distlog.yaml environment; do
     grep -q "[=-]@CONFIG@/$file$" "$TOP/man/systemd/distlog.service.in"
     ok $? "the units read /etc/distlog/$file"
@@ -73,7 +74,7 @@ if [ "$(id -u)" = 0 ]; then
     run as $group cat etc/environment
     is "$status" 1 "only root can read the environment"
 else
-    skip "needs root" "the daemons' user reads its settings and the files that they name" "nobody else does" \
+    skip "needs root" "the daemons' user can read its settings and the files that they name" "other users can't" \
         "only root can read the environment"
 fi
 
@@ -107,11 +108,13 @@ people() {
 people start follow distlog search --follow WARN
 wait_for 30 has follow.out '"log_id":"n_1"'
 ok $? "people follow a search"
-is "$(post '{"log_id":"n_3","node_id":"n","message_type":"LOG","log_level":"WARN","message":"slow again"}')" 200 "one more record"
+is "$(post '{"log_id":"n_3","node_id":"n","message_type":"LOG","log_level":"WARN","message":"slow again"}')" \
+    200 "one more record"
 wait_for 30 has follow.out '"log_id":"n_3"'
 ok $? "they see it"
 stop follow
-is "$status:$(lines follow.out '^{'):$(cat follow.err)" "0:2:distlog search: store elasticsearch $TEST_ES_SECURE, index logs-%Y.%m.%d" "without an error"
+is "$status:$(lines follow.out '^{'):$(cat follow.err)" \
+    "0:2:distlog search: store elasticsearch $TEST_ES_SECURE, index logs-%Y.%m.%d" "without an error"
 for daemon in collect pubsub store alert; do
     stop $daemon
     is "$status:$(grep -vEc "→|alerts$|stopped: " $daemon.err)" 0:0 "$daemon logs no error"
@@ -122,11 +125,13 @@ done
 people run distlog search WARN
 like "$status:$out" '"log_id":"n_1"' "people can search"
 mkdir -p "$XDG_CONFIG_HOME/distlog"
-sed -n '/^store:/,/^collect:/p' etc/distlog.yaml | sed -e '/^collect:/d' -e "s|$TMP/etc/es.key|$TMP/own.key|" >"$XDG_CONFIG_HOME/distlog/distlog.yaml"
+sed -n '/^store:/,/^collect:/p' etc/distlog.yaml |
+    sed -e '/^collect:/d' -e "s|$TMP/etc/es.key|$TMP/own.key|" >"$XDG_CONFIG_HOME/distlog/distlog.yaml"
 sed 's/, "delete", "maintenance"//; s/distlog-people/only-search/' keys >only
 bash -e only | grep -o '"encoded":"[^"]*"' | cut -d'"' -f4 | sed -n 2p >own.key
 run env -u DISTLOG_CONFIG -u KAFKA_PASSWORD distlog search WARN
-like "$status:${out//$'\n'/ }" '^0:.*"log_id":"n_3"' "people can search with settings of their own, and a key that may only search"
+like "$status:${out//$'\n'/ }" '^0:.*"log_id":"n_3"' \
+    "people can search with settings of their own, and a key that may only search"
 run env -u DISTLOG_CONFIG -u KAFKA_PASSWORD distlog delete --yes
 like "$status:${err//$'\n'/ }" '^1:.*can.t delete: .*unauthorized for API key' "this key may not delete"
 run distlog search WARN
@@ -138,11 +143,13 @@ like "$status:$out" '^0:WARN: n, n_1' "alert works in the group of the ACL"
 run timeout 20 distlog alert --no-follow --group pager
 like "$status:$err" 'an ACL for the group' "another group needs an ACL of its own"
 run distlog deadletter list
-is "$status:$(cut -f 1,4 <<<"$out" | sed -E 's/-[0-9]+-[0-9]+//' | xargs)" "0:nodes.dlq - processed_logs.dlq n" "deadletter lists the dead letters"
+is "$status:$(cut -f 1,4 <<<"$out" | sed -E 's/-[0-9]+-[0-9]+//' | xargs)" \
+    "0:nodes.dlq - processed_logs.dlq n" "deadletter lists the dead letters"
 run distlog deadletter retry
 is "$status:$out:$err" "0:Retried dead letters: 2:" "it sends them again"
 run timeout 60 distlog store --no-follow
-like "$status:${err//$'\n'/ }" '^0:.*stored 0, already there 0, dead letters 1' "store reads and rejects one again"
+like "$status:${err//$'\n'/ }" '^0:.*stored 0, already there 0, dead letters 1' \
+    "store reads and rejects one again"
 run distlog deadletter list processed_logs
 is "$(wc -l <<<"$out"):$(cut -f 4 <<<"$out")" 1:n "there is one new dead letter"
 DISTLOG_BUS_KAFKA_INSTANCE=one run timeout 60 distlog pubsub --no-follow
@@ -154,7 +161,8 @@ is "$out" "Search results:" "everything is deleted"
 
 # --- a user for each daemon, with the rights that the README names
 says() { # USER COMMAND…: checks that it succeeds without an error
-    properties "$TEST_KAFKA_TLS" security.protocol=SASL_SSL sasl.mechanism=SCRAM-SHA-512 "ssl.ca.location=$PWD/ca.crt" \
+    properties "$TEST_KAFKA_TLS" security.protocol=SASL_SSL sasl.mechanism=SCRAM-SHA-512 \
+        "ssl.ca.location=$PWD/ca.crt" \
         "sasl.username=only-$1" "sasl.password=only-$1"
     run "${@:2}"
     # pubsub may be behind, as nodes says; that is not a missing right.
@@ -196,11 +204,13 @@ admin permit only-nodes READ TOPIC nodes READ TOPIC distlog-pubsub.state READ GR
 says nodes distlog nodes
 like "$out" ' m$' "nodes shows the nodes"
 admin user only-deadletter only-deadletter
-admin permit only-deadletter READ TOPIC nodes.dlq READ TOPIC processed_logs.dlq READ TOPIC distlog-deadletter.state
+admin permit only-deadletter READ TOPIC nodes.dlq READ TOPIC processed_logs.dlq READ TOPIC \
+    distlog-deadletter.state
 says deadletter distlog deadletter list
 like "$out" '^nodes.dlq-.*' "deadletter lists"
 waiting=$(wc -l <<<"$out")
-admin permit only-deadletter WRITE TOPIC distlog-deadletter.state WRITE TOPIC nodes WRITE TOPIC processed_logs \
+admin permit only-deadletter WRITE TOPIC distlog-deadletter.state WRITE TOPIC nodes WRITE TOPIC \
+    processed_logs \
     WRITE TRANSACTIONAL_ID distlog-deadletter
 says deadletter timeout 60 distlog deadletter retry
 is "$out" "Retried dead letters: $waiting" "deadletter sends again"
@@ -213,5 +223,6 @@ on_es "$insecure"
 properties
 ln -s "$DISTLOG" distlog
 run bash -c "$(block 1 | tr -d '\\\n') --for 8s -o collect.listen=127.0.0.1:0"
-like "$status:$(tail -n 1 out)" '^0:accepted [1-9].*, refused 0, .*, stored [1-9].*, dead letters 0$' "up works on servers of this machine"
+like "$status:$(tail -n 1 out)" '^0:accepted [1-9].*, refused 0, .*, stored [1-9].*, dead letters 0$' \
+    "up works on servers of this machine"
 done_testing

@@ -7,7 +7,8 @@ servers() { run "$TOP/test/integration/servers" "$@"; }
 # alive: prints which processes belong to this script's servers, by their command line or folder.
 alive() {
     for process in /proc/[0-9]*; do
-        ! { tr '\0' ' ' <"$process/cmdline"; readlink "$process/cwd"; } 2>/dev/null | grep -qF "$TEST_SERVERS_RUN" || echo "${process#/proc/}"
+        ! { tr '\0' ' ' <"$process/cmdline"; readlink "$process/cwd"; } 2>/dev/null |
+            grep -qF "$TEST_SERVERS_RUN" || echo "${process#/proc/}"
     done
 }
 answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
@@ -39,10 +40,12 @@ is "$status:$out" "0:kafka: already running, pid ${pid[kafka]}" "a second start 
 # Data are there again after a restart, at the same address.
 eval "$("$TOP/test/integration/servers" env)"
 admin make 1 topic && echo kept | kcat -P -b "$TEST_KAFKA" -t topic
-curl -fsS -X PUT -H 'Content-Type: application/json' "$TEST_ES/kept/_doc/1?refresh=true" -d '{"kept":true}' >put.out
+curl -fsS -X PUT -H 'Content-Type: application/json' "$TEST_ES/kept/_doc/1?refresh=true" \
+    -d '{"kept":true}' >put.out
 ok $? "records are written"
 servers restart kafka es
-is "$status:$(cat "$TEST_SERVERS_RUN"/{kafka,es}.port | xargs)" "0:${port[kafka]} ${port[es]}" "a restart keeps the ports"
+is "$status:$(cat "$TEST_SERVERS_RUN"/{kafka,es}.port | xargs)" "0:${port[kafka]} ${port[es]}" \
+    "a restart keeps the ports"
 for name in kafka es; do
     [ "${pid[$name]}" != "$(cat "$TEST_SERVERS_RUN/$name/pid")" ] && ! kill -0 "${pid[$name]}" 2>/dev/null
     ok $? "$name is another process"
@@ -74,9 +77,11 @@ is "$(cd "$TEST_SERVERS_RUN" && find . -mindepth 1)" "./lock" "wiped: no file is
 
 for command in start stop restart wipe; do
     servers $command ../data
-    is "$status:$err" "1:servers: no server is called '../data' (kafka es es-secure opensearch)" "$command: an unknown server is an error"
+    is "$status:$err" "1:servers: no server is called '../data' (kafka es es-secure opensearch)" \
+        "$command: an unknown server is an error"
 done
 servers begin
 is "$status" 2 "an unknown command is a usage error"
-is "$(cd "$TEST_SERVERS_RUN" && find . -mindepth 1 | xargs):$(ls -d "$DISTLOG_DATA")" "./lock:$DISTLOG_DATA" "neither changes any file"
+is "$(cd "$TEST_SERVERS_RUN" && find . -mindepth 1 | xargs):$(ls -d "$DISTLOG_DATA")" \
+    "./lock:$DISTLOG_DATA" "neither changes any file"
 done_testing

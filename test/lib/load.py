@@ -208,7 +208,7 @@ class Client:
         try:
             if not self.connection:
                 self.connection = http.client.HTTPConnection(*self.address, timeout=self.timeout_s)
-                self.connection.auto_open = False  # else request() reconnects, and nobody knows
+                self.connection.auto_open = False  # otherwise request() reconnects unnoticed
             if not self.connection.sock:
                 self.connection.connect()
         except OSError:
@@ -242,7 +242,7 @@ def numbered(port, prefix, nodes):
             print(record["log_id"], flush=True)
             registered += is_registration
         elif not reply.sent:
-            time.sleep(0.05)  # nobody listens
+            time.sleep(0.05)  # nothing listens
         number += 1
 
 

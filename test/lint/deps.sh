@@ -11,12 +11,14 @@ is "$out$err" "" "then nothing is printed"
 mkdir "$TMP/fake" && printf '#!/bin/sh\necho 1000\n' >"$TMP/fake/id" && chmod +x "$TMP/fake/id"
 run env PATH="$TMP/fake:$PATH" CC=no-such-compiler SUDO= sh "$TOP/.ci/deps.sh" build
 is "$status" 1 "a missing package is an error"
-like "$err" '^ +sudo apt-get install -y --no-install-recommends build-essential$' "the message has the command that installs it"
+like "$err" '^ +sudo apt-get install -y --no-install-recommends build-essential$' \
+    "the message has the command that installs it"
 like "$err" 'make SUDO=sudo' "the message says how make can run it"
 printf '#!/bin/sh\necho "as root: $*"\n' >"$TMP/fake/sudo" && chmod +x "$TMP/fake/sudo"
 run env PATH="$TMP/fake:$PATH" CC=no-such-compiler SUDO=sudo sh "$TOP/.ci/deps.sh" build
 is "$status" 0 "with SUDO=sudo the package is installed"
-like "$out$err" '^as root: apt-get install -y --no-install-recommends build-essential$' "with the same command"
+like "$out$err" '^as root: apt-get install -y --no-install-recommends build-essential$' \
+    "with the same command"
 
 # The names that the releases of Debian have for msgpack's C library; none of its pkg-config names is found.
 cat >"$TMP/fake/pkg-config" <<'END'
@@ -48,9 +50,11 @@ servers_without nothing
 is "$status:$out$err" "0:" "nothing is printed if the servers have everything they need"
 for case in javac:default-jdk-headless mvn:maven kcat:kcat; do
     servers_without "${case%:*}"
-    is "$status:$(head -n 1 <<<"$err")" "1:distlog: running the real servers needs packages that are not here: ${case#*:}" \
+    is "$status:$(head -n 1 <<<"$err")" \
+        "1:distlog: running the real servers needs packages that are not here: ${case#*:}" \
         "without ${case%:*} the servers need ${case#*:}"
-    like "$err" "^ +sudo apt-get install -y --no-install-recommends ${case#*:}$" "the message has the command that installs ${case#*:}"
+    like "$err" "^ +sudo apt-get install -y --no-install-recommends ${case#*:}$" \
+        "the message has the command that installs ${case#*:}"
 done
 run env PATH="$TMP/path" SUDO= /bin/sh "$TOP/.ci/deps.sh" coverage
 like "$err" '^ +sudo apt-get install -y --no-install-recommends gcovr$' "coverage needs gcovr"

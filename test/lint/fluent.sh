@@ -10,12 +10,15 @@ value() {
     awk -v section="<$1" -v name="$2" '/^ *#/ { next } index($1, section) == 1 { inside = 1 }
         inside && $1 == name { sub(/^ *[^ ]+ +/, ""); gsub(/"/, ""); print; exit }' "$TOP/fluent.conf"
 }
-default() { distlog config | awk -v path="$1" '{ n = match($0, /[^ ]/) - 1; split($1, k, ":"); at[n / 2] = k[1]
+default() { distlog config | awk -v path="$1" \
+    '{ n = match($0, /[^ ]/) - 1; split($1, k, ":"); at[n / 2] = k[1]
     full = at[0]; for (i = 1; i <= n / 2; i++) full = full "." at[i] } full == path { print $2; exit }'; }
 
-is "$(grep -c '^ *<' "$TOP/fluent.conf")" "$(($(grep -c '^ *</' "$TOP/fluent.conf") * 2))" "each section is closed"
+is "$(grep -c '^ *<' "$TOP/fluent.conf")" "$(($(grep -c '^ *</' "$TOP/fluent.conf") * 2))" \
+    "each section is closed"
 is "$(value source bind):$(value source port)" "$(default collect.listen)" "it listens where collect does"
-is "$(value source body_size_limit)" "$(default collect.max_body | sed 's/MB/m/')" "it accepts bodies of the same size"
+is "$(value source body_size_limit)" "$(default collect.max_body | sed 's/MB/m/')" \
+    "it accepts bodies of the same size"
 is "$(value match default_topic)" "$(default topics.input)" "its topic is topics.input"
 while read -r section name wanted; do
     is "$(value "$section" "$name")" "$wanted" "$name $wanted"

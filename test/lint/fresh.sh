@@ -14,7 +14,8 @@ for file in $made; do
     difference=$(diff "$TOP/$file" "$file" 2>&1 | head -n 20)
     is "$difference" "" "$file is up to date (make generate)"
 done
-strays=$(cd "$TOP" && ls man/*.1 man/*.5 man/*.bash | while read -r f; do [ -f "$TMP/fresh/$f" ] || echo "$f"; done)
+strays=$(cd "$TOP" && ls man/*.1 man/*.5 man/*.bash | while read -r f; do [ -f "$TMP/fresh/$f" ] ||
+    echo "$f"; done)
 is "$strays" "" "there is no page of a command that no longer exists"
 for page in "$TOP"/man/*.[157]; do
     is "$(groff -man -ww -z -Tutf8 "$page" 2>&1)" "" "groff is content with $(basename "$page")"

@@ -26,10 +26,12 @@ unguarded() {
         END { if (file && !guarded) print file }'
 }
 
-is "$(lacks "$DISTLOG")" "" "the program is position-independent, with RELRO, BIND_NOW, no executable stack, stack protector and fortified calls"
+is "$(lacks "$DISTLOG")" "" \
+    "the program is position-independent, with RELRO, BIND_NOW, no executable stack, stack protector and fortified calls"
 like "$(readelf -nW "$(dirname "$DISTLOG")/libdistlog.a")" '^File:' "its objects can be read"
 case $(uname -m) in
-x86_64 | aarch64) is "$(unguarded "$(dirname "$DISTLOG")/libdistlog.a")" "" "its indirect calls and its returns are guarded (CET; BTI and PAC)" ;;
+x86_64 | aarch64) is "$(unguarded "$(dirname "$DISTLOG")/libdistlog.a")" "" \
+    "its indirect calls and its returns are guarded (CET; BTI and PAC)" ;;
 *) echo "ok $((tests += 1)) - guarded calls # SKIP no such thing on $(uname -m)" ;;
 esac
 

@@ -33,12 +33,15 @@ for unit in "$units"/*.service; do
     name=$(basename "$unit")
     unlike "$(cat "$unit")" '@[A-Z]+@' "$name has no placeholder left"
     sed "s#/usr/local/bin/#$TMP/root/usr/local/bin/#" "$unit" >"$TMP/$name"
-    exposure=$(systemd-analyze security --offline=true "$TMP/$name" 2>/dev/null | sed -n 's/.*exposure level[^:]*: \([0-9.]*\).*/\1/p')
+    exposure=$(systemd-analyze security --offline=true "$TMP/$name" 2>/dev/null |
+        sed -n 's/.*exposure level[^:]*: \([0-9.]*\).*/\1/p')
     [ -n "$exposure" ] && [ "$(awk -v e="$exposure" 'BEGIN { print e < 2.0 }')" -eq 1 ]
     ok $? "$name: exposure ${exposure:-unknown}, below 2.0"
-    is "$(systemd-analyze verify --man=no "$TMP/$name" 2>&1 | grep -F "$name")" "" "systemd-analyze verify finds nothing in $name"
+    is "$(systemd-analyze verify --man=no "$TMP/$name" 2>&1 | grep -F "$name")" "" \
+        "systemd-analyze verify finds nothing in $name"
 done
-is "$(systemd-sysusers --dry-run "$TMP/root/usr/local/lib/sysusers.d/distlog.conf" 2>&1 >/dev/null | grep -iE 'error|fail|invalid|unknown')" "" \
+is "$(systemd-sysusers --dry-run "$TMP/root/usr/local/lib/sysusers.d/distlog.conf" 2>&1 >/dev/null |
+    grep -iE 'error|fail|invalid|unknown')" "" \
     "systemd-sysusers accepts its file"
 
 make uninstall >"$TMP/out" 2>"$TMP/err"

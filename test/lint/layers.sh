@@ -71,7 +71,8 @@ tree() { # FILE LINE: makes a tree with that one file, and checks it
     rm -rf "$TMP/tree" && mkdir -p "$TMP/tree/$(dirname "$1")" && echo "$2" >"$TMP/tree/$1"
     strangers "$TMP/tree"
 }
-is "$(tree lib/base/a.c '#include "../core/event.h"')" 'lib/base/a.c includes lib/core/event.h' "base may not include core"
+is "$(tree lib/base/a.c '#include "../core/event.h"')" 'lib/base/a.c includes lib/core/event.h' \
+    "base may not include core"
 is "$(tree lib/core/a.c '#include <stdio.h>')" 'lib/core/a.c includes <stdio.h>' "core does no I/O"
 is "$(tree lib/core/a.c '#include "../port/bus.h"')" 'lib/core/a.c includes lib/port/bus.h' "core knows no door"
 is "$(tree lib/core/event.c '#include <jansson.h>')" 'lib/core/event.c includes <jansson.h>' "nor a library"

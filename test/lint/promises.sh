@@ -5,7 +5,9 @@
 . "$(dirname "$0")/../cli/lib.sh"
 
 # tests FILE: prints the files below test/ that it names.
-tests() { sed 's/\\%//g; s/\\-/-/g' "$1" | grep -oE 'test/[A-Za-z0-9_./-]*[A-Za-z0-9_]' | grep -v NNNN | sort -u; }
+tests() {
+    sed 's/\\%//g; s/\\-/-/g' "$1" | grep -oE 'test/[A-Za-z0-9_./-]*[A-Za-z0-9_]' | grep -v NNNN | sort -u
+}
 # missing FILE: prints those of them that do not exist.
 missing() { for name in $(tests "$1"); do [ -e "$TOP/$name" ] || echo "$name"; done; }
 # unshown FILE: prints guarantees without a test.
@@ -20,9 +22,11 @@ done
 is "$(unshown "$TOP/man/distlog.7")" "" "each guarantee of distlog(7) names a test"
 [ "$(tests "$TOP/man/distlog.7" | wc -l)" -gt 10 ] && [ "$(tests "$TOP/SECURITY.md" | wc -l)" -gt 8 ]
 ok $? "they name many tests"
-is "$(grep '^|.*|.*|$' "$TOP/SECURITY.md" | grep -vE '^\|[ |-]*$' | grep -v '| test/')" "" "each point of SECURITY.md names a test"
+is "$(grep '^|.*|.*|$' "$TOP/SECURITY.md" | grep -vE '^\|[ |-]*$' | grep -v '| test/')" "" \
+    "each point of SECURITY.md names a test"
 
-printf '.SH GUARANTEES\n.TP\n.B One.\n.IR \\%%test/no\\-such.sh .\n.TP\n.B Two.\nText.\n.SH NEXT\n' >"$TMP/page"
+printf '.SH GUARANTEES\n.TP\n.B One.\n.IR \\%%test/no\\-such.sh .\n.TP\n.B Two.\nText.\n.SH NEXT\n' \
+    >"$TMP/page"
 is "$(missing "$TMP/page") $(unshown "$TMP/page")" "test/no-such.sh .B Two." "missing tests would be found"
 
 # .git-blame-ignore-revs names commits that change the form only; it may come later than they do.
