@@ -16,7 +16,8 @@ timed() {
     "$@" >timed.out 2>timed.err || { tail -n 20 timed.out timed.err; exit 1; }
     seconds "$began" "$(now)" >>"$file"
 }
-# posts: makes arrays of $BATCH records of three nodes, which register first; no ERROR, which would end a node.
+# posts: makes arrays of $BATCH records of three nodes, which register first; no ERROR, which would end a
+# node.
 # Writes the files array-N, `posts` for curl (without its URL), and `lines` of KEY<TAB>VALUE.
 posts() {
     python3 - "$RECORDS" $BATCH <<'END'

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# bench: `make bench`: distlog compared with bare SQLite with the same records and transactions, in one run on
-# one disk; and its memory when idle. RECORDS (200000), RUNS (3: the median counts).
-# Prints a table and never fails: compare the ratios with the floors.
+# bench: `make bench`: distlog compared with bare SQLite with the same records and transactions, in one
+# run on one disk; and its memory when idle. RECORDS (200000), RUNS (3: the median counts). Prints a table
+# and never fails: compare the ratios with the floors.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 BARE=$BENCH/bare
-# Records per transaction: what is posted to collect at once, and what pubsub and store read at once (2,000 or
+# Records per transaction: what is posted to collect at once, and what pubsub and store read at once
+# (2,000 or
 # 5,000, at most 1 MB).
 PUBSUB_BATCH=2000 STORE_BATCH=4000
 posts
@@ -47,7 +48,8 @@ for daemon in collect pubsub store alert; do
     start $daemon distlog $daemon $extra
     wait_for 10 has $daemon.err 'bus local' || { cat $daemon.err; exit 1; }
 done
-# ticks PID: prints the CPU time that it has used. settled PID: whether it has used none since the last call.
+# ticks PID: prints the CPU time that it has used. settled PID: whether it has used none since the last
+# call.
 ticks() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
 settled() {
     local before=$used

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# servers: `make bench-servers`: distlog on a real Kafka and a real Elasticsearch compared with bare librdkafka and
-# bare libcurl with the same records, in one run on the same servers. RECORDS (200000), RUNS (3).
-# Whole processes are timed, including the time to join the group, in both cases; of the bare bulk only its loop.
-# Prints a table; fails only if records are missing.
+# servers: `make bench-servers`: distlog on a real Kafka and a real Elasticsearch compared with bare
+# librdkafka and bare libcurl with the same records, in one run on the same servers. RECORDS (200000),
+# RUNS (3). Whole processes are timed, including the time to join the group, in both cases; of the bare
+# bulk only its loop. Prints a table; fails only if records are missing.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 . "$TOP/test/integration/lib.sh"
@@ -11,7 +11,8 @@ own_es start es
 posts
 split -l 2500 -d -a 4 lines part- # as many documents as store puts into one of its two requests
 
-# The bare bulk stores every document with the same id, in an index that has the mapping of store's template.
+# The bare bulk stores every document with the same id, in an index that has the mapping of store's
+# template.
 bodies() {
     python3 - "$1" <<'END'
 import glob, json, sys

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Liveness under faults, in simulated time: pubsub is down while half of the nodes die, is ten minutes
-# behind, has its clock set forward and back, is paused, killed, joined by another and left by it. It reports
-# what its input shows, each silence once, and the same as a pubsub that ran without faults.
+# behind, has its clock set forward and back, is paused, killed, joined by another and left by it. It
+# reports what its input shows, each silence once, and the same as a pubsub that ran without faults.
 # Also on: kafka
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"

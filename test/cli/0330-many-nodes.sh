@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# 100,000 nodes, of which 1,000 die, in a real pubsub: each dead node is reported once and in time, no living
-# one is, and memory is within the limits of distlog(7). Hours pass in simulated time, the seconds around the
-# end of the timeout in real time. Time that pubsub waits for a processor then does not count as its delay.
+# 100,000 nodes, of which 1,000 die, in a real pubsub: each dead node is reported once and in time, no
+# living one is, and memory is within the limits of distlog(7). Hours pass in simulated time, the seconds
+# around the end of the timeout in real time. Time that pubsub waits for a processor then does not count
+# as its delay.
 # Also on: kafka
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"

@@ -1,6 +1,6 @@
 #!/bin/bash
-# A full disk: store, collect and pubsub wait or report it, lose nothing, and continue when there is space again.
-# Uses a small file system of its own, which needs a mount namespace.
+# A full disk: store, collect and pubsub wait or report it, lose nothing, and continue when there is space
+# again. Uses a small file system of its own, which needs a mount namespace.
 # SPDX-License-Identifier: Apache-2.0
 if [ "${1:-}" != inside ]; then
     for options in -m -rm; do

@@ -14,7 +14,8 @@ done | "$BUS" put
 distlog store --no-follow 2>first.err # so that there is a store
 
 interposed
-# poor SEED COMMAND…: runs it while one in so many of its allocations fails, from the start. The time jumps, so
+# poor SEED COMMAND…: runs it while one in so many of its allocations fails, from the start. The time
+# jumps, so
 # that the group of the previous command is free.
 printf 1 >on
 poor() {
@@ -41,7 +42,8 @@ warnings() {
     printf 'alerts\tn\t{"log_id":"warning-%d","node_id":"n","log_level":"WARN","message_type":"LOG"}\n' \
         $(seq "$1" "$2") | "$BUS" put
 }
-# Posts ten requests to collect, whose allocations fail after the first; acknowledged lists the accepted ones.
+# Posts ten requests to collect, whose allocations fail after the first; acknowledged lists the accepted
+# ones.
 poor_collect() {
     tick 10
     printf 0 >on

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Store and alert are down during a run at full load: no process uses more memory than distlog(7) allows, the
-# embedded bus rejects records when it is full, and all accepted records arrive once they are back.
+# Store and alert are down during a run at full load: no process uses more memory than distlog(7) allows,
+# the embedded bus rejects records when it is full, and all accepted records arrive once they are back.
 # Also on: kafka
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"

@@ -4,7 +4,8 @@
 . "$(dirname "$0")/lib.sh"
 
 # Answers with the status in the file `answer`: "503 2" (with Retry-After: 2), "400 has WARN" (only for
-# bodies that contain WARN, else 200). Writes one line per request to `posts`: status, client port, Authorization,
+# bodies that contain WARN, else 200). Writes one line per request to `posts`: status, client port,
+# Authorization,
 # body, content type, path.
 cat >collector.py <<'PY'
 import http.server, json, os, sys, threading

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Names: what becomes part of a URL, a file or a topic is validated before anything is opened, wherever it comes
-# from.
+# Names: what becomes part of a URL, a file or a topic is validated before anything is opened, wherever it
+# comes from.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 

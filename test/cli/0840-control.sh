@@ -1,6 +1,6 @@
 #!/bin/bash
-# Control characters: what a node or a foreign client sends never moves the cursor of a terminal and never begins a
-# line of its own, wherever it is printed.
+# Control characters: what a node or a foreign client sends never moves the cursor of a terminal and never
+# begins a line of its own, wherever it is printed.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 

@@ -1,7 +1,7 @@
 #!/bin/bash
-# A flood: 1,000 connections that send one byte per second, or none, in a request head, a body or a TLS handshake;
-# large bodies that never end; and bodies that grow when they are decoded. Meanwhile other clients are served, memory
-# and open files are bounded, and each connection is closed in time.
+# A flood: 1,000 connections that send one byte per second, or none, in a request head, a body or a TLS
+# handshake; large bodies that never end; and bodies that grow when they are decoded. Meanwhile other
+# clients are served, memory and open files are bounded, and each connection is closed in time.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 
@@ -45,7 +45,8 @@ for kind in head body silent hello; do
     [ "$(files)" -le $((CROWD + 128)) ]
     ok $? "$kind: open files are bounded ($(files))"
     bounded 64 "$kind: and so is memory"
-    # A byte now and then does not keep a connection open: it is closed when the time of its request is over.
+    # A byte now and then does not keep a connection open: it is closed when the time of its request is
+    # over.
     cut() { [ "$(files)" -lt 60 ]; }
     wait_for 60 cut
     ok $? "$kind: each connection is closed in time"

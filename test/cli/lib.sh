@@ -152,7 +152,8 @@ tick() {
 # VmHWM the most memory it ever had.
 is_stopped() { grep -q '^State:.T' "/proc/${pids[$1]}/status"; }
 memory_kb() { awk -v field="$2:" '$1 == field { print $2 }' "/proc/${pids[$1]}/status"; }
-# ask_oracle INPUT PROCESSED ALERTS SETTINGS: checks these topics with the oracle of the fault tests; SETTINGS
+# ask_oracle INPUT PROCESSED ALERTS SETTINGS: checks these topics with the oracle of the fault tests;
+# SETTINGS
 # are further members of its JSON settings. Sets the same variables as run.
 ask_oracle() {
     mkdir -p "$TMP/dump"
@@ -194,7 +195,8 @@ if [ -n "${TEST_STORE:-}" ]; then
     . "$TOP/test/integration/lib.sh"
     on_es
 fi
-# A script with the line `Also on: kafka` runs there too, on an empty broker of its own, whose topics have one
+# A script with the line `Also on: kafka` runs there too, on an empty broker of its own, whose topics have
+# one
 # partition: then the order is total, as on the embedded bus.
 if [ "${TEST_BUS:-}" = kafka ]; then
     . "$TOP/test/integration/lib.sh"

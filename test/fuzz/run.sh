@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# fuzz: runs each target of $BUILD (build/fuzz) on its corpus and then for FUZZ_SECONDS (3) on new input, as many
-# at a time as there are processors. TAP.
-# The corpus in the tree is only read; inputs that crash are printed in base64 and kept in $BUILD.
+# fuzz: runs each target of $BUILD (build/fuzz) on its corpus and then for FUZZ_SECONDS (3) on new input,
+# as many at a time as there are processors. TAP. The corpus in the tree is only read; inputs that crash
+# are printed in base64 and kept in $BUILD.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/../cli/lib.sh"
 BUILD=${BUILD:-build/fuzz}

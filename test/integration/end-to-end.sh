@@ -1,7 +1,7 @@
 #!/bin/bash
 # End to end on the real engines: nodes → collect → Kafka → pubsub → store → Elasticsearch over TLS with a
-# password. The counts agree at every step, as read by foreign clients: kcat, and the official Python clients
-# of both engines.
+# password. The counts agree at every step, as read by foreign clients: kcat, and the official Python
+# clients of both engines.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 on_kafka

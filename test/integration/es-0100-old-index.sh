@@ -1,7 +1,7 @@
 #!/bin/bash
 # What the Python tools that distlog replaces wrote to the index: dynamic mapping (text with .keyword),
-# local times without a zone, no @timestamp, ids of the engine's own. Search and delete can use it, and store
-# continues to write to it.
+# local times without a zone, no @timestamp, ids of the engine's own. Search and delete can use it, and
+# store continues to write to it.
 # Also on: opensearch
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"

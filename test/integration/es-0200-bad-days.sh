@@ -1,7 +1,7 @@
 #!/bin/bash
-# Faults of Elasticsearch while store runs: it is stopped, killed, full, overloaded, limits bodies, or rejects a
-# record in mid-batch. Nothing is lost or stored twice, and each outage is logged once when it begins and once when
-# it ends.
+# Faults of Elasticsearch while store runs: it is stopped, killed, full, overloaded, limits bodies, or
+# rejects a record in mid-batch. Nothing is lost or stored twice, and each outage is logged once when it
+# begins and once when it ends.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 own_es start

@@ -1,6 +1,6 @@
 #!/bin/bash
-# TLS, passwords and API keys of Elasticsearch: errors name the setting; changes at runtime are waited for; several
-# hosts; daily indices; versions.
+# TLS, passwords and API keys of Elasticsearch: errors name the setting; changes at runtime are waited
+# for; several hosts; daily indices; versions.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 ES_EXTRA='resource.reload.interval.high: 1s' own_es start es-secure

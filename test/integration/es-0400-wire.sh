@@ -1,8 +1,8 @@
 #!/bin/bash
-# The requests of store to Elasticsearch: compressed, with small answers, over persistent connections, several at a
-# time; and every way in which a whole request fails, before and after the server has processed it: nothing is lost or
-# stored twice, and each outage is logged once when it begins and once when it ends.
-# A proxy stands between them (test/lib/proxy.py); the server is a real one.
+# The requests of store to Elasticsearch: compressed, with small answers, over persistent connections,
+# several at a time; and every way in which a whole request fails, before and after the server has
+# processed it: nothing is lost or stored twice, and each outage is logged once when it begins and once
+# when it ends. A proxy stands between them (test/lib/proxy.py); the server is a real one.
 # Also on: opensearch
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
@@ -43,7 +43,8 @@ run distlog store --no-follow --quiet -o store.elasticsearch.in_flight=4
 is "$status:$(most 2)" 0:4 "store.elasticsearch.in_flight sets another number"
 rm rule
 
-# Requests that fail. Records without a log_id are stored under their position, so that a repeated request does not
+# Requests that fail. Records without a log_id are stored under their position, so that a repeated request
+# does not
 # store them twice.
 begin() { start store distlog store --quiet "$@" && wait_for 20 has store.err '→ store'; }
 documents_are() { [ "$(documents)" = "$1" ]; }

@@ -1,6 +1,6 @@
 #!/bin/bash
-# A deletion is a task of the engine: its progress on a terminal, SIGTERM in the middle of it, two of them at a
-# time, and failures in its answer. A proxy makes it slow enough (test/lib/proxy.py).
+# A deletion is a task of the engine: its progress on a terminal, SIGTERM in the middle of it, two of them
+# at a time, and failures in its answer. A proxy makes it slow enough (test/lib/proxy.py).
 # Also on: opensearch
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"

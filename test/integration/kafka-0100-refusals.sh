@@ -4,7 +4,8 @@
 . "$(dirname "$0")/lib.sh"
 on_kafka
 export DISTLOG_BUS_KAFKA_BROKERS=$TEST_KAFKA_TLS
-# alert_logs PATTERN DESCRIPTION BROKERS [PROPERTY=VALUE…]: checks that alert logs the outage in one line that matches.
+# alert_logs PATTERN DESCRIPTION BROKERS [PROPERTY=VALUE…]: checks that alert logs the outage in one line
+# that matches.
 alert_logs() {
     properties "${@:3}"
     logs "$1" "$2" alert alert --no-follow

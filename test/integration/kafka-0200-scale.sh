@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Several pubsub and store processes share the work: some are killed, started and stopped while nodes run; no node is
-# forgotten, no alarm is false, no record is routed twice, lost from the index or stored twice.
+# Several pubsub and store processes share the work: some are killed, started and stopped while nodes run;
+# no node is forgotten, no alarm is false, no record is routed twice, lost from the index or stored twice.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 on_kafka

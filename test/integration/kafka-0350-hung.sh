@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# A broker that hangs, neither down nor answering, and a library call that never returns: a daemon stops when asked
-# to, whatever it waits for, and the next start continues from there: nothing is lost, routed twice or stored twice.
+# A broker that hangs, neither down nor answering, and a library call that never returns: a daemon stops
+# when asked to, whatever it waits for, and the next start continues from there: nothing is lost, routed
+# twice or stored twice.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 on_kafka
@@ -30,7 +31,8 @@ goes_on() { [ "$(so_far)" -gt "$1" ]; }
 posted() { [ "$(grep -c . post.out)" -gt "$1" ]; }
 ms() { echo $(($(date +%s%N) / 1000000)); }
 
-# each_leaves WHEN WAIT…: all four daemons work when the broker hangs; WAIT… is how long it has hung when they are
+# each_leaves WHEN WAIT…: all four daemons work when the broker hangs; WAIT… is how long it has hung when
+# they are
 # stopped. store and alert have more to print than their pipe holds, and records to commit next.
 each_leaves() {
     local when=$1 name begin took= routed line
@@ -72,7 +74,8 @@ each_leaves "after a while" wait_for 20 has pubsub.err 'trying again'
 touch enough
 await post
 
-# --- the library call that adds the offsets to a transaction never returns, as it happens when the broker goes down
+# --- the library call that adds the offsets to a transaction never returns, as it happens when the broker
+# goes down
 # at that moment
 feed nodes R 10
 LD_PRELOAD=$INTERPOSER FAULTS_POINT=offsets-before:1:hang start pubsub distlog pubsub nodes routed alarms

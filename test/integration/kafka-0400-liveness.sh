@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Liveness on several partitions: which nodes are reported, and when, whatever other partitions do; and that a broker
-# that is stopped for 20 s, rebalances and restarts change nothing: the reports follow from the input alone.
+# Liveness on several partitions: which nodes are reported, and when, whatever other partitions do; and
+# that a broker that is stopped for 20 s, rebalances and restarts change nothing: the reports follow from
+# the input alone.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 on_kafka

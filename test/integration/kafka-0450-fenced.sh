@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# A lost session: a pubsub stops in the middle of a transaction, at each of its named points, for longer than its
-# session lasts. Another one takes over its partitions; when it resumes, it drops what it had begun and continues.
-# Nothing is lost, duplicated or reported wrongly.
+# A lost session: a pubsub stops in the middle of a transaction, at each of its named points, for longer
+# than its session lasts. Another one takes over its partitions; when it resumes, it drops what it had
+# begun and continues. Nothing is lost, duplicated or reported wrongly.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 on_kafka

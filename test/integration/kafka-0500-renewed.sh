@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# What changes while distlog runs, on a Kafka with TLS and passwords: the broker's certificate and the user's
-# password. Each outage is logged once when it begins and once when it ends, and no record is lost or duplicated.
-# kafka-0100-refusals.sh checks the messages.
+# What changes while distlog runs, on a Kafka with TLS and passwords: the broker's certificate and the
+# user's password. Each outage is logged once when it begins and once when it ends, and no record is lost
+# or duplicated. kafka-0100-refusals.sh checks the messages.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 extra=listener.name.sasl_ssl.ssl.keystore.location=$TMP/server.pem
@@ -31,7 +31,8 @@ start store distlog store
 wait_for 30 has pubsub.err '→' && wait_for 30 has store.err '→'
 ok $? "pubsub and store are connected"
 numbers=0
-# more: puts ten records by the listener that needs no password. The first one ever is a registration, for which
+# more: puts ten records by the listener that needs no password. The first one ever is a registration, for
+# which
 # there is a liveness event in the output.
 more() {
     for ((i = 0; i < 10; i++)); do

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Static membership (bus.kafka.instance): a reader that comes back in time, killed or stopped, has the same partitions
-# as before, without a rebalance; one that stays away is replaced after the session timeout of 10 s. No node is
-# forgotten, no alarm is false, and nothing is routed twice.
+# Static membership (bus.kafka.instance): a reader that comes back in time, killed or stopped, has the
+# same partitions as before, without a rebalance; one that stays away is replaced after the session
+# timeout of 10 s. No node is forgotten, no alarm is false, and nothing is routed twice.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 on_kafka

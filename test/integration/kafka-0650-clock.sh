@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# pubsub's machine is ten days behind. Brokers delete records that are older than the topic's retention; the age of
-# pubsub's records is decided by the brokers, not by that machine.
+# pubsub's machine is ten days behind. Brokers delete records that are older than the topic's retention;
+# the age of pubsub's records is decided by the brokers, not by that machine.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 export KAFKA_EXTRA='log.retention.check.interval.ms=500

@@ -14,7 +14,8 @@ cat >old.py <<'P'
 import json, sys
 names = {"node_01": "Payment Service", "node_02": "Order Service", "node_03": "Base Service"}
 at = lambda second: "2026-11-20 10:%02d:%02d" % (second // 60, second % 60)
-registration = lambda n: {"node_id": n, "message_type": "REGISTRATION", "service_name": names[n], "timestamp": at(0)}
+registration = lambda n: {"node_id": n, "message_type": "REGISTRATION", "service_name": names[n],
+                          "timestamp": at(0)}
 def log(node, i, level):
     r = {"log_id": "%s_%08d-0000-4000-8000-000000000000" % (node, i), "node_id": node, "log_level": level,
          "message": "Sample log message from " + node, "message_type": "LOG"}
@@ -49,7 +50,8 @@ old() { python3 old.py "$@"; }
 put() { kcat -P -b "$TEST_KAFKA" -t "$1" -p "${2:--1}" -X sticky.partitioning.linger.ms=0; }
 # spread TOPIC: prints how many of its partitions have records.
 spread() { kcat -Q -b "$TEST_KAFKA" -t "$1:0:-1" -t "$1:1:-1" -t "$1:2:-1" | awk '$NF > 0' | wc -l; }
-# gaps TOPIC MS: prints how often two heartbeats of a node are further apart than that, by the bus's own times.
+# gaps TOPIC MS: prints how often two heartbeats of a node are further apart than that, by the bus's own
+# times.
 gaps() {
     kcat -C -b "$TEST_KAFKA" -t "$1" -e -q -f '%T %s\n' 2>/dev/null | sort -n | python3 -c '
 import json, sys

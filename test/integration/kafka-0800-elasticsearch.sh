@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Kafka and Elasticsearch together: store with invalid records, with log_ids that are too long, and with a recreated
-# topic, where offsets start again and documents exist already.
+# Kafka and Elasticsearch together: store with invalid records, with log_ids that are too long, and with a
+# recreated topic, where offsets start again and documents exist already.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 on_es

@@ -75,7 +75,8 @@ members() {
     grep -Eo "Stabilized group $1 .* with [0-9]+ members" "$TEST_SERVERS_RUN/kafka/broker.log" |
         tail -n 1 | grep -q " with $2 members"
 }
-# ends TOPIC: prints the end offsets of its three partitions. goes_on_everywhere TOPIC DESCRIPTION: checks that
+# ends TOPIC: prints the end offsets of its three partitions. goes_on_everywhere TOPIC DESCRIPTION: checks
+# that
 # all of them grow from now on.
 ends() { kcat -Q -b "$TEST_KAFKA" -t "$1:0:-1" -t "$1:1:-1" -t "$1:2:-1" | awk '{ print $NF }' | xargs; }
 advanced() {
@@ -97,7 +98,8 @@ admin() {
         "$TOP/test/integration/kafka/Admin.java" "$TEST_KAFKA" "$@" >"$TMP/admin.log" 2>&1 ||
         { grep -v -e INFO -e ' = ' "$TMP/admin.log" >&2; exit 1; }
 }
-# properties [BROKERS [NAME=VALUE…]]: sets the broker and the librdkafka properties of the commands that follow.
+# properties [BROKERS [NAME=VALUE…]]: sets the broker and the librdkafka properties of the commands that
+# follow.
 properties() {
     local all
     all=$(printf ',%s' "${@:2}")

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The README's section "On Kafka and Elasticsearch", its own lines executed on secured servers: topics, user
-# and rights created with Kafka's tools, API keys, settings; then every command with only these rights.
-# Only hosts, folders, and the replicas that a single broker can have are replaced.
-# Its last block is for root on a machine with systemd: its chmod is executed, and its effect for the
-# daemons' user is tested where this script is root; chown and systemctl only print what they would do, because
-# the user distlog and the units come with an installation (test/lint/install.sh checks the units with
+# The README's section "On Kafka and Elasticsearch", its own lines executed on secured servers: topics,
+# user and rights created with Kafka's tools, API keys, settings; then every command with only these
+# rights. Only hosts, folders, and the replicas that a single broker can have are replaced. Its last block
+# is for root on a machine with systemd: its chmod is executed, and its effect for the daemons' user is
+# tested where this script is root; chown and systemctl only print what they would do, because the user
+# distlog and the units come with an installation (test/lint/install.sh checks the units with
 # systemd-analyze).
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
@@ -19,7 +19,8 @@ as_given() { # only the settings in files, none of the environment
 as_given
 "$TOP/test/integration/servers" tools "$TMP/bin"
 
-# block N: prints what is between the section's Nth pair of fences, with the hosts and folders of this machine.
+# block N: prints what is between the section's Nth pair of fences, with the hosts and folders of this
+# machine.
 mkdir etc
 port=$(free_port)
 block() {

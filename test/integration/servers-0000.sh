@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# servers: the servers that it starts use only their folder, keep their ports and data over a restart, and leave no
-# process and no file after stop and wipe. es-secure is es with other settings.
+# servers: the servers that it starts use only their folder, keep their ports and data over a restart, and
+# leave no process and no file after stop and wipe. es-secure is es with other settings.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 servers() { run "$TOP/test/integration/servers" "$@"; }

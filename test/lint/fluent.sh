@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# fluent: what can be checked of fluent.conf without Ruby: it listens and writes where collect does, and has the
-# settings without which a record would be on another partition or come too late. That murmur2 chooses the same
-# partitions as Java and collect is checked by test/faults/oracle.py, on a real Kafka.
+# fluent: what can be checked of fluent.conf without Ruby: it listens and writes where collect does, and
+# has the settings without which a record would be on another partition or come too late. That murmur2
+# chooses the same partitions as Java and collect is checked by test/faults/oracle.py, on a real Kafka.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/../cli/lib.sh"
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# hardening: the program is built with the compiler's and the linker's protections against exploits; a program
-# without any of them would be found.
+# hardening: the program is built with the compiler's and the linker's protections against exploits; a
+# program without any of them would be found.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/../cli/lib.sh"
 

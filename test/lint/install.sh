@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# install: a DESTDIR tree is complete and runs; uninstall removes all of it; the units are valid and confined.
+# install: a DESTDIR tree is complete and runs; uninstall removes all of it; the units are valid and
+# confined.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/../cli/lib.sh"
 BUILD=${BUILD:-build/release}

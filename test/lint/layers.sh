@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# layers: which file may include which headers (CONTRIBUTING.md). Checks the #include lines of the product; then shows
-# on a small tree of its own that violations are found.
+# layers: which file may include which headers (CONTRIBUTING.md). Checks the #include lines of the
+# product; then shows on a small tree of its own that violations are found.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/../cli/lib.sh"
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# promises: each guarantee of distlog(7) and each point of SECURITY.md names the test that shows it, and each
-# test that any page names exists. The top of the tree has the usual files.
+# promises: each guarantee of distlog(7) and each point of SECURITY.md names the test that shows it, and
+# each test that any page names exists. The top of the tree has the usual files.
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/../cli/lib.sh"
 

@@ -10,7 +10,8 @@ c_files=$(grep -E '\.[ch]$' <<<"$files")
 # The checks of the ports' contracts are only in DEV=1 builds.
 product=$(grep -E '^(distlog\.c|cmd/|lib/)' <<<"$c_files" | grep -v '_check\.c$')
 
-# code FILE…: prints the lines that are neither blank nor comment; the compiler tells `*at = 0;` from a comment.
+# code FILE…: prints the lines that are neither blank nor comment; the compiler tells `*at = 0;` from a
+# comment.
 code() { cat "$@" | gcc -w -fpreprocessed -dD -E -P -x c - | grep -c .; }
 lines=$(code $product)
 note "product: $lines lines of code, $(cat $product |
