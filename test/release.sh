@@ -58,6 +58,17 @@ mirror() {
         END { stanza() }' $files /dev/null | grep -E '^https?://' | head -n 1
 }
 
+# in_root ROOT COMMAND: replaces this shell by a shell in ROOT that runs COMMAND. Every step is an exec, so that
+# a signal reaches the command.
+in_root() {
+    exec unshare --mount --propagation private sh -c '
+        mount --bind "$0" "$0" && # for the tests that make mount namespaces, / has to be a mount
+            mount --rbind /proc "$0/proc" && mount --rbind /sys "$0/sys" && mount --rbind /dev "$0/dev" || exit 1
+        exec env -i HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive http_proxy="${http_proxy:-}" \
+            PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin chroot "$0" sh -c "$1"
+        ' "$1" "$2"
+}
+
 # Makes the root beside its place and moves it there when it is whole, so that an interrupted run leaves none.
 make_root() {
     local log=$root.log proxy=
@@ -78,6 +89,9 @@ make_root() {
     cp -r /usr/local/share/ca-certificates/. "$root.new/usr/local/share/ca-certificates/" 2>/dev/null &&
         chroot "$root.new" update-ca-certificates >>"$log" 2>&1
     apt-config dump Acquire | grep -Ev '^Acquire(::IndexTargets.*)? ' >"$root.new/etc/apt/apt.conf.d/90host"
+    cp /etc/resolv.conf "$root.new/etc/resolv.conf"
+    cp .ci/deps.sh "$root.new/root/deps.sh"
+    (in_root "$root.new" "sh /root/deps.sh check") >>"$log" 2>&1 || fail "no packages; see ${log#"$top/"}"
     mv "$root.new" "$root"
 }
 
@@ -101,11 +115,4 @@ cp /etc/resolv.conf "$root/etc/resolv.conf"
 rm -rf "${root:?}"/tmp/*
 
 echo "the suite on $release"
-# Every step is an exec, so that a signal reaches the make that runs the suite.
-exec unshare --mount --propagation private sh -c '
-    mount --bind "$0" "$0" && # for the tests that make mount namespaces, / has to be a mount
-        mount --rbind /proc "$0/proc" && mount --rbind /sys "$0/sys" && mount --rbind /dev "$0/dev" || exit 1
-    exec env -i HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive http_proxy="${http_proxy:-}" \
-        PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-        chroot "$0" sh -c "cd /distlog && sh .ci/deps.sh check && exec make check-plain CFLAGS=\"-O2 -g -Werror\""
-    ' "$root"
+in_root "$root" "cd /distlog && sh .ci/deps.sh check && exec make check-plain CFLAGS='-O2 -g -Werror'"
