@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "../lib/app/failure.h"
 #include "../lib/base/suggest.h"
 #include "../lib/engines.h"
 
@@ -79,11 +80,7 @@ int cmd_fail(const struct run *run, enum exit_code code, const char *format, ...
     va_start(args, format);
     vsnprintf(reason, sizeof reason, format, args);
     va_end(args);
-    log_error(&run->log, "%s", reason);
-    /* A line break in the text would begin another variable. */
-    BUF_LOCAL struct buf printable = {0};
-    buf_printable(&printable, span_of(reason));
-    notify_send(run->notify, "X_DISTLOG_REASON=%s", buf_view(&printable).p);
+    failure_report(&run->log, run->notify, "%s", reason);
     return (int)code;
 }
 
