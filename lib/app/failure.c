@@ -16,8 +16,6 @@ void failure_report(const struct log *log, const struct notify *notify, const ch
     vsnprintf(reason, sizeof reason, format, args);
     va_end(args);
     log_error(log, "%s", reason);
-    if (!notify)
-        return;
     /* A line break in the text would begin another variable. */
     BUF_LOCAL struct buf printable = {0};
     buf_printable(&printable, span_of(reason));

@@ -67,7 +67,7 @@ void notify_open(struct notify *n) {
 }
 
 void notify_send(const struct notify *n, const char *format, ...) {
-    if (n->fd <= 0)
+    if (!n || n->fd <= 0)
         return;
     char text[NOTIFY_MAX_BYTES];
     va_list args;
@@ -83,7 +83,9 @@ void notify_send(const struct notify *n, const char *format, ...) {
 }
 
 void notify_alive(struct notify *n, int64_t now_ms) {
-    if (n->watchdog_ms == 0 || now_ms - n->last_ms < n->watchdog_ms / 2)
+    if (!n || n->watchdog_ms == 0)
+        return;
+    if (now_ms - n->last_ms < n->watchdog_ms / 2)
         return;
     n->last_ms = now_ms;
     notify_send(n, "WATCHDOG=1");

@@ -29,11 +29,11 @@ struct notify {
  * not report in this process's name. A socket that cannot be reached is as good as none. */
 void notify_open(struct notify *n);
 /* Sends lines of NAME=value, such as "READY=1\nSTATUS=reading nodes". A message that cannot be
- * delivered at once is dropped: reporting never holds a daemon up. */
+ * delivered at once is dropped: reporting never holds a daemon up. NULL sends nothing. */
 void notify_send(const struct notify *n, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* Sends WATCHDOG=1 when half of watchdog_ms has passed since the last one. Call it in every turn of
- * the daemon's loop, and in long waits within a turn. now_ms: monotonic. */
+ * the daemon's loop, and in long waits within a turn. now_ms: monotonic. NULL sends nothing. */
 void notify_alive(struct notify *n, int64_t now_ms);
 void notify_close(struct notify *n);
 
