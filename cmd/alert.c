@@ -56,8 +56,10 @@ static enum turn_result alert_turn(void *ctx, const struct turn *turn, struct er
     for (size_t i = 0; i < batch->n; i++)
         alert_add_record(a, &batch->records[i]);
     arena_clear(&a->arena);
-    if (!line_write(a->run, &a->lines))
+    if (!line_write(a->run, &a->lines)) {
+        err_set(err, "%s", ""); /* line_write has logged why */
         return TURN_STOP;
+    }
     return consumer_result(consumer_commit(&a->consumer, turn->bus, err));
 }
 
@@ -72,12 +74,14 @@ static int alert_run(struct run *run) {
     consumer.turn = alert_turn;
     consumer.ctx = &a;
     consumer_init(&a.consumer, &consumer);
-    const bool is_done = consumer_run(&a.consumer, input);
+    struct err err;
+    const bool is_done = consumer_run(&a.consumer, input, &err);
+    const enum exit_code code = daemon_conclude(run, is_done, &err);
     consumer_report_end(&a.consumer, NULL);
     consumer_release(&a.consumer);
     arena_release(&a.arena);
     buf_release(&a.lines);
-    return is_done ? EXIT_DONE : EXIT_FAILED;
+    return code;
 }
 
 const struct cmd cmd_alert = {

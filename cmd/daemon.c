@@ -16,7 +16,16 @@ const struct opt_section daemon_section =
 struct consumer_conf daemon_consumer_conf(const struct run *run) {
     return (struct consumer_conf){.settings = run->conf,
                                   .log = &run->log,
+                                  .notify = run->notify,
                                   .shutdown = conf_section(run->conf, &daemon_section)};
+}
+
+enum exit_code daemon_conclude(const struct run *run, bool is_done, const struct err *err) {
+    if (is_done)
+        return EXIT_DONE;
+    if (err->text[0])
+        cmd_fail(run, EXIT_FAILED, "%s", err->text);
+    return EXIT_FAILED;
 }
 
 bool daemon_has_bus(const struct run *run) {

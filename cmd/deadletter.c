@@ -148,7 +148,7 @@ static enum exit_code deadletter_conclude(const struct deadletter_run *d) {
 static enum exit_code deadletter_execute(struct deadletter_run *d) {
     struct err err;
     if (deadletter_handle_all(d, &err) != BUS_OK) {
-        log_info(&d->run->log, "%s", err.text);
+        cmd_fail(d->run, EXIT_FAILED, "%s", err.text);
         d->failed = true;
     }
     if (d->verb == DEADLETTER_RETRY)

@@ -65,17 +65,17 @@ static enum exit_code pubsub_consume(struct pubsub *p, const struct router_topic
     conf.max_wait_ms = pubsub_max_wait_ms;
     conf.ctx = p;
     consumer_init(&p->consumer, &conf);
-    const bool is_done = consumer_run(&p->consumer, flow.p);
+    struct err err;
+    const bool is_done = consumer_run(&p->consumer, flow.p, &err);
+    const enum exit_code code = daemon_conclude(p->run, is_done, &err);
     pubsub_report_end(p);
     consumer_release(&p->consumer);
-    return is_done ? EXIT_DONE : EXIT_FAILED;
+    return code;
 }
 
 static int pubsub_run(struct run *run) {
-    if (run->argc != 0 && run->argc != 3) {
-        log_info(&run->log, "name all three topics, IN PROCESSED ALERTS, or none");
-        return EXIT_USAGE;
-    }
+    if (run->argc != 0 && run->argc != 3)
+        return cmd_fail(run, EXIT_USAGE, "name all three topics, IN PROCESSED ALERTS, or none");
     struct pubsub p = {.run = run};
     const struct router_topics topics = pubsub_topics(run);
     router_init(&p.router, &p.consumer, run->conf, &run->log, &topics);
@@ -84,7 +84,7 @@ static int pubsub_run(struct run *run) {
     if (router_check(&p.router, &err) == 0)
         code = pubsub_consume(&p, &topics);
     else
-        log_info(&run->log, "%s", err.text);
+        cmd_fail(run, EXIT_USAGE, "%s", err.text);
     router_release(&p.router);
     buf_release(&p.lines);
     return code;

@@ -34,21 +34,27 @@ static enum turn_result store_turn(void *ctx, const struct turn *turn, struct er
     const enum turn_result result = indexer_turn(&s->indexer, turn, err);
     if (result == TURN_DONE)
         buf_span(&s->stored, buf_view(&s->refused));
-    if (!s->is_quiet && !line_write(s->run, &s->stored))
+    if (!s->is_quiet && !line_write(s->run, &s->stored)) {
+        err_set(err, "%s", ""); /* line_write has logged why */
         return TURN_STOP;
+    }
     return result;
 }
 
 static enum exit_code store_consume(struct storing *s) {
-    if (!indexer_open_store(&s->indexer))
-        return stop_asked() ? EXIT_DONE : EXIT_FAILED;
+    struct err err;
+    const enum store_rc rc = indexer_open_store(&s->indexer, &err);
+    if (rc != STORE_OK && stop_asked())
+        return EXIT_DONE;
+    if (rc != STORE_OK)
+        return cmd_fail(s->run, EXIT_FAILED, "%s", err.text);
     BUF_LOCAL struct buf flow = {0};
     buf_printf(&flow, "%s → %s", s->indexer.conf.input, s->indexer.store->place.p);
-    if (!consumer_run(&s->consumer, flow.p))
-        return EXIT_FAILED;
+    const bool is_done = consumer_run(&s->consumer, flow.p, &err);
     /* So that what follows `store --no-follow` finds the documents. */
-    indexer_refresh(&s->indexer);
-    return EXIT_DONE;
+    if (is_done)
+        indexer_refresh(&s->indexer);
+    return daemon_conclude(s->run, is_done, &err);
 }
 
 static void store_report_end(struct storing *s) {
@@ -62,10 +68,8 @@ static void store_report_end(struct storing *s) {
 static int store_run(struct run *run) {
     const struct topics_conf *topics = conf_section(run->conf, &topics_section);
     const struct store_settings *conf = conf_section(run->conf, &store_section);
-    if (!*conf->group) {
-        log_info(&run->log, "store.group: expected a name");
-        return EXIT_USAGE;
-    }
+    if (!*conf->group)
+        return cmd_fail(run, EXIT_USAGE, "store.group: expected a name");
     struct storing s = {.run = run, .is_quiet = conf->quiet};
     const struct indexer_conf indexer = {.settings = run->conf,
                                          .log = &run->log,

@@ -14,13 +14,11 @@ enum { CONSUMER_WAIT_MS = 1000 }; /* a poll; a signal ends it */
 
 void consumer_init(struct consumer *c, const struct consumer_conf *conf) {
     *c = (struct consumer){.conf = *conf, .state = CONSUMER_OPENING};
-    notify_open(&c->notify);
-    outage_init(&c->outage, conf->log, &c->notify);
+    outage_init(&c->outage, conf->log, conf->notify);
     shutdown_arm();
 }
 
 void consumer_release(struct consumer *c) {
-    notify_close(&c->notify);
     buf_release(&c->flow);
 }
 
@@ -46,7 +44,7 @@ static bool consumer_is_legal_move(enum consumer_state from, enum consumer_state
 static void consumer_set_status(struct consumer *c, const char *status) {
     c->outage.status = status;
     if (!c->outage.is_ongoing)
-        notify_send(&c->notify, "READY=1\nSTATUS=%s", status);
+        notify_send(c->conf.notify, "READY=1\nSTATUS=%s", status);
 }
 
 static void consumer_enter(struct consumer *c, enum consumer_state state) {
@@ -84,25 +82,19 @@ static void consumer_introduce(struct consumer *c, const struct bus *bus) {
     c->is_introduced = true;
 }
 
-/* NULL: asked to stop meanwhile, or it cannot be opened (logged). */
-static struct bus *consumer_open(struct consumer *c) {
-    struct bus *bus = NULL;
-    struct err err;
-    enum bus_rc rc = engines_open_bus(c->conf.settings, &c->conf.open, &bus, &err);
+/* BUS_RETRY: asked to stop before the bus could be opened. */
+static enum bus_rc consumer_open(struct consumer *c, struct bus **bus, struct err *err) {
+    enum bus_rc rc = engines_open_bus(c->conf.settings, &c->conf.open, bus, err);
     while (rc == BUS_RETRY && !stop_asked()) {
-        outage_report(&c->outage, &err, outage_retrying);
+        outage_report(&c->outage, err, outage_retrying);
         outage_sleep(&c->outage);
-        rc = engines_open_bus(c->conf.settings, &c->conf.open, &bus, &err);
+        rc = engines_open_bus(c->conf.settings, &c->conf.open, bus, err);
     }
-    if (rc == BUS_RETRY)
-        return NULL;
-    if (rc != BUS_OK) {
-        log_info(c->conf.log, "%s", err.text);
-        return NULL;
-    }
-    consumer_introduce(c, bus); /* an outage, if one lasts, is over when a poll has succeeded */
+    if (rc != BUS_OK)
+        return rc;
+    consumer_introduce(c, *bus); /* an outage, if one lasts, is over when a poll has succeeded */
     consumer_enter(c, CONSUMER_STARTING);
-    return bus;
+    return BUS_OK;
 }
 
 /* --- one step of the loop --- */
@@ -172,7 +164,7 @@ static enum turn_result consumer_step(struct consumer *c, struct bus *bus, struc
     const int wait_ms = consumer_wait_ms(c);
     c->rereads = false;
     c->is_at_end = false;
-    notify_alive(&c->notify, clock_mono_ms());
+    notify_alive(c->conf.notify, clock_mono_ms());
     const enum bus_rc rc = bus->engine->poll(bus, wait_ms, &batch, err);
     if (rc == BUS_ABORTED)
         c->is_fresh = true;
@@ -190,12 +182,12 @@ enum consumer_verdict { CONSUMER_GOES_ON, CONSUMER_REOPENS, CONSUMER_LEFT, CONSU
 
 /* What to do after a step that did not succeed; err says why. */
 static enum consumer_verdict consumer_after_error(struct consumer *c, enum turn_result result,
-                                                  const struct err *err) {
+                                                  struct err *err) {
     const bool is_fatal = result == TURN_REOPEN;
     /* If no poll ever succeeded, opening the bus again won't help. */
     const bool cannot_reopen = is_fatal && c->state == CONSUMER_STARTING;
     if (cannot_reopen || shutdown_is_overdue()) {
-        log_info(c->conf.log, "leaving: %s", err->text);
+        err_prefix(err, "leaving");
         return CONSUMER_FAILED;
     }
     if (result != TURN_ABORTED) {
@@ -208,7 +200,7 @@ static enum consumer_verdict consumer_after_error(struct consumer *c, enum turn_
 }
 
 static enum consumer_verdict consumer_after(struct consumer *c, enum turn_result result,
-                                            const struct err *err) {
+                                            struct err *err) {
     switch (result) {
     case TURN_STOP:
         return CONSUMER_FAILED;
@@ -225,24 +217,31 @@ static enum consumer_verdict consumer_after(struct consumer *c, enum turn_result
     return shutdown_is_due(c->conf.shutdown, is_at_end) ? CONSUMER_LEFT : CONSUMER_GOES_ON;
 }
 
-bool consumer_run(struct consumer *c, const char *flow) {
-    enum consumer_verdict verdict = CONSUMER_REOPENS;
+/* From opening the bus to closing it. */
+static enum consumer_verdict consumer_session(struct consumer *c, struct err *err) {
+    struct bus *bus;
+    enum bus_rc rc = consumer_open(c, &bus, err);
+    if (rc != BUS_OK && stop_asked())
+        return CONSUMER_LEFT;
+    if (rc != BUS_OK)
+        return CONSUMER_FAILED;
+    enum consumer_verdict verdict;
+    do {
+        const enum turn_result result = consumer_step(c, bus, err);
+        verdict = consumer_after(c, result, err);
+    } while (verdict == CONSUMER_GOES_ON);
+    bus->engine->close(bus);
+    return verdict;
+}
+
+bool consumer_run(struct consumer *c, const char *flow, struct err *err) {
     buf_clear(&c->flow);
     buf_printable(&c->flow, span_of(flow));
-    while (verdict == CONSUMER_REOPENS) {
+    enum consumer_verdict verdict;
+    do {
         consumer_enter(c, CONSUMER_OPENING);
-        struct bus *bus = consumer_open(c);
-        if (!bus) {
-            verdict = stop_asked() ? CONSUMER_LEFT : CONSUMER_FAILED;
-            break;
-        }
-        do {
-            struct err err;
-            const enum turn_result result = consumer_step(c, bus, &err);
-            verdict = consumer_after(c, result, &err);
-        } while (verdict == CONSUMER_GOES_ON);
-        bus->engine->close(bus);
-    }
+        verdict = consumer_session(c, err);
+    } while (verdict == CONSUMER_REOPENS);
     consumer_enter(c, CONSUMER_LEAVING);
     return verdict == CONSUMER_LEFT;
 }
@@ -261,7 +260,7 @@ static void consumer_add_words(struct buf *line, const char *name) {
 void consumer_report_end(struct consumer *c, const struct total *totals) {
     BUF_LOCAL struct buf line = {0}, fields = {0};
     if (!totals) {
-        notify_send(&c->notify, "STOPPING=1");
+        notify_send(c->conf.notify, "STOPPING=1");
         return;
     }
     for (const struct total *total = totals; total->name; total++) {
@@ -273,7 +272,7 @@ void consumer_report_end(struct consumer *c, const struct total *totals) {
         buf_printf(&line, " %" PRIu64, total->value);
         buf_printf(&fields, "%s=%" PRIu64, total->name, total->value);
     }
-    notify_send(&c->notify, "STOPPING=1\nX_DISTLOG_TOTALS=%s", fields.p);
+    notify_send(c->conf.notify, "STOPPING=1\nX_DISTLOG_TOTALS=%s", fields.p);
     log_info(c->conf.log, "stopped: %s", line.p);
 }
 

@@ -5,7 +5,7 @@
  * A turn is everything that follows from one batch, up to and including its commit: it happens as a
  * whole or not at all.
  *
- * Owns the bus, the outage and the connection to the service manager. Main thread.
+ * Owns the bus and the outage. Main thread.
  * Callers: lib/app and cmd/.
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
@@ -31,7 +31,7 @@ enum turn_result {
     TURN_ABORTED, /* the bus dropped it (err): its records come again */
     TURN_RETRY,   /* the bus did not answer (err): go on after a wait, or leave if it is time to */
     TURN_REOPEN,  /* the bus is of no use any more (err): open it again */
-    TURN_STOP     /* leave with a failure, which the turn has logged */
+    TURN_STOP     /* leave, failed (err; its text is empty if the turn has logged why) */
 };
 
 /* Handles a batch that has records; with turns_when_idle also one without. */
@@ -55,6 +55,7 @@ enum consumer_state {
 struct consumer_conf {
     struct conf *settings; /* which bus to open, and how */
     const struct log *log;
+    struct notify *notify; /* to the service manager */
     const struct shutdown_conf *shutdown;
     struct bus_open open; /* the group and what it reads */
     consumer_turn *turn;
@@ -66,7 +67,6 @@ struct consumer_conf {
 
 struct consumer {
     struct consumer_conf conf;
-    struct notify notify;
     struct outage outage;
     struct buf flow; /* what it reads and where that goes: for the first line and the STATUS */
     enum consumer_state state;
@@ -80,8 +80,8 @@ struct consumer {
 void consumer_init(struct consumer *c, const struct consumer_conf *conf);
 /* Reads until it is time to leave. flow ("nodes → processed_logs") describes it for people and is
  * copied. True: asked to leave or at the end of the input, and everything that was handled is
- * committed; false: failed (logged). */
-bool consumer_run(struct consumer *c, const char *flow);
+ * committed; false: failed, with err as of TURN_STOP. */
+bool consumer_run(struct consumer *c, const char *flow, struct err *err);
 /* Tells the service manager that the daemon ends, and with which totals: a list that ends with a
  * NULL name. With a list, logs it as well. */
 void consumer_report_end(struct consumer *c, const struct total *totals);

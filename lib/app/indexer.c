@@ -36,20 +36,15 @@ static void indexer_wait(struct indexer *x, const struct err *err) {
     conf_renew_secrets(x->conf.settings);
 }
 
-bool indexer_open_store(struct indexer *x) {
-    struct err err;
-    enum store_rc rc = engines_open_store(x->conf.settings, true, &x->store, &err);
+enum store_rc indexer_open_store(struct indexer *x, struct err *err) {
+    enum store_rc rc = engines_open_store(x->conf.settings, true, &x->store, err);
     while (rc == STORE_RETRY && !stop_asked()) {
-        indexer_wait(x, &err);
-        rc = engines_open_store(x->conf.settings, true, &x->store, &err);
+        indexer_wait(x, err);
+        rc = engines_open_store(x->conf.settings, true, &x->store, err);
     }
-    if (rc == STORE_OK) {
+    if (rc == STORE_OK)
         outage_recovered(&x->consumer->outage);
-        return true;
-    }
-    if (rc != STORE_RETRY)
-        log_info(x->conf.log, "%s", err.text);
-    return false;
+    return rc;
 }
 
 void indexer_refresh(struct indexer *x) {
@@ -107,23 +102,20 @@ static struct store_doc indexer_document(struct indexer *x, const struct bus_rec
 
 /* --- a turn --- */
 
-/* Sends the documents until each has its verdict; what is sent again are those without one. False:
- * leave (logged). */
-static bool indexer_store(struct indexer *x, struct store_doc *docs, size_t n) {
-    struct err err;
-    enum store_rc rc = x->store->engine->bulk(x->store, docs, n, &err);
+/* Sends the documents until each has its verdict; what is sent again are those without one. If the
+ * result is not STORE_OK, it is time to leave, with err. */
+static enum store_rc indexer_store(struct indexer *x, struct store_doc *docs, size_t n,
+                                   struct err *err) {
+    enum store_rc rc = x->store->engine->bulk(x->store, docs, n, err);
     while (rc == STORE_RETRY) {
-        indexer_wait(x, &err);
+        indexer_wait(x, err);
         if (shutdown_is_overdue())
             break;
-        rc = x->store->engine->bulk(x->store, docs, n, &err);
+        rc = x->store->engine->bulk(x->store, docs, n, err);
     }
-    if (rc != STORE_OK) {
-        log_info(x->conf.log, "%s", err.text);
-        return false;
-    }
-    consumer_recovered(x->consumer);
-    return true;
+    if (rc == STORE_OK)
+        consumer_recovered(x->consumer);
+    return rc;
 }
 
 /* Documents with a verdict are in the index, whether or not the turn can be committed. */
@@ -161,9 +153,9 @@ static enum turn_result indexer_work(struct indexer *x, const struct turn *turn,
     struct store_doc *docs = arena_take(&x->arena, batch->n * sizeof *docs);
     for (size_t i = 0; i < batch->n; i++)
         docs[i] = indexer_document(x, &batch->records[i]);
-    const bool is_judged = indexer_store(x, docs, batch->n);
+    const enum store_rc stored = indexer_store(x, docs, batch->n, err);
     indexer_note_verdicts(x, docs, batch->n);
-    if (!is_judged)
+    if (stored != STORE_OK)
         return TURN_STOP;
     uint64_t n_refused;
     enum bus_rc rc = indexer_put_refused(x, turn, docs, &n_refused, err);

@@ -36,9 +36,9 @@ struct indexer {
 void indexer_init(struct indexer *x, struct consumer *consumer, const struct indexer_conf *conf);
 /* How the consumer opens the bus. */
 struct bus_open indexer_open(const struct indexer *x);
-/* Opens the store, creating what is missing; waits while it is away. False: asked to stop, or it
- * cannot be opened (logged). */
-bool indexer_open_store(struct indexer *x);
+/* Opens the store, creating what is missing; waits while it is away. STORE_RETRY: asked to stop
+ * meanwhile; STORE_FATAL: it cannot be opened, with err. */
+enum store_rc indexer_open_store(struct indexer *x, struct err *err);
 /* One turn of the consumer. */
 enum turn_result indexer_turn(struct indexer *x, const struct turn *turn, struct err *err);
 /* Makes what was stored visible to searches, if the store can do that on demand. */

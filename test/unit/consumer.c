@@ -100,6 +100,8 @@ const struct opt_section bus_section = OPT_SECTION("bus", "the bus", bus_rows, s
 /* --- the world of one test --- */
 
 static struct consumer consumer;
+static struct notify notify;
+static struct err failure; /* as consumer_run has left it */
 static struct conf *settings;
 static const struct shutdown_conf shutdown_settings = {.no_follow = true};
 static const struct log quiet_log = {.prefix = "distlog test", .level = LOG_ERROR};
@@ -150,9 +152,12 @@ static int begin(void **state) {
     static const struct opt_section *const sections[] = {&bus_section, NULL};
     memset(&puppet, 0, sizeof puppet);
     settings = conf_new(sections);
+    failure.text[0] = '\0';
     listen_as_manager();
+    notify_open(&notify);
     const struct consumer_conf conf = {.settings = settings,
                                        .log = &quiet_log,
+                                       .notify = &notify,
                                        .shutdown = &shutdown_settings,
                                        .open = {.group = "g", .input = "nodes"},
                                        .turn = on_turn,
@@ -164,6 +169,7 @@ static int begin(void **state) {
 static int end(void **state) {
     (void)state;
     consumer_release(&consumer);
+    notify_close(&notify);
     conf_free(settings);
     buf_release(&puppet.topic);
     close(manager);
@@ -173,7 +179,7 @@ static int end(void **state) {
 /* Runs the script, whose last step must be the one that ends the loop. */
 static bool run(const struct step *steps, size_t n) {
     memcpy(puppet.steps, steps, n * sizeof *steps);
-    const bool is_done = consumer_run(&consumer, "nodes");
+    const bool is_done = consumer_run(&consumer, "nodes", &failure);
     assert_int_equal(puppet.at, n);
     assert_int_equal(consumer.state, CONSUMER_LEAVING);
     return is_done;
@@ -268,12 +274,14 @@ static void opens_again(void **state) {
 static void what_never_worked_is_not_opened_again(void **state) {
     (void)state;
     assert_false(RUN({.poll = BUS_FATAL}));
+    assert_string_equal(failure.text, "leaving: the puppet does not read");
     assert_int_equal(puppet.n_open, 1);
 }
 
 static void a_turn_stops_it(void **state) {
     (void)state;
     assert_false(RUN({.n = 1, .turn = TURN_STOP, .at_end = true}));
+    assert_string_equal(failure.text, "the turn fails");
 }
 
 static void stands_by(void **state) {
