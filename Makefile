@@ -287,6 +287,17 @@ dist:
 	$(Q)gzip -9nc $(DIST).tar >$(DIST) && rm $(DIST).tar
 	@echo $(DIST)
 
+# A Debian package for the release that this runs on; its parts are in .ci/deb/. check-deb installs it in a root of
+# its own (RELEASE, the present one by default), runs, upgrades and purges it there, as root.
+RELEASE ?= $(shell . /etc/os-release && echo $$VERSION_CODENAME)
+.PHONY: deb check-deb
+deb: all
+	@sh .ci/deps.sh deb
+	@bash .ci/deb/build.sh $(B) $(VERSION)
+check-deb: deb
+	@sh .ci/deps.sh check-deb
+	@TEST_TIMEOUT=900 $(RUN) RELEASE=$(RELEASE) test/package.sh
+
 .PHONY: clean help
 clean:
 	rm -rf build distlog
@@ -306,6 +317,7 @@ help:
 	@echo 'make bench       speed, as ratios to bare SQLite; make bench-servers: to bare librdkafka and libcurl'
 	@echo 'make install | install-compat | uninstall [PREFIX= DESTDIR= SYSCONFDIR= PURGE=1]'
 	@echo 'make dist        build/distlog-VERSION.tar.gz of what is committed, the same whoever makes it'
+	@echo 'make deb         a Debian package in build/; make check-deb: installed, run, upgraded, purged, as root'
 	@echo 'make generate    manual, completion and distlog.yaml from the tables'
 	@echo 'make compile_commands.json   for editors and analysers'
 	@echo 'make format      clang-format over all C'

@@ -1,6 +1,6 @@
 #!/bin/sh
-# deps.sh build|check|coverage|servers: are the Debian packages here that `make` (build), `make check` (check),
-# `make coverage` (coverage) or `make check-servers` (servers) need?
+# deps.sh build|check|coverage|deb|check-deb|servers: are the Debian packages here that `make` (build) or the
+# target of that name (for servers, `make check-servers`) needs?
 # Names what is missing with the line that installs it, and runs that line as root or with SUDO=sudo.
 # Plain sh, because a bare Debian has not even a compiler; no network when nothing is missing.
 # SPDX-License-Identifier: Apache-2.0
@@ -41,6 +41,12 @@ file:/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a libclang-rt-de
 cmd:systemd-analyze systemd"
 COVERAGE="
 cmd:gcovr gcovr"
+DEB="
+cmd:dpkg-shlibdeps dpkg-dev"
+CHECK_DEB="
+cmd:lintian lintian
+cmd:unshare util-linux
+cmd:debootstrap debootstrap"
 SERVERS="
 cmd:javac default-jdk-headless
 cmd:mvn maven
@@ -58,10 +64,12 @@ case ${1:-} in
 build) what="building distlog" wanted=$BUILD ;;
 check) what="make check" wanted=$BUILD$CHECK ;;
 coverage) what="make coverage" wanted=$COVERAGE ;;
+deb) what="make deb" wanted=$DEB ;;
+check-deb) what="make check-deb" wanted=$DEB$CHECK_DEB ;;
 servers) what="running the real servers" wanted=$SERVERS ;;
 release) what="make check-release" wanted=$RELEASE ;;
 *)
-    echo "usage: $0 build|check|coverage|servers" >&2
+    echo "usage: $0 build|check|coverage|deb|check-deb|servers" >&2
     exit 2
     ;;
 esac
