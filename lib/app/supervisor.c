@@ -13,6 +13,10 @@ enum {
     SUPERVISOR_QUICK_MS = 1000,     /* a stage that lived shorter has failed at its start */
     SUPERVISOR_FAILED_STARTS = 3,   /* so many in a row: another start would not help */
     SUPERVISOR_FIRST_WAIT_MS = 250, /* before a restart; doubles with each failed start */
+    SUPERVISOR_HOLD_MS = 5000,      /* a stage that takes longer to get ready, because its engine
+                                       does not answer, holds up the levels above no longer */
+    SUPERVISOR_START_MS = 90000,    /* the watchdog of a stage that is not ready yet: what systemd
+                                       allows, too */
     SUPERVISOR_LEAVE_MS = 10000     /* every command leaves within 5 s of a SIGTERM; a loaded
                                        machine may need longer */
 };
@@ -197,10 +201,21 @@ bool supervisor_is_ready(const struct supervisor *s, int below_level) {
     return true;
 }
 
-/* Starts the stages whose lower levels are all ready. */
+/* May stages of this level start? What they hand on waits in the bus for a stage that is late. */
+static bool supervisor_may_start(const struct supervisor *s, int level, int64_t now_ms) {
+    for (const struct stage *stage = s->stages; stage < s->stages + s->n; stage++) {
+        const bool is_late =
+            stage->phase == STAGE_STARTING && now_ms - stage->started_ms >= SUPERVISOR_HOLD_MS;
+        if (stage->level < level && stage->phase != STAGE_READY && !is_late)
+            return false;
+    }
+    return true;
+}
+
+/* Starts the stages whose lower levels are all ready, or late. */
 static void supervisor_start_due(struct supervisor *s, int64_t now_ms) {
     for (struct stage *stage = s->stages; stage < s->stages + s->n; stage++) {
-        if (s->is_stopping || !supervisor_is_ready(s, stage->level))
+        if (s->is_stopping || !supervisor_may_start(s, stage->level, now_ms))
             return;
         if (stage_is_due(stage, now_ms))
             supervisor_start(s, stage, now_ms);
@@ -209,12 +224,22 @@ static void supervisor_start_due(struct supervisor *s, int64_t now_ms) {
 
 /* --- running --- */
 
+/* How long a stage may go on without a sign of life; INT64_MAX: for ever. Before it is ready it may
+ * be waiting for an engine's first answer, within which it gives none. */
+static int64_t supervisor_silence_most_ms(const struct supervisor *s, const struct stage *stage) {
+    if (!stage->reports || s->watchdog_ms == 0)
+        return INT64_MAX;
+    if (stage->phase == STAGE_READY)
+        return s->watchdog_ms;
+    if (stage->phase == STAGE_STARTING)
+        return s->watchdog_ms > SUPERVISOR_START_MS ? s->watchdog_ms : SUPERVISOR_START_MS;
+    return INT64_MAX;
+}
+
 /* Kills stages that hang; what happens then is what happens after any crash. */
 static void supervisor_watch(const struct supervisor *s, int64_t now_ms) {
     for (struct stage *stage = s->stages; stage < s->stages + s->n; stage++) {
-        const bool is_watched = stage->reports && s->watchdog_ms > 0;
-        const bool is_up = stage->phase == STAGE_STARTING || stage->phase == STAGE_READY;
-        if (!is_watched || !is_up || now_ms - stage->alive_ms < s->watchdog_ms)
+        if (now_ms - stage->alive_ms < supervisor_silence_most_ms(s, stage))
             continue;
         log_error(s->log, "%s has shown no sign of life for %" PRId64 " ms; killing it",
                   stage->title, now_ms - stage->alive_ms);

@@ -33,6 +33,28 @@ is $status 0 "TERM: exit 0"
 like "$(tail -n 1 up.out)" '^accepted 7, refused 0, routed [78], alerts 5, stored 0, dead letters 0$' "what each has counted"
 unlike "$(cat up.err)" 'counts are missing' "of all stages"
 
+# A store that takes connections and never answers
+export DISTLOG_DATA=$TMP/mute-data
+start mute python3 -c 'import socket
+listener = socket.socket()
+listener.bind(("127.0.0.1", 0))
+listener.listen()
+print(listener.getsockname()[1], flush=True)
+taken = []
+while True:
+    taken.append(listener.accept())'
+wait_for 20 has mute.out '[0-9]'
+start up distlog up -o collect.listen=127.0.0.1:0 -o up.watchdog=4s -o store.type=elasticsearch \
+    -o store.elasticsearch.urls=http://127.0.0.1:"$(cat mute.out)"
+wait_for 20 has up.err 'ready: '
+ok $? "a store that is not ready yet does not hold up the others for long"
+post --name order
+wait_for 20 alerts up 5 node_02
+ok $? "which work meanwhile"
+unlike "$(cat up.err)" 'no sign of life' "and is not killed for its engine's silence"
+stop up
+stop mute
+
 # A stage that hangs
 export DISTLOG_DATA=$TMP/hang-data
 start up distlog up -o collect.listen=127.0.0.1:0 -o up.watchdog=5s
