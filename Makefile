@@ -125,7 +125,8 @@ $(INTERPOSE): test/faults/interpose.c Makefile | deps
 
 # ---- tests: `make check` runs all of them, in the flavours they need; the single targets in this one.
 
-.PHONY: programs fuzzers unit contract cli lint fuzz check check-fast coverage check-servers check-faults demo bench bench-servers
+.PHONY: programs fuzzers unit contract cli lint fuzz check check-fast check-plain check-release coverage
+.PHONY: check-servers check-faults demo bench bench-servers
 programs: $(B)/distlog $(B)/man/generate $(UNIT_TESTS) $(CONTRACTS) $(TEST_TOOLS) $(BENCHES) $(INTERPOSE)
 fuzzers: $(FUZZERS) $(B)/distlog
 
@@ -165,6 +166,15 @@ check: deps-check compile_commands.json
 		$(call WITH,$(ASAN)) $(UNIT_TESTS:$(B)/%=$(ASAN)/%) $(CONTRACTS:$(B)/%=$(ASAN)/%) $(CLI) \
 		$(call WITH,$(TSAN)) $(CONTRACTS:$(B)/%=$(TSAN)/%) \
 		$(call WITH,build/fuzz) TEST_TIMEOUT=900 test/fuzz/run.sh
+
+# Every kind of test once, without sanitizers and fuzzing.
+check-plain: deps-check compile_commands.json
+	$(BUILD) SAN= DEV= B=$(PLAIN) all programs
+	@$(RUN) $(call WITH,$(PLAIN)) $(LINT) $(UNIT_TESTS:$(B)/%=$(PLAIN)/%) $(CONTRACTS:$(B)/%=$(PLAIN)/%) $(CLI)
+
+# The same on another release of Debian, with its compiler and its libraries.
+check-release:
+	@test/release.sh $(OTHER)
 
 # Which lines and branches of the core and of the use cases the tests run. Not optimized: a line is a line then.
 # The script whose allocations fail is left out: gcov's runtime, which writes at exit, does not survive that.
@@ -308,10 +318,10 @@ help:
 	@echo 'make check-fast  lint, unit and contract tests, in less than a minute'
 	@echo 'make check       every test: lint, unit, contract, cli, again under sanitizers, and fuzzing'
 	@echo 'make check-plain     each of them once, without sanitizers and fuzzing'
-	@echo 'make check-release [RELEASE=trixie|bookworm]  the same on another Debian, in a root made for it; as root'
+	@echo 'make check-release [OTHER=trixie|bookworm]  the same on another Debian, in a root made for it; as root'
 	@echo 'make check-servers  what the real Kafka, Elasticsearch and OpenSearch can show; needs Java and Maven'
 	@echo 'make check-faults [FAULTS_SEED= FAULTS_ROUNDS= FAULTS_ON="local kafka"]'
-	@echo '                 processes, servers, network, disk, clock and memory fail, and nothing is lost or doubled'
+	@echo '                 processes, servers, network, disk, clock and memory fail, and nothing is lost or duplicated'
 	@echo 'make unit | contract | cli | lint | fuzz [FUZZ_SECONDS=60]      one kind of test'
 	@echo 'make coverage    lines and branches of lib/core and lib/app that unit, contract and cli tests run'
 	@echo 'make bench       speed, as ratios to bare SQLite; make bench-servers: to bare librdkafka and libcurl'

@@ -17,11 +17,11 @@ ci() {
     rm -f "$TMP"/*.tries
     run env PATH="$TMP/fake:$PATH" bash "$TOP/.ci/run"
 }
-for target in check check-deb check-servers check-faults; do
+for target in check check-release check-deb check-servers check-faults; do
     echo 'echo "3 passed, 0 failed, 1 skipped"' >"$TMP/$target"
 done
 ci
-is "$status:$(tail -n 1 <<<"$out")" "0:12 passed, 0 failed, 4 skipped" "the last line is the sum"
+is "$status:$(tail -n 1 <<<"$out")" "0:15 passed, 0 failed, 5 skipped" "the last line is the sum"
 like "$out" '^minutes: check: 0\.0 of 9$' "each target's minutes are beside its budget"
 unlike "$out" '^flaky' "nothing was flaky"
 
@@ -46,7 +46,7 @@ echo '5 passed, 1 failed, 0 skipped'
 exit 1
 END
 ci
-is "$status:$(tail -n 1 <<<"$out")" "1:14 passed, 1 failed, 3 skipped" "what fails twice has failed"
+is "$status:$(tail -n 1 <<<"$out")" "1:17 passed, 1 failed, 4 skipped" "what fails twice has failed"
 is "$(grep '^flaky' <<<"$out")" "flaky: check-servers: build/release/test/contract/bus: put
 flaky: check-servers: release test/b.sh: the broker is back
 flaky: check-servers: release test/c.sh" "what passed in the second try is named"
@@ -58,12 +58,12 @@ exit $((2 - $1))
 END
 ci
 like "$out" '^flaky: check-faults: the proxy let go$' "so are cases that no program of test/run has"
-echo 'echo "lost 2, doubled 0"; echo "1 passed, 1 failed, 0 skipped"; exit 1' >"$TMP/check-faults"
+echo 'echo "lost 2, duplicated 0"; echo "1 passed, 1 failed, 0 skipped"; exit 1' >"$TMP/check-faults"
 ci
 is "$(lines "$TMP/check-faults.tries" '')" 1 "a lost record has no second try"
 echo 'exit 2' >"$TMP/check-servers"
 ci
 like "$out" '^make check-servers did not reach the end of its tests \(exit code 2\)$' "a target without totals is reported"
 unlike "$out" '^flaky' "and is not flaky"
-is "$status:$(tail -n 1 <<<"$out")" "1:7 passed, 2 failed, 2 skipped" "but a failure"
+is "$status:$(tail -n 1 <<<"$out")" "1:10 passed, 2 failed, 3 skipped" "but a failure"
 done_testing
