@@ -54,8 +54,34 @@ void buf_printf(struct buf *b, const char *format, ...) {
     free(text);
 }
 
+/* Adds c, which a JSON string can't hold as it is. */
+static void buf_json_escape(struct buf *b, unsigned char c) {
+    static const char hex[] = "0123456789abcdef";
+    char escape[] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
+    size_t n = 2;
+    switch (c) {
+    case '"':
+    case '\\':
+        escape[1] = (char)c;
+        break;
+    case '\n':
+        escape[1] = 'n';
+        break;
+    case '\t':
+        escape[1] = 't';
+        break;
+    default:
+        n = sizeof escape;
+    }
+    buf_add(b, escape, n);
+}
+
 void buf_json(struct buf *b, struct span s) {
-    buf_text(b, s.p ? "\"" : "null");
+    if (!s.p) {
+        buf_text(b, "null");
+        return;
+    }
+    buf_char(b, '"');
     size_t plain = 0;
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
@@ -63,19 +89,11 @@ void buf_json(struct buf *b, struct span s) {
             continue;
         buf_add(b, s.p + plain, i - plain);
         plain = i + 1;
-        if (c == '"' || c == '\\')
-            buf_printf(b, "\\%c", c);
-        else if (c == '\n')
-            buf_text(b, "\\n");
-        else if (c == '\t')
-            buf_text(b, "\\t");
-        else
-            buf_printf(b, "\\u%04x", c);
+        buf_json_escape(b, c);
     }
     if (s.n > plain)
         buf_add(b, s.p + plain, s.n - plain);
-    if (s.p)
-        buf_char(b, '"');
+    buf_char(b, '"');
 }
 
 void buf_printable(struct buf *b, struct span s) {
