@@ -72,7 +72,7 @@ enum store_rc engines_open_store(const struct conf *conf, bool create, struct st
     const struct store_engine *const *engine = store_engines;
     while (strcmp((*engine)->name, c->type) != 0)
         engine++; /* STORE_NAMES has no other */
-    enum store_rc rc = (*engine)->open(conf, create, out, err);
+    enum store_rc rc = (*engine)->open(conf, c->index, create, out, err);
 #ifdef DISTLOG_DEV
     if (rc == STORE_OK)
         *out = store_check(*out);

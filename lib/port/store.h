@@ -68,10 +68,12 @@ struct store {
 struct store_engine {
     const char *name; /* store.type in the YAML */
 
-    /* create: make the store if it is missing (store does; search and delete do not, and get
-     * STORE_FATAL that names what they looked for). */
-    enum store_rc (*open)(const struct conf *conf, bool create, struct store **out,
-                          struct err *err);
+    /* Opens the store that the engine's own section of conf describes. index: the index's name,
+     * a pattern of datetime_pattern(); borrowed until close, as conf is. create: make the store if
+     * it is missing (store does; search and delete do not, and get STORE_FATAL that names what they
+     * looked for). */
+    enum store_rc (*open)(const struct conf *conf, const char *index, bool create,
+                          struct store **out, struct err *err);
     /* Judges each document whose verdict is STORE_PENDING; a verdict given is durable, whatever
      * bulk returns. STORE_OK: all have one. STORE_RETRY: those left pending are to be sent again
      * later. */

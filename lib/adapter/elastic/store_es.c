@@ -160,14 +160,13 @@ static enum store_rc connect(struct store_es *s, bool create, struct err *err) {
     return rc;
 }
 
-static enum store_rc store_es_open(const struct conf *conf, bool create, struct store **out,
-                                   struct err *err) {
-    const struct store_conf *general = conf_section(conf, &store_section);
+static enum store_rc store_es_open(const struct conf *conf, const char *index, bool create,
+                                   struct store **out, struct err *err) {
     struct store_es *s = mem_calloc(1, sizeof *s);
     struct buf wildcard = {0}, *place = &s->base.place;
     s->base.engine = &store_es;
     s->conf = conf_section(conf, &es_section);
-    s->index = general->index;
+    s->index = index;
     s->fit = (size_t)s->conf->batch;
     s->shards = 1;
     for (const char *p = s->index; *p; p++) {

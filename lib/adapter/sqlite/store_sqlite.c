@@ -143,14 +143,13 @@ static void number_index(struct local *l) {
     sqlite_file_end(&l->file);
 }
 
-static enum store_rc local_open(const struct conf *conf, bool create, struct store **out,
-                                struct err *err) {
+static enum store_rc local_open(const struct conf *conf, const char *index, bool create,
+                                struct store **out, struct err *err) {
     const struct local_conf *c = conf_section(conf, &store_sqlite_section);
-    const struct store_conf *all = conf_section(conf, &store_section);
     struct local *l = mem_calloc(1, sizeof *l);
     l->store.engine = &store_sqlite;
-    l->index = all->index;
-    buf_printf(&l->store.place, "store local %s, index %s", c->path, all->index);
+    l->index = index;
+    buf_printf(&l->store.place, "store local %s, index %s", c->path, index);
     sqlite_file_open(&l->file, &kind, c->path, create);
     sqlite_file_exec(&l->file,
                      "CREATE TABLE temp.hit (n INTEGER PRIMARY KEY, row INTEGER NOT NULL)");
