@@ -39,9 +39,13 @@ void json_writer_array_end(struct json_writer *w) {
 }
 
 void json_writer_key(struct json_writer *w, const char *key) {
+    const size_t n = strlen(key);
     json_writer_separate(w);
-    buf_json(w->out, span_of(key));
-    buf_char(w->out, ':');
+    char *to = buf_room(w->out, n + 3);
+    to[0] = '"';
+    memcpy(to + 1, key, n);
+    memcpy(to + 1 + n, "\":", 3); /* and a NUL, for which a buf always has room */
+    w->out->n += n + 3;
     w->comma_due = false;
 }
 

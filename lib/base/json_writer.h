@@ -30,7 +30,8 @@ void json_writer_object_end(struct json_writer *w);
 void json_writer_array_begin(struct json_writer *w);
 void json_writer_array_end(struct json_writer *w);
 
-/* The key of an object's next member, valid UTF-8. Exactly one value follows. */
+/* The key of an object's next member; exactly one value follows. It is written as it stands, so it
+ * has to be a name of the program's own that needs no escaping, never bytes from outside. */
 void json_writer_key(struct json_writer *w, const char *key);
 
 /* A string, escaped as needed. s must be valid UTF-8 and may hold NUL bytes; .p NULL writes null.
