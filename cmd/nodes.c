@@ -72,7 +72,7 @@ static bool show(const struct run *run, const struct registry *r) {
     for (struct registry_node *node = nodes; node < nodes + n; node++) {
         BUF_LOCAL struct buf since = {0}, last = {0};
         datetime_format(&since, node->since_ms, clock_offset_s(node->since_ms), style);
-        datetime_format(&last, node->last_proof_ms, clock_offset_s(node->last_proof_ms), style);
+        datetime_format(&last, node->last_seen_ms, clock_offset_s(node->last_seen_ms), style);
         (table ? add_row : add_json)(&out, node, since.p, last.p);
     }
     bool ok = line_write(run, &out);
@@ -98,8 +98,8 @@ static enum bus_rc look(const struct run *run, struct registry *r, struct err *e
         rc = bus->engine->lag(bus, conf->group, topics->input, &left, err);
     if (rc == BUS_OK)
         rc = bus->engine->poll(bus, 0, &now, err);
-    struct registry_part part;
-    for (size_t i = 0; rc == BUS_OK && registry_part(r, i, &part); i++)
+    struct registry_position part;
+    for (size_t i = 0; rc == BUS_OK && registry_position(r, i, &part); i++)
         registry_confirm(r, part.partition, 0, now.now_ms);
     if (rc == BUS_OK && left)
         log_info(&run->log, "pubsub is behind: %" PRId64 " records of %s are not routed yet", left,

@@ -54,7 +54,7 @@ struct bus_open router_open(const struct router *r) {
 }
 
 int router_max_wait_ms(const struct router *r) {
-    const int64_t next_ms = registry_next(r->route.registry);
+    const int64_t next_ms = registry_next_due_ms(r->route.registry);
     if (next_ms < 0 || next_ms > ROUTER_MAX_WAIT_MS)
         return ROUTER_MAX_WAIT_MS;
     if (next_ms < ROUTER_MIN_WAIT_MS)
@@ -127,7 +127,7 @@ static enum bus_rc router_put_steps(struct router *r, struct bus *bus,
 /* --- one record --- */
 
 static void router_log_spread(struct router *r) {
-    const struct span node = r->route.step.spread;
+    const struct span node = r->route.step.multi_partition;
     if (!node.p || r->logged_spread)
         return;
     r->logged_spread = true;
@@ -159,7 +159,7 @@ static enum bus_rc router_unregistered(struct router *r, struct bus *bus,
 /* 0, or -1 with err: what no node may send. */
 static int router_parse(struct router *r, struct span value, struct event *e, struct err *err) {
     enum { REST_OF_ALERT = 512 }; /* bytes */
-    if (event_parse(value, &r->record, e, err) != INPUT_OK || event_of_node(e, err) != INPUT_OK)
+    if (event_parse(value, &r->record, e, err) != INPUT_OK || event_check_node(e, err) != INPUT_OK)
         return -1;
     if (e->kind != EVENT_REGISTRATION)
         return 0;
@@ -177,7 +177,7 @@ static enum bus_rc router_handle(struct router *r, struct bus *bus, const struct
     arena_clear(&r->record);
     r->staged[ROUTER_READ]++;
     /* What was due before this record is reported before what the record leads to. */
-    registry_pass(r->route.registry, &at);
+    registry_advance(r->route.registry, &at);
     const enum bus_rc rc = router_put_steps(r, bus, route_expire, err);
     if (rc != BUS_OK)
         return rc;

@@ -35,8 +35,8 @@ const struct opt_section router_section =
 
 struct registry *router_registry(const struct router_conf *conf) {
     struct registry_conf registry = conf->registry;
-    registry.any_proves = strcmp(conf->liveness, "any") == 0;
-    registry.error_keeps = strcmp(conf->on_error, "keep") == 0;
+    registry.any_record_is_heartbeat = strcmp(conf->liveness, "any") == 0;
+    registry.keep_on_error = strcmp(conf->on_error, "keep") == 0;
     return registry_new(&registry);
 }
 
@@ -69,7 +69,7 @@ static bool router_on_input(void *ctx, const struct bus_record *record) {
     struct err err;
     const struct registry_at at = {l->partition, record->offset, record->ts_ms, record->ts_ms};
     if (event_parse(record->value, &l->arena, &e, &err) == INPUT_OK &&
-        event_of_node(&e, &err) == INPUT_OK)
+        event_check_node(&e, &err) == INPUT_OK)
         registry_replay(l->registry, &e, &at);
     arena_clear(&l->arena);
     return true;
@@ -92,8 +92,8 @@ static enum bus_rc router_restore_state(struct router_loading *l, struct bus *bu
 /* Heartbeats are not saved one by one, but read again. */
 static enum bus_rc router_replay_input(struct router_loading *l, struct bus *bus, const char *input,
                                        const struct bus_batch *batch, struct err *err) {
-    struct registry_part part;
-    for (size_t i = 0; registry_part(l->registry, i, &part); i++) {
+    struct registry_position part;
+    for (size_t i = 0; registry_position(l->registry, i, &part); i++) {
         if (part.offset < 0)
             continue;
         l->partition = part.partition;

@@ -101,7 +101,7 @@ enum input_rc event_parse(struct span bytes, struct arena *arena, struct event *
     return INPUT_OK;
 }
 
-enum input_rc event_of_node(const struct event *e, struct err *err) {
+enum input_rc event_check_node(const struct event *e, struct err *err) {
     if (!e->node.text.p)
         return err_set(err, "node_id is missing or not a string");
     if (!e->node.text.n)

@@ -31,9 +31,9 @@ struct event {
 /* Reads one record: exactly one JSON object (RFC 8259, valid UTF-8, no lone surrogates, at most
  * JSON_DEPTH deep), white space around it allowed. INPUT_BAD, with the byte in err; also for
  * duplicate top-level keys and an empty top-level key. A missing node_id or message_type is not bad
- * here: event_of_node asks for them. bytes is borrowed; *e points into it and into arena. */
+ * here: event_check_node asks for them. bytes is borrowed; *e points into it and into arena. */
 enum input_rc event_parse(struct span bytes, struct arena *arena, struct event *e, struct err *err);
 
 /* What a node's record must have: node_id and message_type, both strings, node_id not empty.
  * INPUT_BAD with the reason otherwise. */
-enum input_rc event_of_node(const struct event *e, struct err *err);
+enum input_rc event_check_node(const struct event *e, struct err *err);

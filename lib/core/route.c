@@ -2,7 +2,25 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "route.h"
 
+#include "../base/json_writer.h"
 #include "../base/mem.h"
+
+/* What is made of a liveness event: a registry event if it has a status, else a liveness alert. */
+static const struct route_liveness {
+    const char *status;
+    const char *alert;
+    const char *id_part; /* of log_id: NODE_<id_part>_MS */
+    const char *message; /* behind "Node ID" */
+} route_liveness[] = {
+    [LIVENESS_UP] = {.status = "UP"},
+    [LIVENESS_DOWN] = {.status = "DOWN"},
+    [LIVENESS_MISSED] = {.alert = "HEARTBEAT_MISSED",
+                         .id_part = "missed",
+                         .message = " missed its heartbeat!"},
+    [LIVENESS_RECOVERED] = {.alert = "HEARTBEAT_RECOVERED",
+                            .id_part = "recovered",
+                            .message = " is back"},
+};
 
 void route_init(struct route *r, const struct route_conf *conf, struct registry *take_registry) {
     *r = (struct route){.conf = *conf, .registry = take_registry};
@@ -11,117 +29,150 @@ void route_init(struct route *r, const struct route_conf *conf, struct registry 
 void route_release(struct route *r) {
     registry_free(r->registry);
     arena_release(&r->arena);
+    buf_release(&r->record);
     buf_release(&r->text);
-    buf_release(&r->word);
     free(r->outs);
     *r = (struct route){0};
 }
 
-static void begin(struct route *r) {
+static void route_clear(struct route *r) {
     arena_clear(&r->arena);
     r->step.arena = &r->arena;
     r->n = 0;
 }
 
-static struct route_out *add(struct route *r, enum route_topic topic, struct span key,
-                             struct span value) {
+/* Adds a record and returns it; valid until the next one is added. */
+static struct route_out *route_add(struct route *r, enum route_topic topic, struct span key,
+                                   struct span value) {
     r->outs = mem_room(r->outs, r->n, &r->cap, sizeof *r->outs);
     struct route_out *out = &r->outs[r->n++];
     *out = (struct route_out){.topic = topic, .partition = -1, .key = key, .value = value};
     return out;
 }
 
-/* Adds what stands before a value, and the value: a JSON string, or null for .p NULL. */
-static void add_string(struct route *r, const char *before, struct span string) {
-    buf_text(&r->text, before);
-    buf_json(&r->text, string);
+/* --- the records that are made here --- */
+
+static void route_member_time(const struct route *r, struct json_writer *w, const char *key,
+                              int64_t ms) {
+    json_writer_key(w, key);
+    json_writer_plain_begin(w);
+    datetime_format(w->out, ms, r->conf.offset_s(ms), r->conf.style);
+    json_writer_plain_end(w);
 }
 
-static void add_time(struct route *r, const char *before, int64_t ms) {
-    buf_printf(&r->text, "%s\"", before);
-    datetime_format(&r->text, ms, r->conf.offset_s(ms), r->conf.style);
-    buf_char(&r->text, '"');
+static void route_member_text(struct json_writer *w, const char *key, const char *text) {
+    json_writer_member_string(w, key, span_of(text));
 }
 
-/* A registry event (UP, DOWN) to processed, a liveness alert (MISSED, RECOVERED) to both topics. */
-static void add_sign(struct route *r, const struct registry_sign *s) {
-    struct buf *word = &r->word;
+static void route_write_registry_event(struct route *r, const struct liveness_event *event,
+                                       const char *status) {
+    struct json_writer w = {.out = &r->record};
+    json_writer_object_begin(&w);
+    route_member_text(&w, "message_type", "REGISTRATION");
+    json_writer_member_string(&w, "node_id", event->id);
+    json_writer_member_string(&w, "service_name", event->service);
+    route_member_time(r, &w, "timestamp", event->at_ms);
+    route_member_text(&w, "status", status);
+    json_writer_object_end(&w);
+}
+
+static void route_write_alert(struct route *r, const struct liveness_event *event,
+                              const struct route_liveness *kind) {
+    struct json_writer w = {.out = &r->record};
+    json_writer_object_begin(&w);
     buf_clear(&r->text);
-    if (s->kind == SIGN_UP || s->kind == SIGN_DOWN) {
-        add_string(r, "{\"message_type\":\"REGISTRATION\",\"node_id\":", s->id);
-        add_string(r, ",\"service_name\":", s->service);
-        add_time(r, ",\"timestamp\":", s->at_ms);
-        buf_printf(&r->text, ",\"status\":\"%s\"}", s->kind == SIGN_UP ? "UP" : "DOWN");
-        add(r, ROUTE_PROCESSED, s->id, arena_span(&r->arena, buf_view(&r->text)));
-        return;
-    }
-    bool missed = s->kind == SIGN_MISSED;
-    buf_clear(word);
-    buf_span(word, s->id);
-    buf_printf(word, "_%s_%lld", missed ? "missed" : "recovered", (long long)s->at_ms);
-    add_string(r, "{\"log_id\":", buf_view(word));
-    add_string(r, ",\"node_id\":", s->id);
-    buf_clear(word);
-    buf_text(word, "Node ");
-    buf_span(word, s->id);
-    buf_text(word, missed ? " missed its heartbeat!" : " is back");
-    add_string(r, ",\"log_level\":\"ALERT\",\"message\":", buf_view(word));
-    buf_printf(&r->text, ",\"message_type\":\"ALERT\",\"alert\":\"HEARTBEAT_%s\"",
-               missed ? "MISSED" : "RECOVERED");
-    add_time(r, ",\"last_heartbeat\":", s->last_proof_ms);
-    add_string(r, ",\"service_name\":", s->service);
-    add_time(r, ",\"timestamp\":", s->at_ms);
-    buf_char(&r->text, '}');
-    struct span json = arena_span(&r->arena, buf_view(&r->text));
-    add(r, ROUTE_ALERTS, s->id, json)->alarm = missed;
-    add(r, ROUTE_PROCESSED, s->id, json);
+    buf_span(&r->text, event->id);
+    buf_printf(&r->text, "_%s_%" PRId64, kind->id_part, event->at_ms);
+    json_writer_member_string(&w, "log_id", buf_view(&r->text));
+    json_writer_member_string(&w, "node_id", event->id);
+    route_member_text(&w, "log_level", "ALERT");
+    buf_clear(&r->text);
+    buf_text(&r->text, "Node ");
+    buf_span(&r->text, event->id);
+    buf_text(&r->text, kind->message);
+    json_writer_member_string(&w, "message", buf_view(&r->text));
+    route_member_text(&w, "message_type", "ALERT");
+    route_member_text(&w, "alert", kind->alert);
+    route_member_time(r, &w, "last_heartbeat", event->last_seen_ms);
+    json_writer_member_string(&w, "service_name", event->service);
+    route_member_time(r, &w, "timestamp", event->at_ms);
+    json_writer_object_end(&w);
 }
 
-static void add_changes(struct route *r) {
+static void route_add_event(struct route *r, const struct liveness_event *event) {
+    const struct route_liveness *kind = &route_liveness[event->kind];
+    const bool is_alert = !kind->status;
+    buf_clear(&r->record);
+    if (is_alert)
+        route_write_alert(r, event, kind);
+    else
+        route_write_registry_event(r, event, kind->status);
+    struct span value = arena_span(&r->arena, buf_view(&r->record));
+    if (is_alert)
+        route_add(r, ROUTE_ALERTS, event->id, value)->alarm = event->kind == LIVENESS_MISSED;
+    route_add(r, ROUTE_PROCESSED, event->id, value);
+}
+
+/* --- the steps --- */
+
+static void route_add_events(struct route *r, bool after_record) {
+    if (r->step.n_events == 0)
+        return; /* as for most records */
+    for (size_t i = 0; i < r->step.n_events; i++)
+        if (r->step.events[i].after_record == after_record)
+            route_add_event(r, &r->step.events[i]);
+}
+
+static void route_add_changes(struct route *r) {
     for (size_t i = 0; i < r->step.n_changes; i++) {
-        const struct registry_change *c = &r->step.changes[i];
-        add(r, ROUTE_STATE, c->key, c->value)->partition = c->partition;
+        const struct registry_change *change = &r->step.changes[i];
+        route_add(r, ROUTE_STATE, change->key, change->value)->partition = change->partition;
     }
 }
 
-static void forward(struct route *r, const struct event *e, struct span key) {
-    bool bad =
-        e->kind == EVENT_LOG && (span_is(e->level.text, "WARN") || span_is(e->level.text, "ERROR"));
-    if (bad)
-        add(r, ROUTE_ALERTS, key, e->json)->forwarded = true;
-    add(r, ROUTE_PROCESSED, key, e->json)->forwarded = true;
+static bool route_is_forwarded(const struct route *r, enum registry_verdict verdict) {
+    switch (verdict) {
+    case REGISTRY_UNKNOWN:
+        return r->conf.forward_unknown;
+    case REGISTRY_NEW:
+        return false; /* its event UP stands for it */
+    case REGISTRY_KNOWN:
+    case REGISTRY_GONE:
+        break;
+    }
+    return true;
+}
+
+static void route_forward(struct route *r, const struct event *e, struct span key) {
+    const bool is_warning = span_is(e->level.text, "WARN") || span_is(e->level.text, "ERROR");
+    if (e->kind == EVENT_LOG && is_warning)
+        route_add(r, ROUTE_ALERTS, key, e->json)->forwarded = true;
+    route_add(r, ROUTE_PROCESSED, key, e->json)->forwarded = true;
 }
 
 bool route_record(struct route *r, const struct event *e, struct span key,
                   const struct registry_at *at) {
-    begin(r);
-    enum registry_verdict verdict = registry_apply(r->registry, e, at, &r->step);
-    bool unknown = verdict == REGISTRY_UNKNOWN;
-    size_t n = r->step.n_signs, before = verdict == REGISTRY_GONE ? n - 1 : n;
-    for (size_t i = 0; i < before; i++)
-        add_sign(r, &r->step.signs[i]);
-    if (unknown ? r->conf.forward_unknown : verdict != REGISTRY_NEW)
-        forward(r, e, key);
-    for (size_t i = before; i < n; i++)
-        add_sign(r, &r->step.signs[i]);
-    add_changes(r);
-    return !unknown || r->conf.forward_unknown;
-}
-
-static bool take(struct route *r,
-                 bool (*step)(struct registry *registry, struct registry_step *step)) {
-    begin(r);
-    bool more = step(r->registry, &r->step);
-    for (size_t i = 0; i < r->step.n_signs; i++)
-        add_sign(r, &r->step.signs[i]);
-    add_changes(r);
-    return more;
+    route_clear(r);
+    const enum registry_verdict verdict = registry_apply(r->registry, e, at, &r->step);
+    route_add_events(r, false);
+    if (route_is_forwarded(r, verdict))
+        route_forward(r, e, key);
+    route_add_events(r, true);
+    route_add_changes(r);
+    return verdict != REGISTRY_UNKNOWN || r->conf.forward_unknown;
 }
 
 bool route_expire(struct route *r) {
-    return take(r, registry_expire);
+    route_clear(r);
+    const bool is_reported = registry_expire(r->registry, &r->step);
+    route_add_events(r, false);
+    route_add_changes(r);
+    return is_reported;
 }
 
 bool route_save(struct route *r) {
-    return take(r, registry_save);
+    route_clear(r);
+    const bool is_saved = registry_save(r->registry, &r->step);
+    route_add_changes(r);
+    return is_saved;
 }

@@ -37,7 +37,7 @@ static void copy(struct registry *to, const struct registry_step *step, struct a
 static void expire(struct registry *r, struct registry_step *step) {
     for (int i = 0; i < MOST_STEPS && registry_expire(r, step); i++) {
         struct registry *again = registry_new(&conf);
-        check(step->n_signs && step->n_changes);
+        check(step->n_events && step->n_changes);
         copy(again, step, step->arena);
         registry_free(again);
         arena_clear(step->arena);
@@ -58,19 +58,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
     struct arena arena = {0};
     struct registry_step step = {.arena = &arena};
     struct registry *r = registry_new(&conf);
-    struct registry_part part;
+    struct registry_position part;
     size_t taken = load(r, (struct span){(const char *)bytes, n}, &arena);
     check(count(r) <= taken);
-    for (size_t i = 0; registry_part(r, i, &part); i++)
-        registry_pass(r, &(struct registry_at){part.partition, 1, INT64_MAX, INT64_MAX});
+    for (size_t i = 0; registry_position(r, i, &part); i++)
+        registry_advance(r, &(struct registry_at){part.partition, 1, INT64_MAX, INT64_MAX});
     expire(r, &step);
     while (registry_save(r, &step)) {
         struct registry *again = registry_new(&conf);
         copy(again, &step, &arena);
-        check(registry_part(again, 0, &part) && part.partition == step.changes[0].partition);
+        check(registry_position(again, 0, &part) && part.partition == step.changes[0].partition);
         registry_free(again);
     }
-    check(registry_next(r) >= -1);
+    check(registry_next_due_ms(r) >= -1);
     registry_free(r);
     arena_release(&arena);
     return 0;

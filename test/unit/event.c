@@ -37,7 +37,7 @@ static void test_log(void **state) {
                         "\"message\":\"caf\\u00e9 \\\"x\\\"\",\"message_type\":\"LOG\","
                         "\"response_time_ms\":1.50,\"service_name\":\"Payment\","
                         "\"extra\":{\"node_id\":\"inner\"},\"timestamp\":\"t\"}"));
-    assert_int_equal(event_of_node(&e, &err), INPUT_OK);
+    assert_int_equal(event_check_node(&e, &err), INPUT_OK);
 }
 
 static void test_kinds(void **state) {
@@ -67,7 +67,7 @@ static void test_kinds(void **state) {
         struct err err = {""};
         assert_int_equal(event_parse(span_of(cases[i].text), &arena, &e, &err), INPUT_OK);
         assert_int_equal(e.kind, cases[i].kind);
-        assert_int_equal(event_of_node(&e, &err), cases[i].lacks ? INPUT_BAD : INPUT_OK);
+        assert_int_equal(event_check_node(&e, &err), cases[i].lacks ? INPUT_BAD : INPUT_OK);
         assert_string_equal(err.text, cases[i].lacks ? cases[i].lacks : "");
     }
 }

@@ -1,6 +1,6 @@
-/* registry_world: what stands around a registry in its tests: the log that it read, the state
- * topic, what came out; and the steps of a scenario. Time is in ms and one axis for the bus and the
- * monotonic clock. A step is a turn:
+/* registry_world: the world around a registry in its tests: the log that it read, the state topic,
+ * and what came out; and the steps of a scenario. Time is in ms; the bus and the monotonic clock
+ * share one axis. A step is a turn:
  *     AT reg|beat|log|error|bye NODE [PARTITION [SERVICE]]   a record of timestamp AT was read
  *     AT end [PARTITION]   the bus confirmed, to a question asked at AT, that nothing is left
  *     AT until [PARTITION]  the same, and that the bus's own time is AT
@@ -40,7 +40,7 @@ struct world {
     size_t n_log;
     int64_t offsets[4], clock; /* clock 0: as late as the record */
     struct buf out;
-    unsigned spread;
+    unsigned multi_partition;
 };
 
 static inline void world_init(struct world *w, const struct registry_conf *conf) {
@@ -83,12 +83,12 @@ static inline struct event event_of(const struct input *in, char raw[3][24]) {
     return e;
 }
 
-static inline void take_signs(struct world *w) {
+static inline void take_events(struct world *w) {
     static const char *const names[] = {"UP", "DOWN", "MISSED", "RECOVERED"};
-    for (size_t i = 0; i < w->step.n_signs; i++) {
-        const struct registry_sign *s = &w->step.signs[i];
+    for (size_t i = 0; i < w->step.n_events; i++) {
+        const struct liveness_event *s = &w->step.events[i];
         buf_printf(&w->out, "%s %.*s %lld (%lld)", names[s->kind], SPAN_ARG(s->id),
-                   (long long)s->at_ms, (long long)s->last_proof_ms);
+                   (long long)s->at_ms, (long long)s->last_seen_ms);
         if (!span_is(s->service, "pay"))
             buf_printf(&w->out, " %.*s", SPAN_ARG(s->service));
         buf_char(&w->out, '\n');
@@ -101,15 +101,15 @@ static inline void take_signs(struct world *w) {
                         : map_remove(&w->state, buf_view(&key)));
         buf_release(&key);
     }
-    w->spread += w->step.spread.p != NULL;
+    w->multi_partition += w->step.multi_partition.p != NULL;
     arena_clear(&w->arena);
 }
 
 static inline void end_turn(struct world *w) {
     while (registry_expire(w->registry, &w->step))
-        take_signs(w);
+        take_events(w);
     while (registry_save(w->registry, &w->step))
-        take_signs(w);
+        take_events(w);
 }
 
 static inline void feed(struct world *w, const struct input *in) {
@@ -121,11 +121,11 @@ static inline void feed(struct world *w, const struct input *in) {
     kept->at.now_ms = w->clock ? w->clock : in->at.ts_ms;
     char raw[3][24];
     struct event e = event_of(kept, raw);
-    registry_pass(w->registry, &kept->at);
+    registry_advance(w->registry, &kept->at);
     while (registry_expire(w->registry, &w->step))
-        take_signs(w);
+        take_events(w);
     registry_apply(w->registry, &e, &kept->at, &w->step);
-    take_signs(w);
+    take_events(w);
 }
 
 static inline void restart(struct world *w) {
@@ -139,8 +139,8 @@ static inline void restart(struct world *w) {
         struct span name = {after + 1, key.n - (size_t)(after + 1 - key.p)};
         assert_true(registry_load(w->registry, partition, name, span_of(value), &w->arena));
     }
-    struct registry_part part;
-    for (size_t i = 0; registry_part(w->registry, i, &part); i++) {
+    struct registry_position part;
+    for (size_t i = 0; registry_position(w->registry, i, &part); i++) {
         for (size_t j = 0; j < w->n_log; j++) {
             const struct input *in = &w->log[j];
             if (in->at.partition != part.partition || in->at.ts_ms < part.from_ms ||

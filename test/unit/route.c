@@ -20,7 +20,7 @@
     "{\"log_id\":\"a_1\",\"node_id\":\"a\",\"log_level\":\"" level "\",\"x\":1e0," \
     "\"message_type\":\"LOG\"}"
 
-/* What is read, at which time; routed is what route_record says. */
+/* What is read, at which time; routed is what route_record returns. */
 struct reading {
     int64_t ts;
     const char *json;
@@ -64,7 +64,7 @@ static void play(void **state) {
         struct err err;
         assert_int_equal(event_parse(span_of(x->in[i].json), &arena, &e, &err), INPUT_OK);
         struct registry_at at = {0, i, x->in[i].ts, x->in[i].ts};
-        registry_pass(r.registry, &at);
+        registry_advance(r.registry, &at);
         while (route_expire(&r))
             collect(&r, &out);
         collect(&r, &out);
@@ -74,7 +74,7 @@ static void play(void **state) {
     }
     if (x->expire) {
         struct registry_at at = {0, 100, x->expire, x->expire};
-        registry_pass(r.registry, &at);
+        registry_advance(r.registry, &at);
         while (route_expire(&r))
             collect(&r, &out);
         collect(&r, &out);
@@ -100,7 +100,7 @@ static const struct example examples[] = {
      0,
      "P \xc3\xa9\" {\"message_type\":\"REGISTRATION\",\"node_id\":\"\xc3\xa9\\\"\","
      "\"service_name\":null,\"timestamp\":\"1970-01-01T01:00:00.001+01:00\",\"status\":\"UP\"}\n"},
-    {"beats and logs of a known node go on untouched",
+    {"heartbeats and logs of a known node are forwarded untouched",
      {0},
      {PLAIN},
      {{0, REG, true}, {1, BEAT, true}, {2, LOG("INFO"), true}},
@@ -127,9 +127,9 @@ static const struct example examples[] = {
      UP "A a " LOG("ERROR") "\nP a " LOG(
          "ERROR") "\nP a {\"message_type\":\"REGISTRATION\",\"node_id\":\"a\",\"service_name\":"
                   "\"Pay\",\"timestamp\":\"1970-01-01 01:00:01\",\"status\":\"DOWN\"}\n"},
-    {"error_keeps: it is not",
+    {"keep_on_error: it is not",
      {0},
-     {PLAIN, .error_keeps = true},
+     {PLAIN, .keep_on_error = true},
      {{0, REG, true}, {1000, LOG("ERROR"), true}, {2000, BEAT, true}},
      0,
      UP "A a " LOG("ERROR") "\nP a " LOG("ERROR") "\nP a " BEAT "\n"},
@@ -197,7 +197,7 @@ static void state_survives(void **state) {
     route_init(&r, &conf, registry_new(&registry));
     struct registry *again = registry_new(&registry);
     assert_int_equal(event_parse(SPAN_LIT(REG), &arena, &e, &err), INPUT_OK);
-    registry_pass(r.registry, &at);
+    registry_advance(r.registry, &at);
     route_record(&r, &e, e.node.text, &at);
     assert_int_equal(r.outs[r.n - 1].topic, ROUTE_STATE);
     assert_true(registry_load(again, 3, r.outs[r.n - 1].key, r.outs[r.n - 1].value, &arena));
@@ -205,15 +205,15 @@ static void state_survives(void **state) {
     assert_int_equal(r.n, 1);
     assert_int_equal(r.outs[0].partition, 3);
     assert_true(registry_load(again, 3, r.outs[0].key, r.outs[0].value, &arena));
-    struct registry_part part;
+    struct registry_position part;
     struct registry_node node;
     size_t place = 0;
-    assert_true(registry_part(again, 0, &part));
+    assert_true(registry_position(again, 0, &part));
     assert_int_equal(part.offset, 11);
     assert_int_equal(part.from_ms, -1); /* 5000 - 7000 - 1000: from the beginning */
     assert_true(registry_each(again, &place, &node));
     assert_true(span_is(node.service, "Pay"));
-    assert_int_equal(node.last_proof_ms, 5000);
+    assert_int_equal(node.last_seen_ms, 5000);
     assert_false(route_save(&r));
     assert_int_equal(r.n, 0); /* nothing moved since */
     registry_free(again);
