@@ -185,7 +185,7 @@ static int collect_open_queue(struct collect *c, struct err *err) {
 static void collect_warn_of_strangers(const struct collect *c) {
     const struct log *log = &c->run->log;
     const struct http_server_facts *facts = http_server_facts(c->server);
-    const bool has_auth = access_asks(&c->collector.access);
+    const bool has_auth = access_is_required(&c->collector.access);
     const bool has_tls = strncmp(facts->url, "https", 5) == 0;
     const char *anybody = "anybody there can post (collect.auth)";
     const char *readable = "what is sent can be read on the way (collect.tls)";

@@ -88,16 +88,17 @@ static void collector_answer_preflight(struct http_request *r) {
 /* A request from a web page is refused unless the page's origin may post. True: answered. */
 static bool collector_answer_page(const struct collector *c, struct http_request *r) {
     const char *origin;
-    const enum access_page page = access_page(&c->access, http_header(r, "Origin"), &origin);
+    const enum access_origin page =
+        access_check_origin(&c->access, http_header(r, "Origin"), &origin);
     const bool is_preflight = span_is(r->method, "OPTIONS");
-    bool is_allowed = page != ACCESS_FOREIGN;
-    if (page == ACCESS_PAGE) {
+    bool is_allowed = page != ACCESS_ORIGIN_DENIED;
+    if (page == ACCESS_ORIGIN_ALLOWED) {
         http_field(r, "Access-Control-Allow-Origin", origin);
         http_field(r, "Vary", "Origin");
     }
     if (is_preflight) {
         const struct span method = http_header(r, "Access-Control-Request-Method");
-        is_allowed = page == ACCESS_PAGE && span_is(method, "POST");
+        is_allowed = page == ACCESS_ORIGIN_ALLOWED && span_is(method, "POST");
     }
     if (!is_allowed) {
         http_refuse(r, 403,

@@ -307,7 +307,7 @@ enum bus_rc consumer_dead_letter(struct consumer *c, struct bus *bus, const char
                                       .value = record->value};
     /* A key that the envelope would have to cut does not become the dead letter's own key. */
     struct span key = record->key;
-    if (key.n > DEADLETTER_KEY)
+    if (key.n > DEADLETTER_KEY_MAX)
         key = (struct span){0};
     BUF_LOCAL struct buf envelope = {0}, destination = {0};
     deadletter_write(&envelope, &letter, (size_t)conf->max_record - key.n);

@@ -121,13 +121,13 @@ static enum redelivery_condition redelivery_read(struct span envelope, struct ar
                                                  struct deadletter *letter, struct err *err) {
     if (deadletter_read(envelope, arena, letter, err) != 0)
         return REDELIVERY_BROKEN;
-    if (letter->full < 0)
+    if (letter->full_size < 0)
         return REDELIVERY_WHOLE;
-    if (letter->full == (int64_t)letter->value.n)
+    if (letter->full_size == (int64_t)letter->value.n)
         err_set(err, "its key was too long to be kept");
     else
         err_set(err, "only the first %zu of its %" PRId64 " bytes were kept", letter->value.n,
-                letter->full);
+                letter->full_size);
     return REDELIVERY_CUT;
 }
 

@@ -18,46 +18,58 @@ void access_release(struct access *a) {
     buf_release(&a->token);
 }
 
-bool access_asks(const struct access *a) {
+bool access_is_required(const struct access *a) {
     return a->basic.n || a->token.n;
 }
 
-/* Looks at every byte of given whatever was wrong before, so its time depends on given alone. */
-static bool same_secret(struct span given, const struct buf *secret) {
+/* Looks at every byte of given whatever was wrong before, so that its time depends on given alone.
+ */
+static bool access_is_secret(struct span given, const struct buf *secret) {
     if (secret->n == 0)
         return false;
-    volatile unsigned char differ = given.n != secret->n;
+    volatile unsigned char difference = given.n != secret->n;
     size_t at = 0;
     for (size_t i = 0; i < given.n; i++) {
-        differ = differ | (unsigned char)(given.p[i] ^ secret->p[at]);
-        at = at + 1 < secret->n ? at + 1 : 0;
+        difference = difference | (unsigned char)(given.p[i] ^ secret->p[at]);
+        at++;
+        if (at == secret->n)
+            at = 0;
     }
-    return !differ;
+    return !difference;
 }
 
 bool access_allows(const struct access *a, struct span authorization) {
-    if (!access_asks(a))
+    struct span credentials = authorization, scheme;
+    if (!access_is_required(a))
         return true;
-    struct span scheme;
-    if (!authorization.p)
+    if (!span_next(&credentials, ' ', &scheme))
         return false;
-    span_next(&authorization, ' ', &scheme);
-    while (authorization.n && *authorization.p == ' ')
-        authorization = (struct span){authorization.p + 1, authorization.n - 1};
-    return (span_is_word(scheme, "Basic") && same_secret(authorization, &a->basic)) ||
-           (span_is_word(scheme, "Bearer") && same_secret(authorization, &a->token));
+    while (credentials.n && credentials.p[0] == ' ')
+        credentials = (struct span){credentials.p + 1, credentials.n - 1};
+    if (span_is_word(scheme, "Basic"))
+        return access_is_secret(credentials, &a->basic);
+    if (span_is_word(scheme, "Bearer"))
+        return access_is_secret(credentials, &a->token);
+    return false;
 }
 
 const char *access_challenge(const struct access *a) {
-    return a->basic.n ? "Basic realm=\"distlog\"" : "Bearer realm=\"distlog\"";
+    if (a->basic.n)
+        return "Basic realm=\"distlog\"";
+    return "Bearer realm=\"distlog\"";
 }
 
-enum access_page access_page(const struct access *a, struct span origin, const char **allow) {
+enum access_origin access_check_origin(const struct access *a, struct span origin,
+                                       const char **allow) {
     *allow = NULL;
     if (!a->origins || origin.n == 0)
-        return ACCESS_NO_PAGE;
-    for (size_t i = 0; i < a->origins->n && !*allow; i++)
-        if (strcmp(a->origins->items[i], "*") == 0 || span_is(origin, a->origins->items[i]))
-            *allow = a->origins->items[i];
-    return *allow ? ACCESS_PAGE : ACCESS_FOREIGN;
+        return ACCESS_ORIGIN_NONE;
+    for (size_t i = 0; i < a->origins->n; i++) {
+        const char *item = a->origins->items[i];
+        if (strcmp(item, "*") == 0 || span_is(origin, item)) {
+            *allow = item;
+            return ACCESS_ORIGIN_ALLOWED;
+        }
+    }
+    return ACCESS_ORIGIN_DENIED;
 }

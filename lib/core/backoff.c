@@ -3,11 +3,11 @@
 #include "backoff.h"
 
 int64_t backoff_next(struct backoff *b) {
-    int64_t wait = b->base_ms;
-    for (unsigned i = 0; i < b->tries && wait < b->max_ms; i++)
-        wait *= 2;
-    if (wait > b->max_ms)
-        wait = b->max_ms;
+    int64_t wait_ms = b->base_ms;
+    for (unsigned i = 0; i < b->tries && wait_ms < b->max_ms; i++)
+        wait_ms *= 2;
+    if (wait_ms > b->max_ms)
+        wait_ms = b->max_ms;
     b->tries++;
-    return rng_range(&b->rng, wait / 2, wait);
+    return rng_range(&b->rng, wait_ms / 2, wait_ms);
 }

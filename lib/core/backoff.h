@@ -1,18 +1,18 @@
-/* backoff: how long to wait before trying again: exponential with equal jitter, so that many
+/* backoff: how long to wait before the next attempt: exponential with equal jitter, so that many
  * clients don't come back together (Brooker: "Exponential Backoff And Jitter", AWS, 2015). Owns its
- * counter and its random numbers. Pure. One thread at a time. SPDX-License-Identifier: Apache-2.0
- */
+ * counter and its random numbers. Pure. One thread at a time.
+ * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
 #include "../base/rng.h"
 
 struct backoff {
-    struct rng rng; /* seeded by the caller */
-    int64_t base_ms, max_ms;
-    unsigned tries; /* since it last worked: whoever sees that sets it to 0, to start again from
-                       base_ms */
+    struct rng rng;  /* seeded by the caller */
+    int64_t base_ms; /* the first wait */
+    int64_t max_ms;  /* the longest wait */
+    unsigned tries;  /* failures in a row; whoever sees a success sets it to 0 */
 };
 
-/* The next wait in ms: evenly from half of min(max, base * 2^tries) to all of it; counts the try.
- */
+/* The next wait in ms, evenly between half of min(max_ms, base_ms * 2^tries) and all of it; counts
+ * one more failure. */
 int64_t backoff_next(struct backoff *b);

@@ -3,99 +3,184 @@
 #include "deadletter.h"
 
 #include "../base/json.h"
+#include "../base/json_writer.h"
 #include "../base/name.h"
 #include "../base/utf8.h"
 
-/* The first n bytes of s; up to three less if that leaves whole characters of text. */
-static struct span first(struct span s, size_t n) {
+/* The members of an envelope. */
+enum deadletter_member {
+    DEADLETTER_REASON,
+    DEADLETTER_TOPIC,
+    DEADLETTER_PARTITION,
+    DEADLETTER_OFFSET,
+    DEADLETTER_TIMESTAMP,
+    DEADLETTER_KEY,
+    DEADLETTER_KEY_BASE64,
+    DEADLETTER_VALUE,
+    DEADLETTER_VALUE_BASE64,
+    DEADLETTER_TRUNCATED,
+    DEADLETTER_MEMBERS
+};
+static const char *const deadletter_members[DEADLETTER_MEMBERS] = {
+    [DEADLETTER_REASON] = "reason",
+    [DEADLETTER_TOPIC] = "topic",
+    [DEADLETTER_PARTITION] = "partition",
+    [DEADLETTER_OFFSET] = "offset",
+    [DEADLETTER_TIMESTAMP] = "timestamp",
+    [DEADLETTER_KEY] = "key",
+    [DEADLETTER_KEY_BASE64] = "key_base64",
+    [DEADLETTER_VALUE] = "value",
+    [DEADLETTER_VALUE_BASE64] = "value_base64",
+    [DEADLETTER_TRUNCATED] = "truncated",
+};
+
+/* --- writing --- */
+
+static void deadletter_key(struct json_writer *w, enum deadletter_member member) {
+    json_writer_key(w, deadletter_members[member]);
+}
+
+/* Adds bytes as a string, or in base64 if they are not UTF-8. */
+static void deadletter_add_bytes(struct json_writer *w, enum deadletter_member as_string,
+                                 enum deadletter_member as_base64, struct span bytes) {
+    if (utf8_valid(bytes.p, bytes.n)) {
+        deadletter_key(w, as_string);
+        json_writer_string(w, bytes);
+        return;
+    }
+    deadletter_key(w, as_base64);
+    json_writer_plain_begin(w);
+    buf_base64(w->out, bytes);
+    json_writer_plain_end(w);
+}
+
+/* Appends an envelope that holds these parts of the key and the value. */
+static void deadletter_add(struct buf *out, const struct deadletter *d, struct span key,
+                           struct span value) {
+    BUF_LOCAL struct buf reason = {0};
+    /* The text is ours, but may quote foreign bytes, cut off in the middle of a character. */
+    buf_printable(&reason, span_of(d->reason));
+    struct json_writer w = {.out = out};
+    json_writer_object_begin(&w);
+    deadletter_key(&w, DEADLETTER_REASON);
+    json_writer_string(&w, buf_view(&reason));
+    deadletter_key(&w, DEADLETTER_TOPIC);
+    json_writer_string(&w, span_of(d->topic));
+    deadletter_key(&w, DEADLETTER_PARTITION);
+    json_writer_int64(&w, d->partition);
+    deadletter_key(&w, DEADLETTER_OFFSET);
+    json_writer_int64(&w, d->offset);
+    deadletter_key(&w, DEADLETTER_TIMESTAMP);
+    json_writer_int64(&w, d->ts_ms);
+    deadletter_add_bytes(&w, DEADLETTER_KEY, DEADLETTER_KEY_BASE64, key);
+    deadletter_add_bytes(&w, DEADLETTER_VALUE, DEADLETTER_VALUE_BASE64, value);
+    if (key.n < d->key.n || value.n < d->value.n) {
+        deadletter_key(&w, DEADLETTER_TRUNCATED);
+        json_writer_int64(&w, (int64_t)d->value.n);
+    }
+    json_writer_object_end(&w);
+}
+
+/* The first n bytes of s, or up to three less if that leaves whole characters of UTF-8. */
+static struct span deadletter_cut(struct span s, size_t n) {
     if (s.n <= n)
         return s;
-    for (size_t back = 0; back <= 3 && back <= n; back++)
-        if (utf8_valid(s.p, n - back))
-            return (struct span){s.p, n - back};
+    for (size_t less = 0; less <= 3 && less <= n; less++)
+        if (utf8_valid(s.p, n - less))
+            return (struct span){s.p, n - less};
     return (struct span){s.p, n};
 }
 
-/* ,"name":"…" or ,"name_base64":"…" or ,"name":null */
-static void add_bytes(struct buf *out, const char *name, struct span s) {
-    bool text = utf8_valid(s.p, s.n);
-    buf_printf(out, ",\"%s%s\":", name, text ? "" : "_base64");
-    if (text) {
-        buf_json(out, s);
-    } else {
-        buf_char(out, '"');
-        buf_base64(out, s);
-        buf_char(out, '"');
-    }
-}
-
-static void add_envelope(struct buf *out, const struct deadletter *d, struct span key,
-                         struct span value) {
-    BUF_LOCAL struct buf reason = {0}; /* ours, but it may quote foreign bytes, cut anywhere */
-    buf_printable(&reason, span_of(d->reason));
-    buf_text(out, "{\"reason\":");
-    buf_json(out, buf_view(&reason));
-    buf_text(out, ",\"topic\":");
-    buf_json(out, span_of(d->topic));
-    buf_printf(out, ",\"partition\":%d,\"offset\":%lld,\"timestamp\":%lld", (int)d->partition,
-               (long long)d->offset, (long long)d->ts_ms);
-    add_bytes(out, "key", key);
-    add_bytes(out, "value", value);
-    if (key.n < d->key.n || value.n < d->value.n)
-        buf_printf(out, ",\"truncated\":%zu", d->value.n);
-    buf_char(out, '}');
-}
-
 void deadletter_write(struct buf *out, const struct deadletter *d, size_t limit) {
-    size_t from = out->n;
-    add_envelope(out, d, d->key, d->value);
-    struct span key = first(d->key, DEADLETTER_KEY);
-    /* Else parts of both: the value's is halved until it fits. */
-    for (size_t part = 64 * 1024; out->n - from > limit && part; part /= 2) {
-        out->n = from;
-        add_envelope(out, d, key, first(d->value, part));
+    const size_t begin = out->n;
+    const struct span key = deadletter_cut(d->key, DEADLETTER_KEY_MAX);
+    deadletter_add(out, d, d->key, d->value);
+    /* How much escapes and base64 add is not known before, so try ever smaller parts. */
+    size_t part = DEADLETTER_VALUE_MAX;
+    while (out->n - begin > limit && part > 0) {
+        out->n = begin;
+        deadletter_add(out, d, key, deadletter_cut(d->value, part));
+        part /= 2;
     }
 }
 
-enum { REASON, TOPIC, KEY, VALUE, KEY_64, VALUE_64, PARTITION, OFFSET, TIMESTAMP, FULL, MEMBERS };
-static const char *const members[MEMBERS] = {"reason",     "topic",        "key",       "value",
-                                             "key_base64", "value_base64", "partition", "offset",
-                                             "timestamp",  "truncated"};
+/* --- reading --- */
 
-#define NONE INT64_MIN /* it is not there, or no integer that makes sense */
+#define DEADLETTER_NO_NUMBER INT64_MIN /* absent, or not such an integer */
 
-/* KEY or VALUE: text, null, or in base64. */
-static bool read_bytes(const struct json_value *saved, size_t i, struct arena *arena,
-                       struct span *bytes) {
-    struct span coded = json_text(&saved[i - KEY + KEY_64], arena);
-    *bytes = json_text(&saved[i], arena);
-    bool there = bytes->p || saved[i].type == JSON_TYPE_NULL;
-    if (there || !coded.p)
-        return there;
-    BUF_LOCAL struct buf plain = {0};
-    bool good = buf_unbase64(&plain, coded);
-    *bytes = arena_span(arena, buf_view(&plain));
-    return good;
+/* Reads an integer from low to high. */
+static bool deadletter_read_number(const struct json_value *member, int64_t low, int64_t high,
+                                   int64_t *number) {
+    *number = json_int(member, low, high, DEADLETTER_NO_NUMBER);
+    return *number != DEADLETTER_NO_NUMBER;
+}
+
+/* Reads a string; a NUL byte in it ends *text. */
+static bool deadletter_read_text(const struct json_value *member, struct arena *arena,
+                                 const char **text) {
+    const struct span decoded = json_text(member, arena);
+    *text = arena_span(arena, decoded).p;
+    return decoded.p != NULL;
+}
+
+static bool deadletter_read_topic(const struct json_value *member, struct arena *arena,
+                                  const char **topic) {
+    const struct span decoded = json_text(member, arena);
+    *topic = arena_span(arena, decoded).p;
+    const bool has_nul_byte = strlen(*topic) < decoded.n;
+    return !has_nul_byte && name_is_valid(*topic);
+}
+
+/* Reads the key or the value: a string, null, or base64. */
+static bool deadletter_read_bytes(const struct json_value *as_string,
+                                  const struct json_value *as_base64, struct arena *arena,
+                                  struct span *bytes) {
+    *bytes = json_text(as_string, arena);
+    if (bytes->p || as_string->type == JSON_TYPE_NULL)
+        return true;
+    const struct span encoded = json_text(as_base64, arena);
+    if (!encoded.p)
+        return false;
+    BUF_LOCAL struct buf decoded = {0};
+    const bool is_base64 = buf_unbase64(&decoded, encoded);
+    *bytes = arena_span(arena, buf_view(&decoded));
+    return is_base64;
+}
+
+/* False: a member is missing, or makes no sense. */
+static bool deadletter_read_members(const struct json_value *m, struct arena *arena,
+                                    struct deadletter *d) {
+    int64_t partition, full_size = -1;
+    if (!deadletter_read_text(&m[DEADLETTER_REASON], arena, &d->reason))
+        return false;
+    if (!deadletter_read_topic(&m[DEADLETTER_TOPIC], arena, &d->topic))
+        return false;
+    if (!deadletter_read_number(&m[DEADLETTER_PARTITION], -1, INT32_MAX, &partition))
+        return false;
+    d->partition = (int32_t)partition;
+    if (!deadletter_read_number(&m[DEADLETTER_OFFSET], -1, INT64_MAX, &d->offset))
+        return false;
+    if (!deadletter_read_number(&m[DEADLETTER_TIMESTAMP], INT64_MIN, INT64_MAX, &d->ts_ms))
+        return false;
+    if (!deadletter_read_bytes(&m[DEADLETTER_KEY], &m[DEADLETTER_KEY_BASE64], arena, &d->key))
+        return false;
+    if (!deadletter_read_bytes(&m[DEADLETTER_VALUE], &m[DEADLETTER_VALUE_BASE64], arena, &d->value))
+        return false;
+    const struct json_value *truncated = &m[DEADLETTER_TRUNCATED];
+    const bool is_truncated = truncated->raw.p != NULL;
+    if (is_truncated && !deadletter_read_number(truncated, -1, INT64_MAX, &full_size))
+        return false;
+    d->full_size = full_size;
+    return true;
 }
 
 int deadletter_read(struct span envelope, struct arena *arena, struct deadletter *d,
                     struct err *err) {
-    struct json_value saved[MEMBERS];
-    *d = (struct deadletter){.full = -1};
-    if (json_members(envelope, members, saved, MEMBERS, arena, err) != 0)
+    struct json_value members[DEADLETTER_MEMBERS];
+    *d = (struct deadletter){.full_size = -1};
+    if (json_members(envelope, deadletter_members, members, DEADLETTER_MEMBERS, arena, err) != 0)
         return err_prefix(err, "not a dead letter");
-    struct span reason = json_text(&saved[REASON], arena), topic = json_text(&saved[TOPIC], arena);
-    int64_t partition = json_int(&saved[PARTITION], -1, INT32_MAX, NONE);
-    int64_t full = saved[FULL].raw.p ? json_int(&saved[FULL], -1, INT64_MAX, NONE) : -1;
-    d->reason = arena_span(arena, reason).p;
-    d->topic = arena_span(arena, topic).p;
-    d->offset = json_int(&saved[OFFSET], -1, INT64_MAX, NONE);
-    d->ts_ms = json_int(&saved[TIMESTAMP], INT64_MIN, INT64_MAX, NONE);
-    if (!reason.p || !name_is_valid(d->topic) || strlen(d->topic) < topic.n || partition == NONE ||
-        d->offset == NONE || d->ts_ms == NONE || full == NONE ||
-        !read_bytes(saved, KEY, arena, &d->key) || !read_bytes(saved, VALUE, arena, &d->value))
+    if (!deadletter_read_members(members, arena, d))
         return err_set(err, "not a dead letter: not all of its members are there and make sense");
-    d->partition = (int32_t)partition;
-    d->full = full;
     return 0;
 }

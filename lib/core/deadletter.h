@@ -1,30 +1,33 @@
-/* deadletter: the envelope of a record that can't be delivered, written and read.
- * Owns nothing. Pure. Any thread.
- * SPDX-License-Identifier: Apache-2.0 */
+/* deadletter: the envelope of a record that can't be delivered, written and read. An envelope is
+ * one JSON object:
+ *     {"reason","topic","partition","offset","timestamp","key","value"}
+ * key and value are strings where they are UTF-8, else "key_base64" and "value_base64"; null is
+ * null. An envelope that holds only parts of them also has "truncated": the size of the whole
+ * value. Owns nothing. Pure. Any thread. SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
 #include "../base/arena.h"
 #include "../base/buf.h"
 
-/* Bytes that are left of a key when it and the value don't fit. */
-enum { DEADLETTER_KEY = 1024 };
+/* The most bytes that are left of a key and of a value once they don't fit as they are. */
+enum { DEADLETTER_KEY_MAX = 1024, DEADLETTER_VALUE_MAX = 64 * 1024 };
 
 struct deadletter {
-    const char *reason, *topic;
-    int32_t partition;
-    int64_t offset, ts_ms;
+    const char *reason;     /* why it can't be delivered; may quote bytes from outside */
+    const char *topic;      /* where the record was read, or should have gone */
+    int32_t partition;      /* -1: unknown */
+    int64_t offset;         /* -1: unknown */
+    int64_t ts_ms;          /* the record's timestamp, ms since 1970 UTC */
     struct span key, value; /* .p NULL: null */
-    int64_t
-        full; /* deadletter_read: -1, or value or key was cut, and the value had so many bytes */
+    int64_t full_size;      /* deadletter_read: bytes of the whole value if key or value was
+                               truncated, else -1. deadletter_write does not look at it. */
 };
 
-/* Adds
- * {"reason","topic","partition","offset","timestamp","key"|"key_base64","value"|"value_base64"}:
- * key and value as JSON strings where they are UTF-8, else in base64; null is null. If the envelope
- * would be larger than limit bytes: only the first 64 KB of the value (less if limit asks for it)
- * and "truncated":<its full size>; the key is then cut at 1 KB. */
+/* Appends the envelope of *d, in limit bytes if that is possible: if it would be larger, with no
+ * more than DEADLETTER_KEY_MAX bytes of the key and as much of the value as fits, at most
+ * DEADLETTER_VALUE_MAX bytes. It cannot fail. */
 void deadletter_write(struct buf *out, const struct deadletter *d, size_t limit);
-/* Reads an envelope back: what *d points to is in the arena or in the envelope. Members that it
- * does not know are passed over. -1 with err: it is none. */
+/* Reads an envelope back. What *d points to is in the arena or in the envelope. Unknown members are
+ * ignored. 0, or -1 with err: it is no envelope, and d->full_size is -1. */
 int deadletter_read(struct span envelope, struct arena *arena, struct deadletter *d,
                     struct err *err);

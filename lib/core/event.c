@@ -4,77 +4,96 @@
 
 #include "../base/json.h"
 
-/* The members that distlog itself reads. */
-static const struct known {
+/* The members that distlog itself reads, and where they go. */
+static const struct event_member {
     struct span key;
-    size_t offset;
-} known[] = {
+    size_t offset; /* of the struct text in struct event */
+} event_members[] = {
 /* clang-format off */
-#define KNOWN(name, field) \
-    { {name, sizeof(name) - 1}, offsetof(struct event, field) }
+#define EVENT_MEMBER(name, field) {{name, sizeof(name) - 1}, offsetof(struct event, field)}
+    EVENT_MEMBER("node_id", node),
+    EVENT_MEMBER("message_type", type),
+    EVENT_MEMBER("service_name", service),
+    EVENT_MEMBER("log_level", level),
+    EVENT_MEMBER("log_id", log_id),
+    EVENT_MEMBER("status", status),
+    EVENT_MEMBER("message", message),
+    EVENT_MEMBER("timestamp", timestamp),
+    EVENT_MEMBER("alert", alert),
+#undef EVENT_MEMBER
     /* clang-format on */
-    KNOWN("node_id", node),    KNOWN("message_type", type),   KNOWN("service_name", service),
-    KNOWN("log_level", level), KNOWN("log_id", log_id),       KNOWN("status", status),
-    KNOWN("message", message), KNOWN("timestamp", timestamp), KNOWN("alert", alert),
-#undef KNOWN
 };
 
-/* Up to here every pair of keys is compared, which beats sorting; above, they are sorted. */
-enum { FEW = 16 };
-enum { SHORTEST = 6 }; /* bytes of a member, "k":0, with its comma */
+enum {
+    /* Up to so many keys, comparing every pair beats sorting them. */
+    EVENT_FEW_KEYS = 16,
+    /* Bytes of the shortest member, "k":0 with its comma: bounds how many keys a record has. */
+    EVENT_SHORTEST_MEMBER = 6,
+    /* Bytes of a key that an error text quotes. */
+    EVENT_QUOTED_KEY = 64
+};
 
-struct reading {
-    struct event *e;
+struct event_parser {
+    struct event *event;
     struct arena *arena;
-    struct span *keys;
-    size_t n;
+    struct span *keys; /* all top-level keys so far, none of them empty */
+    size_t n_keys;
 };
 
-/* Of two keys, neither empty. Most differ in length or in the first byte. */
-static inline bool same_key(struct span a, struct span b) {
+/* Whether two keys, neither empty, are the same. Most differ in length or in the first byte. */
+static inline bool event_same_key(struct span a, struct span b) {
     return a.n == b.n && a.p[0] == b.p[0] && memcmp(a.p, b.p, a.n) == 0;
 }
 
-static bool on_member(void *ctx, const struct json_member *m, struct err *err) {
-    struct reading *r = ctx;
+static bool event_on_member(void *ctx, const struct json_member *m, struct err *err) {
+    struct event_parser *parser = ctx;
     if (m->key.n == 0)
         return err_as(false, err, "a key is empty");
-    r->keys[r->n++] = m->key;
+    parser->keys[parser->n_keys++] = m->key;
     if (m->value.type != JSON_TYPE_STRING)
         return true;
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        if (!same_key(m->key, known[i].key))
+    for (size_t i = 0; i < sizeof event_members / sizeof *event_members; i++) {
+        const struct event_member *member = &event_members[i];
+        if (!event_same_key(m->key, member->key))
             continue;
-        struct text *text = (struct text *)(void *)((char *)r->e + known[i].offset);
-        *text = (struct text){m->value.raw, json_decode(m->value.raw, r->arena)};
+        struct text *text = (struct text *)(void *)((char *)parser->event + member->offset);
+        text->raw = m->value.raw;
+        text->text = json_decode(m->value.raw, parser->arena);
         break;
     }
     return true;
 }
 
-/* A key that is there twice, or NULL. */
-static const struct span *twice(struct reading *r) {
-    if (r->n <= FEW) {
-        for (size_t i = 1; i < r->n; i++)
-            for (size_t j = 0; j < i; j++)
-                if (same_key(r->keys[i], r->keys[j]))
-                    return &r->keys[i];
-        return NULL;
-    }
-    qsort(r->keys, r->n, sizeof *r->keys, span_order);
-    for (size_t i = 1; i < r->n; i++)
-        if (span_eq(r->keys[i - 1], r->keys[i]))
-            return &r->keys[i];
+static const struct span *event_duplicate_by_pairs(const struct event_parser *parser) {
+    for (size_t i = 1; i < parser->n_keys; i++)
+        for (size_t j = 0; j < i; j++)
+            if (event_same_key(parser->keys[i], parser->keys[j]))
+                return &parser->keys[i];
     return NULL;
 }
 
-static enum event_kind kind_of(const struct event *e) {
+static const struct span *event_duplicate_by_sorting(const struct event_parser *parser) {
+    qsort(parser->keys, parser->n_keys, sizeof *parser->keys, span_order);
+    for (size_t i = 1; i < parser->n_keys; i++)
+        if (span_eq(parser->keys[i - 1], parser->keys[i]))
+            return &parser->keys[i];
+    return NULL;
+}
+
+/* A key that occurs twice, or NULL. May sort the keys. */
+static const struct span *event_duplicate_key(const struct event_parser *parser) {
+    if (parser->n_keys <= EVENT_FEW_KEYS)
+        return event_duplicate_by_pairs(parser);
+    return event_duplicate_by_sorting(parser);
+}
+
+static enum event_kind event_kind_of(struct span message_type) {
     static const char *const names[EVENT_OTHER] = {[EVENT_REGISTRATION] = "REGISTRATION",
                                                    [EVENT_HEARTBEAT] = "HEARTBEAT",
                                                    [EVENT_LOG] = "LOG",
                                                    [EVENT_ALERT] = "ALERT"};
     enum event_kind kind = 0;
-    while (kind < EVENT_OTHER && !span_is(e->type.text, names[kind]))
+    while (kind < EVENT_OTHER && !span_is(message_type, names[kind]))
         kind++;
     return kind;
 }
@@ -82,22 +101,25 @@ static enum event_kind kind_of(const struct event *e) {
 enum input_rc event_parse(struct span bytes, struct arena *arena, struct event *e,
                           struct err *err) {
     *e = (struct event){.kind = EVENT_OTHER};
-    struct reading r = {.e = e, .arena = arena};
-    r.keys = arena_take(arena, (bytes.n / SHORTEST + 1) * sizeof *r.keys);
+    struct event_parser parser = {.event = e, .arena = arena};
+    const size_t most_keys = bytes.n / EVENT_SHORTEST_MEMBER + 1;
+    parser.keys = arena_take(arena, most_keys * sizeof *parser.keys);
     struct json_value value;
     size_t at = 0;
-    if (json_scan(bytes, &at, JSON_DEPTH, arena, &value, on_member, &r, err) != 0)
+    if (json_scan(bytes, &at, JSON_DEPTH, arena, &value, event_on_member, &parser, err) != 0)
         return INPUT_BAD;
     if (value.type != JSON_TYPE_OBJECT)
         return err_set(err, "not a JSON object");
     at = json_space(bytes, at);
     if (at < bytes.n)
         return err_set(err, "expected the end of the record at byte %zu", at);
-    const struct span *key = twice(&r);
-    if (key)
-        return err_set(err, "key \"%.*s\" is there twice", key->n < 64 ? (int)key->n : 64, key->p);
+    const struct span *key = event_duplicate_key(&parser);
+    if (key) {
+        const int quoted = key->n < EVENT_QUOTED_KEY ? (int)key->n : EVENT_QUOTED_KEY;
+        return err_set(err, "key \"%.*s\" is there twice", quoted, key->p);
+    }
     e->json = value.raw;
-    e->kind = kind_of(e);
+    e->kind = event_kind_of(e->type.text);
     return INPUT_OK;
 }
 
@@ -106,5 +128,7 @@ enum input_rc event_check_node(const struct event *e, struct err *err) {
         return err_set(err, "node_id is missing or not a string");
     if (!e->node.text.n)
         return err_set(err, "node_id is empty");
-    return e->type.text.p ? INPUT_OK : err_set(err, "message_type is missing or not a string");
+    if (!e->type.text.p)
+        return err_set(err, "message_type is missing or not a string");
+    return INPUT_OK;
 }

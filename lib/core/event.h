@@ -1,5 +1,5 @@
-/* event: the bytes of one record → struct event. The raw bytes are kept, so that unknown fields,
- * key order and number spelling survive every stage. Owns nothing: what it makes
+/* event: the bytes of one record → struct event. The raw bytes are kept, so that unknown members,
+ * the order of keys and the spelling of numbers survive every stage. Owns nothing: what it makes
  * lives in the caller's arena. Pure: no I/O, no clock, no globals. Any thread.
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
@@ -29,11 +29,12 @@ struct event {
 };
 
 /* Reads one record: exactly one JSON object (RFC 8259, valid UTF-8, no lone surrogates, at most
- * JSON_DEPTH deep), white space around it allowed. INPUT_BAD, with the byte in err; also for
- * duplicate top-level keys and an empty top-level key. A missing node_id or message_type is not bad
- * here: event_check_node asks for them. bytes is borrowed; *e points into it and into arena. */
+ * JSON_DEPTH deep), with white space around it allowed. INPUT_BAD, with the byte in err, for
+ * anything else, for an empty top-level key and for one that occurs twice. A missing node_id or
+ * message_type is not bad here: event_check_node requires them. bytes is borrowed; *e points into
+ * it and into the arena, for as long as both live. */
 enum input_rc event_parse(struct span bytes, struct arena *arena, struct event *e, struct err *err);
 
-/* What a node's record must have: node_id and message_type, both strings, node_id not empty.
- * INPUT_BAD with the reason otherwise. */
+/* Checks what a record of a node must have: node_id and message_type, both strings, node_id not
+ * empty. INPUT_BAD with the reason in err if it has not. */
 enum input_rc event_check_node(const struct event *e, struct err *err);

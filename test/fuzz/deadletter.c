@@ -30,7 +30,7 @@ static void there_and_back(const struct deadletter *d, size_t limit) {
     check(again.offset == d->offset && again.ts_ms == d->ts_ms);
     check(begins(d->key, again.key) && begins(d->value, again.value));
     bool whole = again.key.n == d->key.n && again.value.n == d->value.n;
-    check(whole ? again.full < 0 : again.full == (int64_t)d->value.n);
+    check(whole ? again.full_size < 0 : again.full_size == (int64_t)d->value.n);
     check(whole || out.n <= limit || again.value.n <= 1); /* a key may leave no room */
     arena_release(&arena);
     buf_release(&out);
@@ -41,10 +41,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
     struct arena arena = {0};
     struct deadletter d;
     struct err err = {""};
-    if (deadletter_read(in, &arena, &d, &err) == 0 && d.full < 0)
+    if (deadletter_read(in, &arena, &d, &err) == 0 && d.full_size < 0)
         there_and_back(&d, SIZE_MAX);
     else
-        check(d.full >= 0 || *err.text);
+        check(d.full_size >= 0 || *err.text);
     arena_release(&arena);
     if (n == 0)
         return 0;

@@ -17,7 +17,7 @@ static void nothing_asked(void **state) {
     (void)state;
     struct access a;
     access_init(&a, "", "", "", NULL);
-    assert_false(access_asks(&a));
+    assert_false(access_is_required(&a));
     assert_true(allows(&a, NULL));
     assert_true(allows(&a, "Basic whatever"));
     access_release(&a);
@@ -62,17 +62,20 @@ static void pages(void **state) {
     struct access a;
     const char *allow;
     access_init(&a, "", "", "", &list);
-    assert_int_equal(access_page(&a, span_of("https://b.example"), &allow), ACCESS_PAGE);
+    assert_int_equal(access_check_origin(&a, span_of("https://b.example"), &allow),
+                     ACCESS_ORIGIN_ALLOWED);
     assert_string_equal(allow, "https://b.example");
-    assert_int_equal(access_page(&a, span_of("https://b.example.org"), &allow), ACCESS_FOREIGN);
+    assert_int_equal(access_check_origin(&a, span_of("https://b.example.org"), &allow),
+                     ACCESS_ORIGIN_DENIED);
     assert_null(allow);
-    assert_int_equal(access_page(&a, span_of(NULL), &allow), ACCESS_NO_PAGE);
+    assert_int_equal(access_check_origin(&a, span_of(NULL), &allow), ACCESS_ORIGIN_NONE);
     a.origins = &star;
-    assert_int_equal(access_page(&a, span_of("null"), &allow), ACCESS_PAGE);
+    assert_int_equal(access_check_origin(&a, span_of("null"), &allow), ACCESS_ORIGIN_ALLOWED);
     assert_string_equal(allow, "*");
     a.origins = &none; /* no page may, not even in what a browser sends without asking */
-    assert_int_equal(access_page(&a, span_of("https://a.example"), &allow), ACCESS_FOREIGN);
-    assert_int_equal(access_page(&a, span_of(NULL), &allow), ACCESS_NO_PAGE);
+    assert_int_equal(access_check_origin(&a, span_of("https://a.example"), &allow),
+                     ACCESS_ORIGIN_DENIED);
+    assert_int_equal(access_check_origin(&a, span_of(NULL), &allow), ACCESS_ORIGIN_NONE);
     access_release(&a);
 }
 

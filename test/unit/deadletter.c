@@ -127,7 +127,7 @@ static void test_read(void **state) {
             assert_string_equal(got.reason, d.reason);
             assert_string_equal(got.topic, d.topic);
             assert_true(got.partition == 2 && got.offset == 41 && got.ts_ms == d.ts_ms &&
-                        got.full == -1);
+                        got.full_size == -1);
             assert_true(same(got.key, d.key) && same(got.value, d.value));
             buf_release(&out);
             arena_release(&arena);
@@ -143,13 +143,13 @@ static void test_read_cut(void **state) {
     d.value = (struct span){bytes, 100 * 1000};
     deadletter_write(&out, &d, 70 * 1000);
     assert_int_equal(read_back(buf_view(&out), &arena, &got), 0);
-    assert_true(got.full == 100 * 1000 && got.value.n == 64 * 1024 && got.key.n == 1);
+    assert_true(got.full_size == 100 * 1000 && got.value.n == 64 * 1024 && got.key.n == 1);
     buf_clear(&out);
     d.key = d.value;
     d.value = SPAN_LIT("");
     deadletter_write(&out, &d, 50 * 1000);
     assert_int_equal(read_back(buf_view(&out), &arena, &got), 0);
-    assert_true(got.full == 0 && got.key.n == 1024);
+    assert_true(got.full_size == 0 && got.key.n == 1024);
     buf_release(&out);
     arena_release(&arena);
     free(bytes);
