@@ -64,27 +64,27 @@ static bool event_on_member(void *ctx, const struct json_member *m, struct err *
     return true;
 }
 
-static const struct span *event_duplicate_by_pairs(const struct event_parser *parser) {
-    for (size_t i = 1; i < parser->n_keys; i++)
-        for (size_t j = 0; j < i; j++)
-            if (event_same_key(parser->keys[i], parser->keys[j]))
-                return &parser->keys[i];
+static const struct span *event_duplicate_by_pairs(const struct span *keys, size_t n) {
+    for (size_t i = 1; i < n; i++)
+        for (const struct span *earlier = keys; earlier < &keys[i]; earlier++)
+            if (event_same_key(keys[i], *earlier))
+                return &keys[i];
     return NULL;
 }
 
-static const struct span *event_duplicate_by_sorting(const struct event_parser *parser) {
-    qsort(parser->keys, parser->n_keys, sizeof *parser->keys, span_order);
-    for (size_t i = 1; i < parser->n_keys; i++)
-        if (span_eq(parser->keys[i - 1], parser->keys[i]))
-            return &parser->keys[i];
+static const struct span *event_duplicate_by_sorting(struct span *keys, size_t n) {
+    qsort(keys, n, sizeof *keys, span_order);
+    for (size_t i = 1; i < n; i++)
+        if (span_eq(keys[i - 1], keys[i]))
+            return &keys[i];
     return NULL;
 }
 
 /* A key that occurs twice, or NULL. May sort the keys. */
-static const struct span *event_duplicate_key(const struct event_parser *parser) {
-    if (parser->n_keys <= EVENT_FEW_KEYS)
-        return event_duplicate_by_pairs(parser);
-    return event_duplicate_by_sorting(parser);
+static const struct span *event_duplicate_key(struct span *keys, size_t n) {
+    if (n <= EVENT_FEW_KEYS)
+        return event_duplicate_by_pairs(keys, n);
+    return event_duplicate_by_sorting(keys, n);
 }
 
 static enum event_kind event_kind_of(struct span message_type) {
@@ -113,7 +113,7 @@ enum input_rc event_parse(struct span bytes, struct arena *arena, struct event *
     at = json_space(bytes, at);
     if (at < bytes.n)
         return err_set(err, "expected the end of the record at byte %zu", at);
-    const struct span *key = event_duplicate_key(&parser);
+    const struct span *key = event_duplicate_key(parser.keys, parser.n_keys);
     if (key) {
         const int quoted = key->n < EVENT_QUOTED_KEY ? (int)key->n : EVENT_QUOTED_KEY;
         return err_set(err, "key \"%.*s\" is there twice", quoted, key->p);
