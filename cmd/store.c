@@ -67,7 +67,7 @@ static void store_report_end(struct storing *s) {
 
 static int store_run(struct run *run) {
     const struct topics_conf *topics = conf_section(run->conf, &topics_section);
-    const struct store_settings *conf = conf_section(run->conf, &store_section);
+    const struct store_conf *conf = conf_section(run->conf, &store_section);
     if (!*conf->group)
         return cmd_fail(run, EXIT_USAGE, "store.group: expected a name");
     struct storing s = {.run = run, .is_quiet = conf->quiet};

@@ -32,19 +32,17 @@ const struct opt_section topics_section =
     OPT_SECTION("topics", "the names of the topics", topics_rows, struct topics_conf);
 
 static const struct opt store_rows[] = {
-    OPT_ROW("type", struct store_settings, CHOICE, engine.type, "local", .choices = STORE_NAMES,
-            .help = "which engine keeps the documents"),
-    OPT(struct store_settings, STRING, group, "distlog-store", .flag = "group", .arg = "NAME",
+    OPT(struct store_conf, CHOICE, type, "local", .choices = STORE_NAMES,
+        .help = "which engine keeps the documents"),
+    OPT(struct store_conf, STRING, group, "distlog-store", .flag = "group", .arg = "NAME",
         .help = "the consumer group that store reads in"),
-    OPT_ROW("index", struct store_settings, STRING, engine.index, "logs", .flag = "index",
-            .arg = "NAME", .bits = OPT_PATTERN, .help = "the index that documents go to"),
-    OPT(struct store_settings, BOOL, quiet, "false", .flag = "quiet", .letter = 'q',
+    OPT(struct store_conf, STRING, index, "logs", .flag = "index", .arg = "NAME",
+        .bits = OPT_PATTERN, .help = "the index that documents go to"),
+    OPT(struct store_conf, BOOL, quiet, "false", .flag = "quiet", .letter = 'q',
         .help = "print no line for each document"),
 };
-_Static_assert(offsetof(struct store_settings, engine) == 0,
-               "conf_section(conf, &store_section) is a struct store_conf, too");
 const struct opt_section store_section = OPT_SECTION(
-    "store", "the index that store writes and search reads", store_rows, struct store_settings);
+    "store", "the index that store writes and search reads", store_rows, struct store_conf);
 
 const struct opt_section *const engines_sections[] = {
     &bus_section,   &bus_sqlite_section,   &kafka_section, &topics_section,

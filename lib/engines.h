@@ -15,14 +15,13 @@ struct bus_conf {
 struct topics_conf {
     const char *input, *processed, *alerts;
 };
-/* The section "store": the settings of every engine, and those of the command `store` alone. They
+/* The section "store": which engine keeps what, and the settings of the command `store` alone. They
  * are one table, because users read and write them in one order. */
-struct store_settings {
-    struct store_conf engine; /* first: all that lib/port and the engines know of it */
-    const char *group;
+struct store_conf {
+    const char *type, *group, *index;
     bool quiet;
 };
-extern const struct opt_section bus_section, topics_section;
+extern const struct opt_section bus_section, topics_section, store_section;
 /* bus_section, topics_section, store_section and those of all engines; NULL-terminated. */
 extern const struct opt_section *const engines_sections[];
 

@@ -11,14 +11,6 @@
 
 #include "../conf/opt.h"
 
-/* The settings of every engine: what conf_section() of store_section begins with. The section's
- * rows are in engines.c. */
-struct store_conf {
-    const char *type;
-    const char *index;
-};
-extern const struct opt_section store_section;
-
 /* What the caller may do next. */
 enum store_rc {
     STORE_OK,
