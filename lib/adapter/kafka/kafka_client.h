@@ -1,7 +1,7 @@
-/* kafka_client: one librdkafka handle: made from the settings, its errors told so that a user can
- * act on them, and the few things asked of a cluster outside a consumer's or producer's work: is a
- * topic there (and make it), where does a partition end. Owns the handle and the last reason that
- * the library gave. One thread a client. Callers: bus_kafka.c, bus_kafka_look.c.
+/* kafka_client: one librdkafka handle: opened with the properties of its purpose and of the
+ * settings, closed, and the last reason that the library gave for a failed connection. Owns the
+ * handle. One thread a client: the library has threads of its own, but calls back on the thread
+ * that polls. Callers: the other files of this folder.
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
@@ -9,12 +9,12 @@
 
 #include "../../port/bus.h"
 
-/* Partitions, and a place in each. */
+/* Partitions, each with an offset and an error. */
 typedef rd_kafka_topic_partition_list_t kafka_list;
 static inline void kafka_list_free(kafka_list **l) {
     rd_kafka_topic_partition_list_destroy(*l);
 }
-/* Before the declaration of a local list: it is freed when its scope ends, by whatever way. */
+/* Before the declaration of a local list: frees it when its scope ends, by whatever way. */
 #define KAFKA_LOCAL __attribute__((cleanup(kafka_list_free)))
 
 struct kafka_conf {
@@ -27,63 +27,51 @@ struct kafka_conf {
 };
 extern const struct opt_section kafka_section;
 
-/* The owner fills the first part and zeroes the rest. */
+/* What a handle is for: kafka_client.c has the properties of each kind, as bits. */
+enum kafka_kind {
+    KAFKA_PRODUCER = 1,               /* idempotent, without transactions */
+    KAFKA_TRANSACTIONAL_PRODUCER = 2, /* commits its records with a group's offsets */
+    KAFKA_CONSUMER = 4,               /* a member of its group, or of none; read_committed */
+    KAFKA_DETACHED_CONSUMER = 8,      /* never joins its group; read_committed */
+    /* Only asks questions, and sees records that wait behind an open transaction. */
+    KAFKA_METADATA_CLIENT = 16
+};
+
+/* The owner fills the first part and zeroes the rest. The library keeps a pointer to the struct
+ * while it is open. */
 struct kafka_client {
-    const struct kafka_conf *conf;
-    enum {                   /* what it is for: kafka_client.c has the properties of each kind */
-           KAFKA_WRITER = 1, /* an idempotent producer */
-           KAFKA_COPIER =
-               2, /* the transactional producer beside a reader; name: its transactional.id */
-           KAFKA_READER = 4, /* a consumer; name: its group */
-           KAFKA_LOOKER = 8, /* a consumer beside a group; name: the group to look at */
-           KAFKA_PROBE = 16  /* only asks, and sees what waits behind an open transaction */
-    } kind;
-    const char *name; /* until it is open */
-    int64_t largest;  /* producers: bytes of a request */
-    void *owner; /* for the callbacks: each NULL, or called from poll and flush, with the client */
+    const struct kafka_conf *conf; /* borrowed until close */
+    enum kafka_kind kind;
+    /* The transactional.id, or the group.id, which every consumer must have; borrowed during
+     * open. */
+    const char *name;
+    int64_t max_bytes; /* producers: of a request */
+    void *owner;       /* for the callbacks */
+    /* NULL, or called from within poll, flush and close, on their thread; client is this struct. */
     void (*delivered)(rd_kafka_t *rk, const rd_kafka_message_t *m, void *client);
     void (*rebalanced)(rd_kafka_t *rk, rd_kafka_resp_err_t what, kafka_list *parts, void *client);
 
-    rd_kafka_t *rk;
-    char said[400]; /* why the last connection failed, in the library's words */
-    bool fatal;     /* the library gave this handle up; said tells why */
+    rd_kafka_t *rk;   /* NULL while closed */
+    char reason[400]; /* why the last connection failed, in the library's words; "" if none did */
+    bool fatal;       /* the handle is of no more use, and reason tells why: only close() is left */
 };
 
-/* BUS_OK, or BUS_FATAL: a property that librdkafka refuses (err names it). Connects later. The
- * user's bus.kafka.properties win over the kind's. */
+/* Creates the handle; it connects later, in the background. The user's bus.kafka.properties win
+ * over the kind's. BUS_OK, or BUS_FATAL with err: librdkafka refuses a property, which err names.
+ */
 enum bus_rc kafka_client_open(struct kafka_client *c, struct err *err);
-/* Fine on a zeroed struct. quick: don't wait for the cluster. */
+/* Frees the handle; a struct that is zeroed or closed is fine. quick: a consumer does not take
+ * leave of its group, which may take 5 s where the brokers don't answer. */
 void kafka_client_close(struct kafka_client *c, bool quick);
 
-/* How long the library may wait where it could wait for ms: less once a stop was asked, for the
- * brokers may hang, and a daemon leaves within 5 s. */
-int kafka_limit(int ms);
+/* Declares the handle useless for this reason. */
+void kafka_client_give_up(struct kafka_client *c, const char *reason);
+/* After an answer of the brokers: an old reason must not explain a later failure. */
+void kafka_client_clear_reason(struct kafka_client *c);
 
-/* Fills err with what code means for the user: the brokers, the reason, the setting to change.
- * BUS_FATAL for what waiting won't mend (no right, unsupported), else BUS_RETRY. doing: "read
- * nodes". */
-enum bus_rc kafka_client_error(const struct kafka_client *c, rd_kafka_resp_err_t code,
-                               const char *doing, struct err *err);
-/* Waits for the cluster to answer. */
-enum bus_rc kafka_client_reach(struct kafka_client *c, struct err *err);
+/* How many ms the library may wait where it could wait for ms: fewer once a stop was asked,
+ * because brokers may hang, and a daemon has 5 s to stop. At least 100. */
+int kafka_client_limit_ms(int ms);
 
-/* Makes sure that a topic is there: makes it with the settings' partitions, replication and
- * retention (partitions > 0: with that many) if bus.kafka.create_topics allows. stamped: the
- * brokers give the records their time. *has: how many partitions it has. BUS_FATAL: it is not there
- * and may not be made. */
-enum bus_rc kafka_client_topic(struct kafka_client *c, const char *topic, bool compact,
-                               bool stamped, int partitions, int64_t largest, int *has,
-                               struct err *err);
-/* Gives a topic that many partitions, which are more than it has. BUS_FATAL: it may not be changed.
- */
-enum bus_rc kafka_client_grow(struct kafka_client *c, const char *topic, int partitions,
-                              struct err *err);
-/* Adds a topic's partitions (only >= 0: that one) to list; none if the topic is not there. */
-enum bus_rc kafka_client_partitions(struct kafka_client *c, const char *topic, int32_t only,
-                                    kafka_list *list, struct err *err);
-/* Sets each element's offset to the partition's end as this handle sees it: the high watermark if
- * it reads uncommitted records, else the last stable offset; with `at` >= 0 to the first record of
- * that timestamp (ms) or later. One question to each broker; each element's err tells why there is
- * no answer. */
-enum bus_rc kafka_client_ends(struct kafka_client *c, kafka_list *parts, int64_t at,
-                              struct err *err);
+/* A message as the port defines records; its bytes stay the message's. */
+struct bus_record kafka_client_record(const rd_kafka_message_t *m);
