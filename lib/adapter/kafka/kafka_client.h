@@ -27,7 +27,7 @@ struct kafka_conf {
 };
 extern const struct opt_section kafka_section;
 
-/* What a handle is for: kafka_client.c has the properties of each kind, as bits. */
+/* What a handle is for, as bits: kafka_client.c has a table of the properties of each kind. */
 enum kafka_kind {
     KAFKA_PRODUCER = 1,               /* idempotent, without transactions */
     KAFKA_TRANSACTIONAL_PRODUCER = 2, /* commits its records with a group's offsets */
@@ -53,15 +53,15 @@ struct kafka_client {
 
     rd_kafka_t *rk;   /* NULL while closed */
     char reason[400]; /* why the last connection failed, in the library's words; "" if none did */
-    bool fatal;       /* the handle is of no more use, and reason tells why: only close() is left */
+    bool fatal;       /* the handle is useless, for that reason: it can only be closed */
 };
 
 /* Creates the handle; it connects later, in the background. The user's bus.kafka.properties win
  * over the kind's. BUS_OK, or BUS_FATAL with err: librdkafka refuses a property, which err names.
  */
 enum bus_rc kafka_client_open(struct kafka_client *c, struct err *err);
-/* Frees the handle; a struct that is zeroed or closed is fine. quick: a consumer does not take
- * leave of its group, which may take 5 s where the brokers don't answer. */
+/* Frees the handle; a struct that is zeroed or closed is fine. quick: a consumer does not
+ * announce that it leaves its group, which may take 5 s where the brokers don't answer. */
 void kafka_client_close(struct kafka_client *c, bool quick);
 
 /* Declares the handle useless for this reason. */

@@ -26,7 +26,7 @@ struct kafka_consumer {
     const char *group; /* "": none, reads all partitions */
     const char *input;
     bool from_start;
-    size_t max_records; /* of a batch; 0: as many as are good */
+    size_t max_records; /* of a batch; 0: the consumer's choice */
 
     struct kafka_client client; /* open if client.rk */
     enum kafka_position position;
@@ -52,8 +52,8 @@ struct kafka_consumer {
 /* Opens the handle and joins the group, or takes all partitions of the input. BUS_RETRY or
  * BUS_FATAL with err; kafka_consumer_close() is due in every case. */
 enum bus_rc kafka_consumer_open(struct kafka_consumer *c, struct err *err);
-/* Closes the handle and frees what it owns; a consumer that was never opened is fine. quick: don't
- * take leave of the group. */
+/* Closes the handle and frees what it owns; a consumer that was never opened is fine. quick: as
+ * for kafka_client_close(). */
 void kafka_consumer_close(struct kafka_consumer *c, bool quick);
 
 /* As port/bus.h says of a reader's poll(). BUS_ABORTED after a transaction was interrupted. */

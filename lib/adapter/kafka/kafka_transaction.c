@@ -21,13 +21,13 @@ enum {
 
 /* --- the phase --- */
 
-/* The only place that changes the phase. */
+/* The only place that changes the phase. An illegal move leads to FAILED, by way of which the bus
+ * answers BUS_FATAL: see kafka_states.h. */
 static void kafka_transaction_enter(struct kafka_transaction *t, enum kafka_phase to) {
-    if (!kafka_states_set_phase(&t->phase, to)) {
-        kafka_client_give_up(&t->producer->client, "internal error: an illegal step of a "
-                                                   "transaction");
-        t->phase = KAFKA_FAILED;
-    }
+    if (kafka_states_set_phase(&t->phase, to))
+        return;
+    kafka_client_give_up(&t->producer->client, "internal error: an illegal step of a transaction");
+    t->phase = KAFKA_FAILED;
 }
 
 bool kafka_transaction_is_open(const struct kafka_transaction *t) {
