@@ -1,32 +1,27 @@
-/* store_sqlite: the embedded store: one SQLite file with exact columns for what is searched by
- * value and an FTS5 index of the messages' words. Owns the file's connection. One thread a handle,
- * any number of processes a file. Callers: engines.c.
+/* store_sqlite: the embedded (SQLite) store: one file with exact columns for what is searched by
+ * value and an FTS5 index of the words of messages. Owns the file's connection. One thread a
+ * handle, any number of processes a file. Callers: engines.c, and others through the port.
  *
- * A search first takes down the row numbers it finds, in order, in a temporary table of this
- * connection, and then reads one document after another, so that a reader that stops at its pager
- * keeps no read transaction open: one would let the write-ahead log grow without bound. A row
- * number is never given twice (AUTOINCREMENT), so what is deleted meanwhile is missed and nothing
- * else is met in its place. The same property makes the row number the cursor of --follow.
- *
- * The index is a column: a pattern (logs-%Y.%m.%d) is stored as it stands, for a search over all
- * dates of the pattern, which is all that distlog asks, has the same answer either way.
+ * The index is a column. A pattern (logs-%Y.%m.%d) is stored as it stands: distlog only ever
+ * searches all dates of a pattern, which gives the same result.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
 #include "../../base/mem.h"
-#include "../os/stop.h"
 #include "../../port/store.h"
 #include "../os/clock.h"
+#include "../os/stop.h"
 #include "sqlite_file.h"
+#include "store_sqlite_find.h"
 
 enum {
-    SLICE_ROWS = 200, /* deleted in one write transaction: some 10 ms, store waits for it */
-    TURN_MS = 1,      /* between slices: who waits for the lock looks every 200 µs */
+    SLICE_ROWS = 200, /* deleted in one write transaction, some 10 ms: `store` waits meanwhile */
+    PAUSE_MS = 1      /* between slices: who waits for the lock tries every 200 µs */
 };
 
 /* Words are what Elasticsearch's standard analyser takes for words, as far as FTS5 can: letters and
  * digits, "_" joins, case is folded, accents count. */
-static const struct sqlite_file_kind kind = {
+static const struct sqlite_db_kind sqlite_store_kind = {
     .what = "store",
     .setting = "store.local.path",
     .application_id = 0x646c7374, /* "dlst" */
@@ -44,273 +39,249 @@ static const struct sqlite_file_kind kind = {
               " columnsize=0, tokenize=\"unicode61 remove_diacritics 0 tokenchars '_'\")",
 };
 
-struct local_conf {
+/* The number of an index, which gets one if it has none. */
+static const char number_index[] = "INSERT INTO ix (name) VALUES (?)"
+                                   " ON CONFLICT DO UPDATE SET name = name"
+                                   " RETURNING n";
+static const char insert_doc[] =
+    "INSERT INTO doc (ix, id, at_ms, log_id, node, service, level, type, message, json)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT DO NOTHING";
+static const char insert_words[] = "INSERT INTO word (rowid, message) VALUES (?, ?)";
+static const char select_hit[] = "SELECT id, json, at_ms FROM doc"
+                                 " WHERE row = (SELECT row FROM temp.hit WHERE n = ?)";
+/* An FTS5 index must be given the words that it is to remove. */
+static const char delete_words[] =
+    "INSERT INTO word (word, rowid, message)"
+    " SELECT 'delete', row, message FROM doc"
+    " WHERE row IN (SELECT row FROM temp.hit WHERE n > ? AND n <= ?) AND message IS NOT NULL";
+static const char delete_docs[] = "DELETE FROM doc"
+                                  " WHERE row IN (SELECT row FROM temp.hit WHERE n > ? AND n <= ?)";
+static const char delete_all_words[] = "INSERT INTO word (word) SELECT 'delete-all'"
+                                       " WHERE NOT EXISTS (SELECT 1 FROM doc)";
+
+struct sqlite_store_conf {
     const char *path;
 };
 
-static const struct opt local_rows[] = {
-    OPT(struct local_conf, STRING, path, "store.db", .bits = OPT_PATH | OPT_DATA, .arg = "FILE",
+static const struct opt sqlite_store_rows[] = {
+    OPT(struct sqlite_store_conf, STRING, path, "store.db", .bits = OPT_PATH | OPT_DATA,
+        .arg = "FILE",
         .help = "the file of the embedded store; a bare name lies in the data folder"),
 };
-const struct opt_section store_sqlite_section = OPT_SECTION(
-    "store.local", "the embedded store: one SQLite file", local_rows, struct local_conf);
+const struct opt_section store_sqlite_section =
+    OPT_SECTION("store.local", "the embedded store: one SQLite file", sqlite_store_rows,
+                struct sqlite_store_conf);
 
-struct local {
+struct sqlite_store {
     struct store store;
     struct sqlite_file file;
     const char *index;
-    int64_t ix; /* its number; to store with */
+    int64_t index_number; /* 0 if the handle does not store */
 };
 
 extern const struct store_engine store_sqlite;
 
-/* What a call to the port answers: whatever failed since the last one. */
-static enum store_rc done(struct local *l, struct err *err) {
-    enum sqlite_file_rc rc = sqlite_file_take(&l->file, err);
-    return rc == SQLITE_FILE_OK ? STORE_OK : rc == SQLITE_FILE_RETRY ? STORE_RETRY : STORE_FATAL;
-}
-
-/* Any text becomes words in quotes, all of which must be there: FTS5 has operators, and a user has
- * none. It passes over empty quotes beside others; where there is nothing else, nothing is found.
- */
-static void add_words(struct buf *words, const char *text) {
-    buf_char(words, '"');
-    for (const char *c = text; *c; c++)
-        if ((unsigned char)*c >= 0x80 || *c == '_' || (*c >= '0' && *c <= '9') ||
-            (*c >= 'A' && *c <= 'Z') || (*c >= 'a' && *c <= 'z'))
-            buf_char(words, *c);
-        else
-            buf_text(words, "\" \"");
-    buf_char(words, '"');
-}
-
-/* Adds " AND column = 'text'", unless text is empty. */
-static void restrict_to(sqlite3_str *sql, const char *column, const char *text) {
-    if (*text)
-        sqlite3_str_appendf(sql, " AND %s = %Q", column, text);
-}
-
-/* SQL that takes down the row numbers of what query finds; %Q quotes. */
-static sqlite3_str *find(const struct local *l, const struct store_query *query) {
-    sqlite3_str *sql = sqlite3_str_new(l->file.db);
-    sqlite3_str_appendf(sql,
-                        "DELETE FROM temp.hit; INSERT INTO temp.hit(row) SELECT row FROM doc"
-                        " WHERE ix = (SELECT n FROM ix WHERE name = %Q)",
-                        l->index);
-    restrict_to(sql, "level", query->level);
-    restrict_to(sql, "type", query->type);
-    restrict_to(sql, "node", query->node);
-    restrict_to(sql, "service", query->service);
-    if (query->since_ms)
-        sqlite3_str_appendf(sql, " AND at_ms >= %lld", (long long)query->since_ms);
-    if (query->until_ms)
-        sqlite3_str_appendf(sql, " AND at_ms < %lld", (long long)query->until_ms);
-    if (*query->text) {
-        BUF_LOCAL struct buf words = {0};
-        add_words(&words, query->text);
-        sqlite3_str_appendf(sql, " AND row IN (SELECT rowid FROM word WHERE word MATCH %Q)",
-                            words.p);
+/* Resets the sticky error and returns it as the port's result. */
+static enum store_rc sqlite_store_take_error(struct sqlite_store *store, struct err *err) {
+    switch (sqlite_db_take_error(&store->file.db, err)) {
+    case SQLITE_DB_OK:
+        return STORE_OK;
+    case SQLITE_DB_RETRY:
+        return STORE_RETRY;
+    case SQLITE_DB_FATAL:
+        break;
     }
-    return sql;
+    return STORE_FATAL;
 }
 
-/* Runs and frees that; how many it found. They are numbered from 1 in temp.hit, in order. */
-static int64_t take_down(struct local *l, sqlite3_str *query) {
-    char *sql = sqlite3_str_finish(query);
-    if (!sql)
-        mem_abort();
-    sqlite_file_exec(&l->file, sql);
-    sqlite3_free(sql);
-    return sqlite_file_run(&l->file, "SELECT count(*) FROM temp.hit", "");
-}
+/* --- open and close --- */
 
-static void local_close(struct store *store) {
-    struct local *l = (struct local *)store;
-    if (!l)
+static void sqlite_store_close(struct store *handle) {
+    struct sqlite_store *store = (struct sqlite_store *)handle;
+    if (!store)
         return;
-    sqlite_file_close(&l->file);
-    buf_release(&l->store.place);
-    free(l);
+    sqlite_file_close(&store->file);
+    buf_release(&store->store.place);
+    free(store);
 }
 
-/* A handle that stores needs the number of its index, given now if it has none. */
-static void number_index(struct local *l) {
-    sqlite_file_begin(&l->file, true);
-    l->ix = sqlite_file_run(
-        &l->file,
-        "INSERT INTO ix (name) VALUES (?) ON CONFLICT DO UPDATE SET name = name RETURNING n", "s",
-        l->index);
-    sqlite_file_end(&l->file);
+static void sqlite_store_number_index(struct sqlite_store *store) {
+    sqlite_file_begin(&store->file, true);
+    store->index_number = sqlite_db_run(&store->file.db, number_index, sqlite_string(store->index));
+    sqlite_file_end(&store->file);
 }
 
-static enum store_rc local_open(const struct conf *conf, const char *index, bool create,
-                                struct store **out, struct err *err) {
-    const struct local_conf *c = conf_section(conf, &store_sqlite_section);
-    struct local *l = mem_calloc(1, sizeof *l);
-    l->store.engine = &store_sqlite;
-    l->index = index;
-    buf_printf(&l->store.place, "store local %s, index %s", c->path, index);
-    sqlite_file_open(&l->file, &kind, c->path, create);
-    sqlite_file_exec(&l->file,
-                     "CREATE TABLE temp.hit (n INTEGER PRIMARY KEY, row INTEGER NOT NULL)");
+static enum store_rc sqlite_store_open(const struct conf *conf, const char *index, bool create,
+                                       struct store **out, struct err *err) {
+    const struct sqlite_store_conf *c = conf_section(conf, &store_sqlite_section);
+    struct sqlite_store *store = mem_calloc(1, sizeof *store);
+    store->store.engine = &store_sqlite;
+    store->index = index;
+    buf_printf(&store->store.place, "store local %s, index %s", c->path, index);
+    sqlite_file_open(&store->file, &sqlite_store_kind, c->path, create);
+    sqlite_find_init(&store->file.db);
     if (create)
-        number_index(l);
-    enum store_rc rc = done(l, err);
+        sqlite_store_number_index(store);
+    enum store_rc rc = sqlite_store_take_error(store, err);
     if (rc == STORE_OK)
-        *out = &l->store;
+        *out = &store->store;
     else
-        local_close(&l->store);
+        sqlite_store_close(&store->store);
     return rc;
 }
 
-/* Inserts one document. False if its id is there. */
-static bool insert(struct local *l, const struct store_doc *d) {
-    sqlite_file_run(
-        &l->file,
-        "INSERT INTO doc (ix, id, at_ms, log_id, node, service, level, type, message, json)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        "itittttttt", l->ix, d->id, d->at_ms, d->log_id, d->node, d->service, d->level, d->type,
-        d->message, d->json);
-    if (sqlite3_changes(l->file.db) == 0)
+/* --- store --- */
+
+/* Returns false if a document of this id exists already. */
+static bool sqlite_store_insert(struct sqlite_store *store, const struct store_doc *doc) {
+    struct sqlite_db *db = &store->file.db;
+    sqlite_db_run(db, insert_doc, sqlite_int(store->index_number), sqlite_text(doc->id),
+                  sqlite_int(doc->at_ms), sqlite_text(doc->log_id), sqlite_text(doc->node),
+                  sqlite_text(doc->service), sqlite_text(doc->level), sqlite_text(doc->type),
+                  sqlite_text(doc->message), sqlite_text(doc->json));
+    if (sqlite_db_changes(db) == 0)
         return false;
-    if (d->message.p)
-        sqlite_file_run(&l->file, "INSERT INTO word (rowid, message) VALUES (?, ?)", "it",
-                        sqlite3_last_insert_rowid(l->file.db), d->message);
+    if (doc->message.p)
+        sqlite_db_run(db, insert_words, sqlite_int(sqlite3_last_insert_rowid(db->handle)),
+                      sqlite_text(doc->message));
     return true;
 }
 
-static enum store_rc local_bulk(struct store *store, struct store_doc *docs, size_t n,
-                                struct err *err) {
-    struct local *l = (struct local *)store;
-    bool *stored = mem_calloc(n + 1, sizeof *stored); /* no verdict is told before the commit */
-    sqlite_file_begin(&l->file, true);
+static enum store_rc sqlite_store_bulk(struct store *handle, struct store_doc *docs, size_t n,
+                                       struct err *err) {
+    struct sqlite_store *store = (struct sqlite_store *)handle;
+    /* No verdict is given before the commit. */
+    bool *inserted = mem_calloc(n + 1, sizeof *inserted);
+    sqlite_file_begin(&store->file, true);
     for (size_t i = 0; i < n; i++)
         if (docs[i].verdict == STORE_PENDING)
-            stored[i] = insert(l, &docs[i]);
-    bool kept = sqlite_file_end(&l->file);
-    for (size_t i = 0; kept && i < n; i++)
+            inserted[i] = sqlite_store_insert(store, &docs[i]);
+    bool committed = sqlite_file_end(&store->file);
+    for (size_t i = 0; committed && i < n; i++)
         if (docs[i].verdict == STORE_PENDING)
-            docs[i].verdict = stored[i] ? STORE_STORED : STORE_EXISTS;
-    free(stored);
-    return done(l, err);
+            docs[i].verdict = inserted[i] ? STORE_STORED : STORE_EXISTS;
+    free(inserted);
+    return sqlite_store_take_error(store, err);
 }
 
-/* Hands over the nth of what was taken down. False: that was enough, or it failed. */
-static bool hand_over(struct local *l, int64_t n, struct buf *copy, store_each *each, void *ctx) {
-    sqlite3_stmt *s = sqlite_file_query(
-        &l->file,
-        "SELECT id, json, at_ms FROM doc WHERE row = (SELECT row FROM temp.hit WHERE n = ?)", "i",
-        n);
-    if (!sqlite_file_step(&l->file, s))
-        return l->file.rc == SQLITE_FILE_OK; /* it was deleted meanwhile */
-    struct span id = sqlite_file_span(s, 0);
+/* What is committed is visible. */
+static void sqlite_store_refresh(struct store *handle) {
+    (void)handle;
+}
+
+/* --- search --- */
+
+/* Passes the nth collected document to each, in copy, so that no read transaction is open then.
+ * Returns false if each asked to stop, or after an error. */
+static bool sqlite_store_emit_hit(struct sqlite_store *store, int64_t n, struct buf *copy,
+                                  store_each *each, void *ctx) {
+    struct sqlite_db *db = &store->file.db;
+    sqlite3_stmt *statement = sqlite_db_query(db, select_hit, sqlite_int(n));
+    if (!sqlite_db_step(db, statement))
+        return db->rc == SQLITE_DB_OK; /* it was deleted meanwhile */
+    struct span id = sqlite_db_column_span(statement, 0);
     buf_clear(copy);
     buf_span(copy, id);
-    buf_span(copy, sqlite_file_span(s, 1));
+    buf_span(copy, sqlite_db_column_span(statement, 1));
     struct store_hit hit = {.id = {copy->p, id.n},
                             .json = {copy->p + id.n, copy->n - id.n},
-                            .at_ms = sqlite3_column_int64(s, 2)};
-    sqlite3_reset(s); /* and with it the read transaction */
+                            .at_ms = sqlite3_column_int64(statement, 2)};
+    sqlite3_reset(statement);
     return each(ctx, &hit);
 }
 
-static enum store_rc local_search(struct store *store, const struct store_query *query,
-                                  store_each *each, void *ctx, struct err *err) {
-    struct local *l = (struct local *)store;
+static enum store_rc sqlite_store_search(struct store *handle, const struct store_query *query,
+                                         store_each *each, void *ctx, struct err *err) {
+    struct sqlite_store *store = (struct sqlite_store *)handle;
     BUF_LOCAL struct buf copy = {0};
     int64_t end = 0;
-    sqlite3_str *sql = find(l, query);
-    if (query->cursor) { /* what lies between the cursor and the end of the store, where it moves to
-                          */
-        end = sqlite_file_run(&l->file, "SELECT seq FROM sqlite_sequence WHERE name = 'doc'", "");
-        sqlite3_str_appendf(sql, " AND row > %lld AND row <= %lld",
-                            *query->cursor ? strtoll(query->cursor, NULL, 10) : (long long)end,
-                            (long long)end);
-    }
-    sqlite3_str_appendf(
-        sql,
-        " ORDER BY at_ms %s, log_id NULLS LAST, node NULLS LAST, type NULLS LAST, id LIMIT %lld",
-        query->oldest_first ? "" : "DESC", (long long)query->limit);
-    int64_t all = take_down(l, sql);
-    for (int64_t n = 1; n <= all && hand_over(l, n, &copy, each, ctx);)
-        n++;
-    enum store_rc rc = done(l, err);
+    int64_t found = sqlite_find_collect_ordered_ids(&store->file.db, store->index, query, &end);
+    bool go_on = true;
+    for (int64_t n = 1; go_on && n <= found; n++)
+        go_on = sqlite_store_emit_hit(store, n, &copy, each, ctx);
+    enum store_rc rc = sqlite_store_take_error(store, err);
     if (rc == STORE_OK && query->cursor)
         snprintf(query->cursor, STORE_CURSOR, "%" PRId64, end);
     return rc;
 }
 
-/* Deletes what was taken down in slices, so that store is never kept waiting for long; words first,
- * while the document is there: FTS5 must be told what it forgets. Returns how many were still
- * there. Stops early when asked to. shrink() makes it all durable. */
-static uint64_t delete_all(struct local *l, int64_t all, store_progress *progress) {
-    uint64_t gone = 0;
-    for (int64_t at = 0; at < all && l->file.rc == SQLITE_FILE_OK && !stop_asked();
-         at += SLICE_ROWS) {
-        int64_t to = at + SLICE_ROWS;
-        sqlite_file_begin(&l->file, false);
-        sqlite_file_run(
-            &l->file,
-            "INSERT INTO word (word, rowid, message) SELECT 'delete', row, message FROM doc WHERE"
-            " row IN (SELECT row FROM temp.hit WHERE n > ? AND n <= ?) AND message IS NOT NULL",
-            "ii", at, to);
-        sqlite_file_run(
-            &l->file,
-            "DELETE FROM doc WHERE row IN (SELECT row FROM temp.hit WHERE n > ? AND n <= ?)", "ii",
-            at, to);
-        int64_t n = sqlite3_changes64(l->file.db);
-        if (sqlite_file_end(&l->file))
-            gone += (uint64_t)n;
+/* --- delete --- */
+
+/* Deletes the collected documents after..to. Returns how many of them still existed. */
+static int64_t sqlite_store_delete_slice(struct sqlite_store *store, int64_t after, int64_t to) {
+    struct sqlite_db *db = &store->file.db;
+    sqlite_file_begin(&store->file, false);
+    /* The words come first, while the document still exists. */
+    sqlite_db_run(db, delete_words, sqlite_int(after), sqlite_int(to));
+    sqlite_db_run(db, delete_docs, sqlite_int(after), sqlite_int(to));
+    int64_t deleted = sqlite_db_changes(db);
+    if (!sqlite_file_end(&store->file))
+        return 0;
+    return deleted;
+}
+
+/* Deletes what was collected, in slices, so that `store` never waits for long; stops early if a
+ * stop was requested. Returns how many of the documents still existed. sqlite_store_shrink() makes
+ * it durable. */
+static uint64_t sqlite_store_delete_collected(struct sqlite_store *store, int64_t found,
+                                              store_progress *progress) {
+    uint64_t deleted = 0;
+    int64_t at = 0;
+    while (at < found && store->file.db.rc == SQLITE_DB_OK && !stop_asked()) {
+        deleted += (uint64_t)sqlite_store_delete_slice(store, at, at + SLICE_ROWS);
         if (progress)
-            progress(gone, (uint64_t)all);
-        clock_sleep_ms(TURN_MS);
+            progress(deleted, (uint64_t)found);
+        clock_sleep_ms(PAUSE_MS);
+        at += SLICE_ROWS;
     }
-    return gone;
+    return deleted;
 }
 
-/* Gives the pages that the deleted documents had back to the file system. Deleted words leave marks
- * in the index until merges meet them; with no document left at all it can go at once. */
-static void shrink(struct local *l) {
-    const char *sql =
-        "INSERT INTO word (word) SELECT 'delete-all' WHERE NOT EXISTS (SELECT 1 FROM doc)";
-    do {
-        sqlite_file_begin(&l->file, true);
-        sqlite_file_exec(&l->file, sql);
-        sqlite_file_end(&l->file);
-        sql = "PRAGMA incremental_vacuum(1000)";
-        clock_sleep_ms(TURN_MS);
-    } while (sqlite_file_run(&l->file, "PRAGMA freelist_count", "") && !stop_asked());
+/* Runs a statement in a durable transaction, and then pauses. */
+static void sqlite_store_run_durably(struct sqlite_store *store, const char *sql) {
+    sqlite_file_begin(&store->file, true);
+    sqlite_db_exec(&store->file.db, sql);
+    sqlite_file_end(&store->file);
+    clock_sleep_ms(PAUSE_MS);
 }
 
-static enum store_rc local_erase(struct store *store, const struct store_query *query, bool dry_run,
-                                 store_progress *progress, uint64_t *count, struct buf *answer,
-                                 struct err *err) {
-    struct local *l = (struct local *)store;
-    int64_t began = clock_mono_ms(), all = take_down(l, find(l, query));
-    *count = dry_run ? (uint64_t)all : delete_all(l, all, progress);
-    if (!dry_run && *count)
-        shrink(l);
-    if (dry_run)
-        buf_printf(answer, "{\"count\":%" PRId64 "}", all);
-    else
-        buf_printf(answer,
-                   "{\"took\":%" PRId64 ",\"timed_out\":false,\"total\":%" PRId64
-                   ",\"deleted\":%" PRIu64 ",\"failures\":[]}",
-                   clock_mono_ms() - began, all, *count);
-    return done(l, err);
+/* Returns the pages of deleted documents to the file system. Deleted words leave marks in the index
+ * until merges remove them; if no document is left, the whole index can go at once. */
+static void sqlite_store_shrink(struct sqlite_store *store) {
+    sqlite_store_run_durably(store, delete_all_words);
+    while (sqlite_db_run(&store->file.db, "PRAGMA freelist_count") && !stop_asked())
+        sqlite_store_run_durably(store, "PRAGMA incremental_vacuum(1000)");
 }
 
-/* What is committed is visible. */
-static void local_refresh(struct store *store) {
-    (void)store;
+static enum store_rc sqlite_store_delete_matching(struct store *handle,
+                                                  const struct store_query *query, bool dry_run,
+                                                  store_progress *progress, uint64_t *count,
+                                                  struct buf *answer, struct err *err) {
+    struct sqlite_store *store = (struct sqlite_store *)handle;
+    int64_t begin_ms = clock_mono_ms();
+    int64_t found = sqlite_find_collect_ids(&store->file.db, store->index, query);
+    if (dry_run) {
+        *count = (uint64_t)found;
+        buf_printf(answer, "{\"count\":%" PRId64 "}", found);
+        return sqlite_store_take_error(store, err);
+    }
+    *count = sqlite_store_delete_collected(store, found, progress);
+    if (*count > 0)
+        sqlite_store_shrink(store);
+    buf_printf(answer,
+               "{\"took\":%" PRId64 ",\"timed_out\":false,\"total\":%" PRId64
+               ",\"deleted\":%" PRIu64 ",\"failures\":[]}",
+               clock_mono_ms() - begin_ms, found, *count);
+    return sqlite_store_take_error(store, err);
 }
 
 const struct store_engine store_sqlite = {
     .name = "local",
-    .open = local_open,
-    .bulk = local_bulk,
-    .search = local_search,
-    .delete_matching = local_erase,
-    .refresh = local_refresh,
-    .close = local_close,
+    .open = sqlite_store_open,
+    .bulk = sqlite_store_bulk,
+    .search = sqlite_store_search,
+    .delete_matching = sqlite_store_delete_matching,
+    .refresh = sqlite_store_refresh,
+    .close = sqlite_store_close,
 };
