@@ -12,9 +12,9 @@
 #include "../os/stop.h"
 
 enum {
-    BUSY_STEP_US = 200,
-    BUSY_STEPS = 20000,   /* about 5 s: each sleep takes somewhat longer than requested */
-    STOPPING_STEPS = 1500 /* the same once asked to stop: a daemon must exit in time */
+    BUSY_STEP_NS = 200000, /* 200 µs */
+    BUSY_STEPS = 20000,    /* about 5 s: each sleep takes somewhat longer than requested */
+    STOPPING_STEPS = 1500  /* the same once asked to stop: a daemon must exit in time */
 };
 
 /* --- connection --- */
@@ -31,7 +31,7 @@ int sqlite_db_wait_busy(void *unused, int tries) {
         max = STOPPING_STEPS;
     if (tries >= max)
         return 0;
-    nanosleep(&(struct timespec){.tv_nsec = BUSY_STEP_US * 1000}, NULL);
+    nanosleep(&(struct timespec){.tv_nsec = BUSY_STEP_NS}, NULL);
     return 1;
 }
 

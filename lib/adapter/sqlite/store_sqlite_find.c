@@ -11,8 +11,8 @@ void sqlite_find_init(struct sqlite_db *db) {
 static bool sqlite_find_is_word_char(char c) {
     bool is_letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
     bool is_digit = c >= '0' && c <= '9';
-    bool is_foreign = (unsigned char)c >= 0x80; /* FTS5 knows which of these are letters */
-    return is_letter || is_digit || is_foreign || c == '_';
+    bool is_non_ascii = (unsigned char)c >= 0x80; /* FTS5 knows which of these are letters */
+    return is_letter || is_digit || is_non_ascii || c == '_';
 }
 
 /* Quotes each word of text, so that nothing in it is an operator of FTS5; all of them must match.
