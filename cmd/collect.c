@@ -8,6 +8,7 @@
 #include "../lib/adapter/os/stop.h"
 #include "../lib/app/collector.h"
 #include "../lib/app/shutdown.h"
+#include "../lib/conf/file.h"
 #include "cmd.h"
 
 enum {
@@ -136,9 +137,9 @@ static int collect_read_tls(const struct tls_conf *tls, struct buf *cert, struct
     if (has_cert != has_key)
         return err_set(
             err, "collect.tls.cert and collect.tls.key: one without the other; set both or none");
-    if (has_cert && buf_file(cert, tls->cert, COLLECT_PEM_BYTES, err) != 0)
+    if (has_cert && file_read(cert, tls->cert, COLLECT_PEM_BYTES, err) != 0)
         return err_prefix(err, "collect.tls.cert");
-    if (has_key && buf_file(key, tls->key, COLLECT_PEM_BYTES, err) != 0)
+    if (has_key && file_read(key, tls->key, COLLECT_PEM_BYTES, err) != 0)
         return err_prefix(err, "collect.tls.key");
     return 0;
 }

@@ -1,6 +1,7 @@
 /* line: see line.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "line.h"
+#include "../lib/base/escape.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -24,7 +25,7 @@ void line_add(struct buf *lines, const char *format, ...) {
         buf_add(lines, format, n);
         if (!format[n])
             break;
-        buf_printable(lines, va_arg(args, struct span));
+        escape_printable(lines, va_arg(args, struct span));
     }
     va_end(args);
 }

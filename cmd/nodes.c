@@ -2,6 +2,7 @@
  * the beats on to the end; owns no place in any topic. Main thread.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "../lib/adapter/os/clock.h"
+#include "../lib/base/escape.h"
 #include "../lib/base/mem.h"
 #include "../lib/app/router_conf.h"
 #include "../lib/core/topics.h"
@@ -37,9 +38,9 @@ static void add_json(struct buf *out, const struct registry_node *n, const char 
                      const char *last) {
     BUF_LOCAL struct buf json = {0};
     buf_text(&json, "{\"node_id\":");
-    buf_json(&json, n->id);
+    escape_json(&json, n->id);
     buf_text(&json, ",\"service_name\":");
-    buf_json(&json, n->service);
+    escape_json(&json, n->service);
     buf_printf(&json, ",\"status\":\"%s\",\"since\":\"%s\",\"last_heartbeat\":\"%s\"}",
                n->silent ? "silent" : "UP", since, last);
     line_json(out, buf_view(&json));
@@ -50,10 +51,10 @@ static void add_json(struct buf *out, const struct registry_node *n, const char 
 static void add_row(struct buf *out, const struct registry_node *n, const char *since,
                     const char *last) {
     BUF_LOCAL struct buf service = {0};
-    buf_printable(&service, n->service.p ? n->service : SPAN_LIT("-"));
+    escape_printable(&service, n->service.p ? n->service : SPAN_LIT("-"));
     buf_printf(out, "%-8s%s  %s  %-*s  ", n->silent ? "silent" : "UP", since, last, SERVICE_WIDTH,
                buf_view(&service).p);
-    buf_printable(out, n->id);
+    escape_printable(out, n->id);
     buf_char(out, '\n');
 }
 

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 
 #include "../lib/adapter/os/clock.h"
+#include "../lib/base/escape.h"
 #include "../lib/base/map.h"
 #include "../lib/adapter/os/stop.h"
 #include "../lib/app/outage.h"
@@ -52,7 +53,7 @@ static void add_line(struct buf *lines, const struct search_conf *conf,
     struct span json = hit->json;
     if (strcmp(conf->format, "raw") == 0) {
         BUF_LOCAL struct buf id = {0};
-        buf_json(&id, hit->id);
+        escape_json(&id, hit->id);
         buf_text(lines, "{\"_id\":");
         line_json(lines, buf_view(&id));
         buf_text(lines, ",\"@timestamp\":\"");

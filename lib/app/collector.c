@@ -4,6 +4,7 @@
 
 #include "../adapter/codec/msgpack_json.h"
 #include "../adapter/codec/zip.h"
+#include "../base/escape.h"
 #include "../base/mem.h"
 
 enum { COLLECTOR_TAG_SHOWN_BYTES = 256 }; /* of an unknown tag, in the answer */
@@ -46,7 +47,7 @@ static void collector_refuse_tag(const struct collector *c, struct http_request 
     if (tag.n > COLLECTOR_TAG_SHOWN_BYTES)
         tag.n = COLLECTOR_TAG_SHOWN_BYTES;
     buf_text(&reason, "no route for the tag '");
-    buf_printable(&reason, tag);
+    escape_printable(&reason, tag);
     buf_text(&reason, "'; known tags:");
     for (size_t i = 0; i < routes->n; i++) {
         if (i > 0)

@@ -6,6 +6,7 @@
 
 #include "../adapter/os/clock.h"
 #include "../adapter/os/stop.h"
+#include "../base/escape.h"
 #include "../core/deadletter.h"
 #include "../core/topics.h"
 #include "commit.h"
@@ -236,7 +237,7 @@ static enum consumer_verdict consumer_session(struct consumer *c, struct err *er
 
 bool consumer_run(struct consumer *c, const char *flow, struct err *err) {
     buf_clear(&c->flow);
-    buf_printable(&c->flow, span_of(flow));
+    escape_printable(&c->flow, span_of(flow));
     enum consumer_verdict verdict;
     do {
         consumer_enter(c, CONSUMER_OPENING);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "../base/buf.h"
+#include "../base/escape.h"
 
 enum { FAILURE_REASON_BYTES = 2048 };
 
@@ -18,6 +19,6 @@ void failure_report(const struct log *log, const struct notify *notify, const ch
     log_error(log, "%s", reason);
     /* A line break in the text would begin another variable. */
     BUF_LOCAL struct buf printable = {0};
-    buf_printable(&printable, span_of(reason));
+    escape_printable(&printable, span_of(reason));
     notify_send(notify, "X_DISTLOG_REASON=%s", buf_view(&printable).p);
 }

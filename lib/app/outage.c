@@ -5,6 +5,7 @@
 #include "../adapter/os/clock.h"
 #include "../adapter/os/stop.h"
 #include "../base/buf.h"
+#include "../base/escape.h"
 
 enum { OUTAGE_FIRST_WAIT_MS = 100, OUTAGE_LAST_WAIT_MS = 5000, OUTAGE_NAP_MS = 100 };
 
@@ -24,7 +25,7 @@ static void outage_notify(const struct outage *o, const struct err *err) {
     if (!o->notify)
         return;
     BUF_LOCAL struct buf reason = {0};
-    buf_printable(&reason, span_of(err->text));
+    escape_printable(&reason, span_of(err->text));
     notify_send(o->notify, "READY=1\nSTATUS=waiting: %s", reason.p);
 }
 

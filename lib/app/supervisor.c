@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "../adapter/os/clock.h"
+#include "../base/escape.h"
 #include "../base/mem.h"
 
 enum {
@@ -90,7 +91,7 @@ static void stage_on_notice(struct stage *stage, struct span notice) {
         if (!span_is(name, names[i]))
             continue;
         buf_clear(&stage->notes[i]);
-        buf_printable(&stage->notes[i], value);
+        escape_printable(&stage->notes[i], value);
     }
 }
 

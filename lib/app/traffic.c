@@ -1,6 +1,7 @@
 /* traffic: see traffic.h. The order of the keys is the contract's.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "traffic.h"
+#include "../base/escape.h"
 
 static const char *const traffic_levels[TRAFFIC_LEVELS] = {"INFO", "WARN", "ERROR"};
 
@@ -75,7 +76,7 @@ static void traffic_add(struct buf *out, const char *key, const char *value) {
     if (out->p[out->n - 1] != '{')
         buf_char(out, ',');
     buf_printf(out, "\"%s\":", key);
-    buf_json(out, span_of(value));
+    escape_json(out, span_of(value));
 }
 
 /* Adds the timestamp, a record's last member, and ends the object. */

@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "json_writer.h"
 
+#include "escape.h"
+
 enum { INT64_DIGITS = 20 }; /* of INT64_MIN, its sign included */
 
 /* Every value and every key begins here. */
@@ -51,7 +53,7 @@ void json_writer_key(struct json_writer *w, const char *key) {
 
 void json_writer_string(struct json_writer *w, struct span s) {
     json_writer_separate(w);
-    buf_json(w->out, s);
+    escape_json(w->out, s);
 }
 
 void json_writer_int64(struct json_writer *w, int64_t number) {

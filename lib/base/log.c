@@ -9,10 +9,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "buf.h"
 #include "datetime.h"
+#include "escape.h"
 
-/* What each level is called, and syslog's number for it. */
+enum { LOG_MESSAGE_BYTES = 2048 }; /* with its NUL; a longer message is cut off */
+
+/* The name of each level, and its number in syslog(3). */
 static const struct {
     const char *name;
     int priority;
@@ -23,7 +25,7 @@ static const struct {
     [LOG_DEBUG] = {"debug", 7},
 };
 
-/* systemd names the journal's socket as DEVICE:INODE; a child whose standard error was redirected
+/* systemd names the journal's socket as DEVICE:INODE. A child whose standard error was redirected
  * inherits the variable, but not the socket. */
 static bool log_is_to_journal(void) {
     const char *stream = getenv("JOURNAL_STREAM");
@@ -43,19 +45,22 @@ struct log log_default(const char *prefix) {
     return log;
 }
 
-static void log_add_json(struct buf *line, const struct log *log, enum log_level level,
-                         const char *text) {
+static int64_t log_now_ms(void) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    const int64_t now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-    BUF_LOCAL struct buf message = {0}; /* JSON wants valid UTF-8 */
-    buf_printable(&message, span_of(text));
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void log_add_json(struct buf *line, const struct log *log, enum log_level level,
+                         const char *text) {
+    BUF_LOCAL struct buf message = {0};
+    escape_printable(&message, span_of(text)); /* JSON requires valid UTF-8 */
     buf_text(line, "{\"time\":\"");
-    datetime_format(line, now_ms, 0, DATETIME_RFC3339);
+    datetime_format(line, log_now_ms(), 0, DATETIME_RFC3339);
     buf_printf(line, "\",\"level\":\"%s\",\"source\":", log_levels[level].name);
-    buf_json(line, span_of(log->prefix));
+    escape_json(line, span_of(log->prefix));
     buf_text(line, ",\"message\":");
-    buf_json(line, buf_view(&message));
+    escape_json(line, buf_view(&message));
     buf_char(line, '}');
 }
 
@@ -64,13 +69,25 @@ static void log_add_text(struct buf *line, const struct log *log, enum log_level
     if (log->format == LOG_JOURNAL)
         buf_printf(line, "<%d>", log_levels[level].priority);
     buf_printf(line, "%s: ", log->prefix);
-    buf_printable(line, span_of(text));
+    escape_printable(line, span_of(text));
+}
+
+/* Gives up if standard error does not accept the line: there is no other place to report that. */
+static void log_output(struct span line) {
+    size_t at = 0;
+    while (at < line.n) {
+        const ssize_t written = write(STDERR_FILENO, line.p + at, line.n - at);
+        if (written < 0 && errno != EINTR)
+            return;
+        if (written > 0)
+            at += (size_t)written;
+    }
 }
 
 void log_write(const struct log *log, enum log_level level, const char *format, ...) {
     if (level > log->level)
         return;
-    char text[2048];
+    char text[LOG_MESSAGE_BYTES];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
@@ -81,11 +98,5 @@ void log_write(const struct log *log, enum log_level level, const char *format, 
     else
         log_add_text(&line, log, level, text);
     buf_char(&line, '\n');
-    for (size_t at = 0; at < line.n;) {
-        ssize_t wrote = write(STDERR_FILENO, line.p + at, line.n - at);
-        if (wrote < 0 && errno != EINTR)
-            break; /* standard error is gone, and there is no other place to report that */
-        if (wrote > 0)
-            at += (size_t)wrote;
-    }
+    log_output(buf_view(&line));
 }

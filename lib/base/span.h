@@ -18,7 +18,7 @@ struct span {
     size_t n;
 };
 
-/* printf a span with "%.*s", SPAN_ARG(s). Only for bytes known to be printable: see buf_printable.
+/* printf a span with "%.*s", SPAN_ARG(s). Only for bytes known to be printable: see escape_printable.
  */
 #define SPAN_ARG(s) (int)(s).n, (s).p ? (s).p : ""
 /* A span of a string literal. */

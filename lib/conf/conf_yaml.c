@@ -8,6 +8,7 @@
 
 #include "../base/arena.h"
 #include "conf_file.h"
+#include "file.h"
 
 enum { MOST = 1 << 20, DEEP = 5000 }; /* bytes of a file; brackets inside one another */
 
@@ -274,7 +275,7 @@ int conf_yaml_file(struct conf *c, const char *path, bool named, struct err *err
         err_set(err, "./%s: not read, because %s; use -c ./%s to read it anyway, or %s", path,
                 file.risk.p, path, file.cure.p);
     if (!failed)
-        failed = buf_fd(&text, file.fd, path, MOST, err);
+        failed = file_read_fd(&text, file.fd, path, MOST, err);
     if (!failed)
         failed = conf_yaml_read(c, buf_view(&text), path, &file, err);
     conf_file_release(&file);

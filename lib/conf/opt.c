@@ -7,6 +7,7 @@
 
 #include "../base/mem.h"
 #include "../base/suggest.h"
+#include "file.h"
 #include "opt_value.h"
 
 enum { SECRET_MOST = 65536 }; /* bytes of a secret's file */
@@ -107,7 +108,7 @@ static void remember(struct conf *c, struct setting *v, enum opt_origin origin, 
  * judged: Kubernetes and Docker mount secrets readable for everyone inside the container. */
 static int read_secret(struct conf *c, const struct setting *v, const char *path, struct err *err) {
     BUF_LOCAL struct buf secret = {0};
-    if (buf_file(&secret, path, SECRET_MOST, err))
+    if (file_read(&secret, path, SECRET_MOST, err))
         return -1;
     struct span s = buf_view(&secret);
     if (s.n && s.p[s.n - 1] == '\n')

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "opt_value.h"
 
+#include "../base/escape.h"
 #include "../base/name.h"
 #include "../base/units.h"
 
@@ -114,7 +115,7 @@ static bool is_text(struct span s) {
                                         "\xef\xbf\xbe", "\xef\xbf\xbf"};
     BUF_LOCAL struct buf printable = {0};
     buf_text(&printable, "");
-    buf_printable(&printable, s);
+    escape_printable(&printable, s);
     bool ok = span_eq(buf_view(&printable), s);
     for (size_t i = 0; i < sizeof other / sizeof *other; i++)
         ok = ok && !strstr(printable.p, other[i]);

@@ -1,5 +1,6 @@
 /* opt_write: settings as YAML text that conf_yaml reads back; conf_print and conf_write of opt.h.
  * Owns nothing. One thread. SPDX-License-Identifier: Apache-2.0 */
+#include "../base/escape.h"
 #include "opt.h"
 
 #include "opt_value.h"
@@ -107,7 +108,7 @@ static void write_setting(const struct setting *v, int indent, bool origin, stru
     if (origin)
         buf_text(out, "  # ");
     if (origin)
-        buf_printable(out, span_of(v->where));
+        escape_printable(out, span_of(v->where));
     buf_char(out, '\n');
 }
 

@@ -1,6 +1,7 @@
 /* access: see access.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "access.h"
+#include "../base/base64.h"
 
 void access_init(struct access *a, const char *user, const char *password, const char *token,
                  const struct str_list *origins) {
@@ -8,7 +9,7 @@ void access_init(struct access *a, const char *user, const char *password, const
     if (user[0]) {
         BUF_LOCAL struct buf pair = {0};
         buf_printf(&pair, "%s:%s", user, password);
-        buf_base64(&a->basic, buf_view(&pair));
+        base64_encode(&a->basic, buf_view(&pair));
     }
     buf_text(&a->token, token);
 }

@@ -1,6 +1,7 @@
 /* deadletter: see deadletter.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "deadletter.h"
+#include "../base/base64.h"
 
 #include "../base/json.h"
 #include "../base/json_writer.h"
@@ -50,7 +51,7 @@ static void deadletter_add_bytes(struct json_writer *w, enum deadletter_member a
     }
     deadletter_key(w, as_base64);
     json_writer_plain_begin(w);
-    buf_base64(w->out, bytes);
+    base64_encode(w->out, bytes);
     json_writer_plain_end(w);
 }
 
@@ -59,7 +60,7 @@ static void deadletter_add(struct buf *out, const struct deadletter *d, struct s
                            struct span value) {
     BUF_LOCAL struct buf reason = {0};
     /* The text is ours, but may quote foreign bytes, cut off in the middle of a character. */
-    buf_printable(&reason, span_of(d->reason));
+    escape_printable(&reason, span_of(d->reason));
     struct json_writer w = {.out = out};
     json_writer_object_begin(&w);
     deadletter_key(&w, DEADLETTER_REASON);
@@ -142,7 +143,7 @@ static bool deadletter_read_bytes(const struct json_value *as_string,
     if (!encoded.p)
         return false;
     BUF_LOCAL struct buf decoded = {0};
-    const bool is_base64 = buf_unbase64(&decoded, encoded);
+    const bool is_base64 = base64_decode(&decoded, encoded);
     *bytes = arena_span(arena, buf_view(&decoded));
     return is_base64;
 }

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "../../lib/base/arena.h"
+#include "../../lib/base/escape.h"
 #include "../../lib/engines.h"
 
 static struct {
@@ -99,7 +100,7 @@ static struct span record(const struct store_doc *d) {
         if (!fields[i].value.p)
             continue;
         buf_printf(&json, ",\"%s\":", fields[i].key);
-        buf_json(&json, fields[i].value);
+        escape_json(&json, fields[i].value);
     }
     buf_char(&json, '}');
     struct span s = arena_span(&test.arena, buf_view(&json));

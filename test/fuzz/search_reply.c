@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "../../cmd/line.h"
+#include "../../lib/base/escape.h"
 #include "../../lib/base/json.h"
 #include "../../lib/base/utf8.h"
 #include "es_server.h"
@@ -20,7 +21,7 @@ static bool on_hit(void *ctx, const struct store_hit *hit) {
     check(hit->id.p && hit->json.p);
     line_json(&line, hit->json);
     buf_text(&same, "");
-    buf_printable(&same, buf_view(&line));
+    escape_printable(&same, buf_view(&line));
     check(span_eq(buf_view(&line), buf_view(&same)));
     /* The server may nest a document deeper than distlog takes records. */
     if (json_scan(hit->json, &at, JSON_DEPTH, &arena, &value, NULL, NULL, &err) != 0)

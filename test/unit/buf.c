@@ -8,7 +8,9 @@
 
 #include "../../lib/base/arena.h"
 #include "../../lib/base/buf.h"
+#include "../../lib/base/base64.h"
 #include "../../lib/base/err.h"
+#include "../../lib/base/escape.h"
 #include "../../lib/base/utf8.h"
 
 static void test_grows(void **state) {
@@ -38,15 +40,15 @@ static void test_grows(void **state) {
 static void test_quotes(void **state) {
     (void)state;
     struct buf b = {0};
-    buf_json(&b, SPAN_LIT("a\"b\\c\n\t\r\x01\x1f\0\x7f\xc3\xa9"));
+    escape_json(&b, SPAN_LIT("a\"b\\c\n\t\r\x01\x1f\0\x7f\xc3\xa9"));
     assert_string_equal(b.p, "\"a\\\"b\\\\c\\n\\t\\u000d\\u0001\\u001f\\u0000\x7f\xc3\xa9\"");
     buf_clear(&b);
-    buf_json(&b, (struct span){NULL, 0});
-    buf_json(&b, SPAN_LIT(""));
+    escape_json(&b, (struct span){NULL, 0});
+    escape_json(&b, SPAN_LIT(""));
     assert_string_equal(b.p, "null\"\"");
     buf_clear(&b);
     /* Controls of both blocks, DEL, a broken sequence; a character beyond them stays. */
-    buf_printable(&b, SPAN_LIT("a\n\t\x1b[1m\0\x7f\xc2\x9b\xc2\xa0\xff\xc3"));
+    escape_printable(&b, SPAN_LIT("a\n\t\x1b[1m\0\x7f\xc2\x9b\xc2\xa0\xff\xc3"));
     assert_string_equal(b.p, "a\\n\\t\\x1b[1m\\x00\\x7f\\xc2\\x9b\xc2\xa0\\xff\\xc3");
     buf_release(&b);
 }
@@ -64,10 +66,10 @@ static void test_base64(void **state) {
                                            {"\xff\xfe\xfd", "//79"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct buf b = {0};
-        buf_base64(&b, span_of(cases[i][0]));
+        base64_encode(&b, span_of(cases[i][0]));
         assert_true(span_is(buf_view(&b), cases[i][1]));
         buf_clear(&b);
-        assert_true(buf_unbase64(&b, span_of(cases[i][1])));
+        assert_true(base64_decode(&b, span_of(cases[i][1])));
         assert_true(span_is(buf_view(&b), cases[i][0]));
         buf_release(&b);
     }
@@ -75,7 +77,7 @@ static void test_base64(void **state) {
         "Z", "Zg", "Zg=", "Zg===", "=", "====", "Zm9v=", "Zm 9", "Z=9v", "Zm9v\n", "Zm-_"};
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
         struct buf b = {0};
-        if (buf_unbase64(&b, span_of(none[i])))
+        if (base64_decode(&b, span_of(none[i])))
             fail_msg("%s is taken", none[i]);
         buf_release(&b);
     }

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "../../base/escape.h"
 #include "../../base/utf8.h"
 
 enum { DEPTH = 64 }; /* of a record, as everywhere else */
@@ -96,7 +97,7 @@ static int add_text(struct writer *w, const char *p, size_t n) {
         return refuse(w, too_large);
     if (begin(w, true) != 0)
         return -1;
-    buf_json(w->out, (struct span){n ? p : "", n}); /* the library has NULL for an empty one */
+    escape_json(w->out, (struct span){n ? p : "", n}); /* the library has NULL for an empty one */
     return done(w);
 }
 

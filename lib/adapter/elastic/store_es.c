@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 
+#include "../../base/escape.h"
 #include "../../base/json.h"
 #include "../../base/mem.h"
 #include "../../base/datetime.h"
@@ -56,7 +57,7 @@ static enum store_rc install_template(struct store_es *s, struct err *err) {
         if (*p != '*')
             buf_char(&path, *p);
     buf_text(body, "{\"priority\":501,\"index_patterns\":[");
-    buf_json(body, span_of(s->wildcard));
+    escape_json(body, span_of(s->wildcard));
     buf_printf(body,
                "],\"template\":{\"settings\":{\"index.mapping.ignore_malformed\":true},"
                "\"mappings\":{\"dynamic\":%s,\"date_detection\":false,\"properties\":{",
@@ -201,7 +202,7 @@ static void add_lines(struct store_es *s, const struct store_doc *d, struct buf 
     buf_text(body, "{\"create\":{\"_index\":\"");
     datetime_pattern(body, s->index, d->at_ms);
     buf_text(body, "\",\"_id\":");
-    buf_json(body, d->id);
+    escape_json(body, d->id);
     buf_text(body, "}}\n");
     if (has_stamp(d->json, &s->arena)) {
         buf_span(body, d->json);

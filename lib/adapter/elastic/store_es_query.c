@@ -2,6 +2,7 @@
  * goes into the query as a JSON string, never as text of the query language.
  * SPDX-License-Identifier: Apache-2.0 */
 
+#include "../../base/escape.h"
 #include "../../base/json.h"
 #include "../os/stop.h"
 #include "../../base/datetime.h"
@@ -30,7 +31,7 @@ static void add_term(const struct store_es *s, enum es_field field, const char *
     if (s->as_keyword[field] || !s->below_text[field])
         buf_printf(out, "\"%s\",", name);
     buf_printf(out, "\"%s.keyword\"],\"query\":", name);
-    buf_json(out, span_of(value));
+    escape_json(out, span_of(value));
     buf_text(out, "}}");
 }
 
@@ -42,9 +43,9 @@ static void add_text(const char *text, struct buf *out) {
         buf_char(&words, strchr(".:'", *c) ? ' ' : *c);
     buf_text(out,
              ",{\"bool\":{\"should\":[{\"match\":{\"message\":{\"operator\":\"and\",\"query\":");
-    buf_json(out, span_of(text));
+    escape_json(out, span_of(text));
     buf_text(out, "}}},{\"match\":{\"message\":{\"operator\":\"and\",\"query\":");
-    buf_json(out, buf_view(&words));
+    escape_json(out, buf_view(&words));
     buf_text(out, "}}}]}}");
 }
 
@@ -159,7 +160,7 @@ static void add_ends(const struct store_es *s, size_t shard, struct buf *out) {
             continue;
         index++;
         buf_printf(out, "%s{\"bool\":{\"filter\":[{\"term\":{\"_index\":", comma);
-        buf_json(out, (struct span){index, key.n - (size_t)(index - key.p)});
+        escape_json(out, (struct span){index, key.n - (size_t)(index - key.p)});
         buf_printf(out, "}},{\"range\":{\"_seq_no\":{\"lte\":%lld}}}]}}",
                    (long long)(intptr_t)end - 1);
         comma = ",";

@@ -1,6 +1,7 @@
 /* bus_sqlite_clock: see bus_sqlite_clock.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "bus_sqlite_clock.h"
+#include "../../conf/file.h"
 
 #include "../os/clock.h"
 
@@ -14,7 +15,7 @@ static const char set_anchor[] =
 
 void sqlite_clock_open(struct sqlite_clock *clock, struct sqlite_db *db) {
     struct err err;
-    if (buf_file(&clock->boot_id, "/proc/sys/kernel/random/boot_id", BOOT_ID_BYTES, &err) != 0)
+    if (file_read(&clock->boot_id, "/proc/sys/kernel/random/boot_id", BOOT_ID_BYTES, &err) != 0)
         sqlite_db_fail(db, "%s", err.text);
     sqlite_db_run(db, set_anchor, sqlite_string(clock->boot_id.p), sqlite_int(clock_wall_ms()),
                   sqlite_int(clock_boot_ms()));
