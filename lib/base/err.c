@@ -14,13 +14,19 @@ int err_set(struct err *e, const char *format, ...) {
 }
 
 int err_prefix(struct err *e, const char *format, ...) {
-    struct err had = *e;
+    static const char separator[] = ": ";
+    const struct err before = *e;
     va_list args;
     va_start(args, format);
-    int n = vsnprintf(e->text, sizeof e->text, format, args);
+    const int n = vsnprintf(e->text, sizeof e->text, format, args);
     va_end(args);
-    if (n >= 0 && (size_t)n + 3 < sizeof e->text)
-        snprintf(e->text + n, sizeof e->text - (size_t)n, ": %.*s", (int)sizeof had.text - n - 3,
-                 had.text);
+    if (n < 0)
+        return -1;
+    const size_t used = (size_t)n + sizeof separator - 1;
+    if (used + 1 < sizeof e->text) {
+        const size_t left = sizeof e->text - used - 1;
+        snprintf(e->text + n, sizeof e->text - (size_t)n, "%s%.*s", separator, (int)left,
+                 before.text);
+    }
     return -1;
 }

@@ -1,4 +1,4 @@
-/* heap: see heap.h.
+/* heap: see heap.h. Places count from 1, so that the children of place p are 2p and 2p + 1.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "heap.h"
 
@@ -6,41 +6,67 @@
 
 #include "mem.h"
 
-static void set(struct heap *h, size_t place, struct heap_item *item) {
+static struct heap_item *heap_get(const struct heap *h, size_t place) {
+    return h->items[place - 1];
+}
+
+static void heap_set(struct heap *h, size_t place, struct heap_item *item) {
     h->items[place - 1] = item;
     item->place = place;
 }
 
-void heap_moved(struct heap *h, struct heap_item *item) {
-    size_t at = item->place;
-    for (; at > 1 && h->items[at / 2 - 1]->due > item->due; at /= 2)
-        set(h, at, h->items[at / 2 - 1]);
-    for (size_t child; (child = at * 2) <= h->n; at = child) {
-        if (child < h->n && h->items[child]->due < h->items[child - 1]->due)
-            child++;
-        if (h->items[child - 1]->due >= item->due)
+/* Moves parents that are due later than the item down, as long as there are any. Returns the place
+ * that becomes free. */
+static size_t heap_sift_up(struct heap *h, size_t place, int64_t due) {
+    while (place > 1) {
+        struct heap_item *parent = heap_get(h, place / 2);
+        if (parent->due <= due)
             break;
-        set(h, at, h->items[child - 1]);
+        heap_set(h, place, parent);
+        place /= 2;
     }
-    set(h, at, item);
+    return place;
+}
+
+/* Moves children that are due earlier than the item up, as long as there are any. Returns the place
+ * that becomes free. */
+static size_t heap_sift_down(struct heap *h, size_t place, int64_t due) {
+    while (place * 2 <= h->n) {
+        size_t child = place * 2;
+        if (child < h->n && heap_get(h, child + 1)->due < heap_get(h, child)->due)
+            child++;
+        if (heap_get(h, child)->due >= due)
+            break;
+        heap_set(h, place, heap_get(h, child));
+        place = child;
+    }
+    return place;
+}
+
+void heap_moved(struct heap *h, struct heap_item *item) {
+    size_t place = heap_sift_up(h, item->place, item->due);
+    place = heap_sift_down(h, place, item->due);
+    heap_set(h, place, item);
 }
 
 void heap_put(struct heap *h, struct heap_item *item) {
     h->items = mem_room(h->items, h->n, &h->cap, sizeof *h->items);
-    set(h, ++h->n, item);
+    h->n++;
+    heap_set(h, h->n, item);
     heap_moved(h, item);
 }
 
 struct heap_item *heap_top(const struct heap *h) {
-    return h->n ? h->items[0] : NULL;
+    return h->n > 0 ? heap_get(h, 1) : NULL;
 }
 
 void heap_remove(struct heap *h, struct heap_item *item) {
-    if (!item->place)
+    if (item->place == 0)
         return;
-    struct heap_item *last = h->items[--h->n];
+    struct heap_item *last = heap_get(h, h->n);
+    h->n--;
     if (last != item) {
-        set(h, item->place, last);
+        heap_set(h, item->place, last);
         heap_moved(h, last);
     }
     item->place = 0;

@@ -7,58 +7,66 @@
 #include "mem.h"
 
 struct map_entry {
-    struct span key; /* first, so that a key can be looked up as an entry is */
+    struct span key; /* first, so that the tree compares an entry and a bare key alike */
     void *value;
-    size_t place; /* in the map's entries */
-    char bytes[];
+    size_t place; /* its index in the map's array of entries */
+    char bytes[]; /* of the key */
 };
 
-static struct map_entry *find(const struct map *m, struct span key) {
-    struct map_entry **leaf = tfind(&key, &m->root, span_order);
-    return leaf ? *leaf : NULL;
+static struct map_entry *map_find(const struct map *m, struct span key) {
+    struct map_entry **node = tfind(&key, &m->root, span_order);
+    return node ? *node : NULL;
+}
+
+static struct map_entry *map_add(struct map *m, struct span key) {
+    struct map_entry *entry = mem_calloc(1, sizeof *entry + key.n);
+    *entry = (struct map_entry){.key = {entry->bytes, key.n}, .place = m->count};
+    if (key.n > 0)
+        memcpy(entry->bytes, key.p, key.n);
+    m->entries = mem_room(m->entries, m->count, &m->cap, sizeof *m->entries);
+    m->entries[m->count] = entry;
+    m->count++;
+    if (!tsearch(entry, &m->root, span_order))
+        mem_abort();
+    return entry;
 }
 
 void *map_get(const struct map *m, struct span key) {
-    const struct map_entry *e = find(m, key);
-    return e ? e->value : NULL;
+    const struct map_entry *entry = map_find(m, key);
+    return entry ? entry->value : NULL;
 }
 
 void *map_put(struct map *m, struct span key, void *value) {
-    struct map_entry *e = find(m, key);
-    void *had = e ? e->value : NULL;
-    if (!e) {
-        e = mem_calloc(1, sizeof *e + key.n);
-        *e = (struct map_entry){.key = {e->bytes, key.n}, .place = m->count};
-        if (key.n)
-            memcpy(e->bytes, key.p, key.n);
-        m->entries = mem_room(m->entries, m->count, &m->cap, sizeof *m->entries);
-        m->entries[m->count++] = e;
-        if (!tsearch(e, &m->root, span_order))
-            mem_abort();
-    }
-    e->value = value;
-    return had;
+    struct map_entry *entry = map_find(m, key);
+    if (!entry)
+        entry = map_add(m, key);
+    void *previous = entry->value;
+    entry->value = value;
+    return previous;
 }
 
 void *map_remove(struct map *m, struct span key) {
-    struct map_entry *e = find(m, key);
-    if (!e)
+    struct map_entry *entry = map_find(m, key);
+    if (!entry)
         return NULL;
-    void *had = e->value;
-    struct map_entry *last = m->entries[--m->count];
-    m->entries[e->place] = last;
-    last->place = e->place;
-    tdelete(e, &m->root, span_order);
-    free(e);
-    return had;
+    void *value = entry->value;
+    /* The last entry of the array fills the gap. */
+    m->count--;
+    struct map_entry *last = m->entries[m->count];
+    m->entries[entry->place] = last;
+    last->place = entry->place;
+    tdelete(entry, &m->root, span_order);
+    free(entry);
+    return value;
 }
 
 bool map_next(const struct map *m, size_t *at, struct span *key, void **value) {
     if (*at == m->count)
         return false;
-    const struct map_entry *e = m->entries[(*at)++];
-    *key = e->key;
-    *value = e->value;
+    const struct map_entry *entry = m->entries[*at];
+    (*at)++;
+    *key = entry->key;
+    *value = entry->value;
     return true;
 }
 

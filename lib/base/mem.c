@@ -1,4 +1,4 @@
-/* mem: see mem.h. The one place below cmd/ that ends the process.
+/* mem: see mem.h. The only place below cmd/ that ends the process.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "mem.h"
 
@@ -10,11 +10,13 @@
 
 _Noreturn void mem_abort(void) {
     static const char text[] = "distlog: out of memory\n";
-    ssize_t wrote = write(STDERR_FILENO, text, sizeof text - 1);
-    (void)wrote; /* there is nobody left to tell */
+    ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)written; /* there is no other place to report that this failed */
     _exit(1);
 }
 
+/* calloc() and realloc() may return NULL for 0 bytes without having failed: at least 1 is asked
+ * for. */
 void *mem_calloc(size_t count, size_t size) {
     void *block = calloc(count ? count : 1, size ? size : 1);
     if (!block)
@@ -23,13 +25,13 @@ void *mem_calloc(size_t count, size_t size) {
 }
 
 void *mem_realloc(void *block, size_t count, size_t size) {
-    if (size && count > SIZE_MAX / size)
+    if (size > 0 && count > SIZE_MAX / size)
         mem_abort();
-    size_t want = count * size;
-    void *grown = realloc(block, want ? want : 1);
-    if (!grown)
+    const size_t bytes = count * size;
+    void *resized = realloc(block, bytes ? bytes : 1);
+    if (!resized)
         mem_abort();
-    return grown;
+    return resized;
 }
 
 void *mem_room(void *list, size_t n, size_t *cap, size_t size) {
@@ -41,7 +43,7 @@ void *mem_room(void *list, size_t n, size_t *cap, size_t size) {
 
 char *mem_strndup(const char *bytes, size_t n) {
     char *text = mem_calloc(n + 1, 1);
-    if (n)
+    if (n > 0)
         memcpy(text, bytes, n);
     return text;
 }
@@ -50,7 +52,7 @@ char *mem_vprintf(size_t *n, const char *format, va_list args) {
     char *text;
     int length = vasprintf(&text, format, args);
     if (length < 0)
-        mem_abort(); /* the C library fails here only without memory: formats are ours */
+        mem_abort(); /* all formats are ours, so only missing memory makes this fail */
     *n = (size_t)length;
     return text;
 }

@@ -1,24 +1,25 @@
-/* mem: memory that is there or the process is not.
- * Out of memory is one line on standard error and exit 1: durable state is in the bus, every size
- * from outside is capped before it gets here, and no caller could do better (CONTRIBUTING, Habits).
- * Any thread. libc only.
+/* mem: allocation that never fails.
+ * Without memory the process writes one line to standard error and exits with code 1. Durable state
+ * is on the bus, every size that comes from outside is bounded before it gets here, and no caller
+ * could do better (CONTRIBUTING, Habits). Any thread. libc only.
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
 #include <stdarg.h>
 #include <stddef.h>
 
-/* Zeroed memory for count things of size bytes; never NULL. The caller frees it with free(). */
+/* Allocates zeroed memory for count elements of size bytes; never NULL. The caller calls free(). */
 void *mem_calloc(size_t count, size_t size);
-/* Grows or shrinks a block from mem_calloc/mem_realloc (or NULL) to count * size bytes; what is new
- * is not zeroed. Never NULL. */
+/* Resizes a block from malloc's family, or NULL, to count * size bytes; added bytes are not zeroed.
+ * Never NULL. The caller calls free(). */
 void *mem_realloc(void *block, size_t count, size_t size);
-/* A list of n things with room for one more: grown, and *cap with it, if it is full. */
+/* Makes room for one more element in a list of n elements of size bytes. *cap is the number of
+ * elements that the block holds; if it is full, block and *cap grow. Returns the block. */
 void *mem_room(void *list, size_t n, size_t *cap, size_t size);
-/* A copy of n bytes with a NUL behind; the caller frees it. */
+/* Copies n bytes and appends a NUL; the caller calls free(). */
 char *mem_strndup(const char *bytes, size_t n);
-/* What printf would make, and its length to *n; the caller frees it. */
+/* Formats as vprintf does and sets *n to the length; the caller calls free(). */
 char *mem_vprintf(size_t *n, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
-/* Says "distlog: out of memory" and leaves with exit code 1. For libraries that return NULL. */
+/* Writes "distlog: out of memory" and exits with code 1. For library calls that returned NULL. */
 _Noreturn void mem_abort(void);

@@ -1,11 +1,11 @@
-/* name: the names that may become part of a URL, a file or another name as they are.
+/* name: names that may become part of a URL, a file name or a topic name without escaping.
  * Owns nothing. Pure. Any thread. libc only.
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
 #include "span.h"
 
-/* Bytes; what distlog appends to a name (.state, .dlq) has to fit into 249 too, Kafka's bound. */
+/* In bytes. Kafka allows 249, and distlog appends .state or .dlq to some names. */
 enum { NAME_MOST = 200 };
 
 /* True if text consists of letters, digits, '.', '_' and '-', is neither "." nor "..", and has

@@ -1,5 +1,5 @@
-/* strlist: lists and mappings of strings as plain data. Owns nothing: whoever made the strings says
- * how long they live. Any thread. libc only.
+/* strlist: lists and mappings of strings as plain data. Owns nothing: the strings and the arrays
+ * live as long as their maker says. Any thread. libc only.
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
@@ -10,6 +10,7 @@ struct str_list {
     size_t n;
 };
 
+/* keys[i] maps to values[i]. */
 struct str_map {
     char **keys, **values;
     size_t n;

@@ -1,17 +1,20 @@
-/* nearest: the name that somebody probably meant. The names are offered one by one; the hint is
- * ready to stand behind an error. Owns a copy of the best name. One thread at a time. libc only.
+/* suggest: finds the name that somebody probably meant. The caller offers the valid names one by
+ * one; the hint is then ready to be appended to an error message. Owns a copy of the best name.
+ * One thread at a time. libc only.
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
 #include <stddef.h>
 
 struct suggest {
-    const char *word; /* borrowed */
-    size_t far;       /* from this distance on a name is a guess */
-    char hint[96];    /* "; the nearest is 'NAME'", or "" */
+    const char *word;     /* what was typed; borrowed */
+    size_t distance_less; /* a name must be less than this many edits away to become the hint */
+    char hint[96];        /* "; did you mean 'NAME'?", or "" */
 };
 
-void suggest_init(struct suggest *n, const char *word);
-/* Is this name nearer than those before? Longer ones than 64 bytes never are. */
-void suggest_offer(struct suggest *n, const char *format, ...)
+/* Starts with no hint. word must outlive s. */
+void suggest_init(struct suggest *s, const char *word);
+/* Makes the formatted name the hint if it is more similar than those before. A name of more than
+ * 64 bytes never is. */
+void suggest_offer(struct suggest *s, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -26,7 +26,7 @@ static const struct unit *units_find(const struct unit *units, const char *name)
 
 bool units_parse(const char *text, const struct unit *units, int64_t *out) {
     const bool negative = *text == '-';
-    /* strtoll would also accept blanks and a '+'. */
+    /* strtoll() would also accept white space and a '+'. */
     if (!isdigit((unsigned char)text[negative]))
         return false;
     char *name;

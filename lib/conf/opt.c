@@ -83,7 +83,7 @@ int conf_unknown(const struct conf *c, const char *key, const char *where, struc
     struct suggest whole, name; /* name: the right name in the wrong section */
     suggest_init(&whole, key);
     suggest_init(&name, key);
-    name.far = sizeof name.hint;
+    name.distance_less = sizeof name.hint;
     for (const struct setting *v = c->all; v < c->end; v++) {
         if (!is_setting(v))
             continue;

@@ -41,7 +41,7 @@ done
 
 run distlog confg
 is "$status:$out" "2:" "an unknown command is a usage error"
-is "$err" "distlog: 'confg' is not a distlog command; the nearest is 'config'
+is "$err" "distlog: 'confg' is not a distlog command; did you mean 'config'?
 distlog: see 'distlog help'" "and names the nearest"
 run distlog xyzzy
 like "$err" "^distlog: 'xyzzy' is not a distlog command$" \
@@ -51,7 +51,7 @@ is "$status" 2 "help with an unknown command is a usage error"
 
 run distlog config --orign
 is "$status:$out" "2:" "an unknown option is a usage error"
-is "$err" "distlog config: --orign: no such option; the nearest is '--origin'
+is "$err" "distlog config: --orign: no such option; did you mean '--origin'?
 distlog config: see 'distlog help config'" "and names the nearest"
 for bad in '-x:-x: no such option' '-o:-o: KEY=VALUE is missing' '-c:-c: FILE is missing' \
     '--config:--config: FILE is missing' '-o nothing:-o: .nothing. is not KEY=VALUE' \

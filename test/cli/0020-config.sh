@@ -43,7 +43,7 @@ refuses() {
     run distlog config --check -c bad.yaml
     is "$status:$out:$err" "2::distlog config: bad.yaml:$1: $2: $3" "refused: $2: $3"
 }
-refuses 2 bus.tpye "no such setting; the nearest is 'bus.type'" <<<$'bus:\n  tpye: local'
+refuses 2 bus.tpye "no such setting; did you mean 'bus.type'?" <<<$'bus:\n  tpye: local'
 refuses 3 bus.type "given twice; the first is in line 2" <<<$'bus:\n  type: local\n  type: local'
 refuses 1 bus.type "a list is not one of $(distlog config -o bus.type=x 2>&1 |
     sed -n "s/.* is not one of //p")" <<<'bus: {type: [a]}'

@@ -112,8 +112,8 @@ static void environment(void **state) {
 static void wrong_settings(void **state) {
     (void)state;
     refused("shop:\n  count: many\n", "f:2: shop.count: 'many' is not a number (at least 0)");
-    refused("shop:\n  cuont: 1\n", "f:2: shop.cuont: no such setting; the nearest is 'shop.count'");
-    refused("shp:\n  count: 1\n", "f:1: shp: no such setting; the nearest is 'shop'");
+    refused("shop:\n  cuont: 1\n", "f:2: shop.cuont: no such setting; did you mean 'shop.count'?");
+    refused("shp:\n  count: 1\n", "f:1: shp: no such setting; did you mean 'shop'?");
     refused("shop:\n\n  name:\n  count: 1\n",
             "f:3: shop.name: there is no value; write \"\" for an empty one");
     refused("shop:\n  name: ~\n", "f:2: shop.name: there is no value; write \"\" for an empty one");
@@ -179,7 +179,7 @@ static void anchors(void **state) {
     assert_string_equal(of(c)->urls.items[1], "x");
     conf_free(c);
     refused("shop: &a {deep: *a}",
-            "f:1: shop.deep.deep: no such setting; the nearest is 'shop.deep.name'");
+            "f:1: shop.deep.deep: no such setting; did you mean 'shop.deep.name'?");
 }
 
 static void hostile(void **state) {

@@ -245,8 +245,8 @@ static void data_folder(void **state) {
 
 static void unknown_keys(void **state) {
     refused(state, "shop.cuont", "1",
-            "f:1: shop.cuont: no such setting; the nearest is 'shop.count'");
-    refused(state, "weights", "1", "f:1: weights: no such setting; the nearest is 'shop.weights'");
+            "f:1: shop.cuont: no such setting; did you mean 'shop.count'?");
+    refused(state, "weights", "1", "f:1: weights: no such setting; did you mean 'shop.weights'?");
     refused(state, "nothing_like_it", "1", "f:1: nothing_like_it: no such setting");
     refused(state, "shop", "1", "f:1: shop: a section, not a setting; name one of its settings");
     refused(state, "flags.limit", "1", "f:1: flags.limit: no such setting");
@@ -269,10 +269,10 @@ static void hint(const char *word, const char *says) {
 
 static void nearest(void **state) {
     (void)state;
-    hint("stroe", "; the nearest is 'store'");
-    hint("searhc", "; the nearest is 'search'");
-    hint("ndoes", "; the nearest is 'nodes'");
-    hint("pu", "; the nearest is 'up'");
+    hint("stroe", "; did you mean 'store'?");
+    hint("searhc", "; did you mean 'search'?");
+    hint("ndoes", "; did you mean 'nodes'?");
+    hint("pu", "; did you mean 'up'?");
     hint("x", "");
     hint("", "");
     hint("elasticsearch", "");
