@@ -11,7 +11,7 @@
 
 #include "../lib/adapter/os/notify.h"
 #include "../lib/base/log.h"
-#include "../lib/conf/opt.h"
+#include "../lib/conf/conf.h"
 
 enum exit_code {
     EXIT_DONE = 0,   /* done; for a daemon: asked to stop, and stopped cleanly */

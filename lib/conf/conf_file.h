@@ -1,5 +1,5 @@
-/* conf_file: opens a file of settings and finds out who else may change it.
- * Owns nothing but what a struct conf_file holds. Any thread.
+/* conf_file: opens a file of settings and finds out who else could change it.
+ * Owns only what a struct conf_file holds. Any thread.
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
@@ -10,32 +10,34 @@
 
 enum conf_risk {
     CONF_RISK_NONE,
-    CONF_RISK_OWNER, /* it belongs to another user, who may change it whatever its mode */
-    CONF_RISK_GROUP, /* its group may write it */
-    CONF_RISK_WORLD, /* everyone may write it */
+    CONF_RISK_OWNER, /* another user owns it, and may change it whatever its mode */
+    CONF_RISK_GROUP, /* its group may write to it */
+    CONF_RISK_WORLD, /* everyone may write to it */
 };
 
-/* Who but root and the user caller may change what st describes: a file, a folder, or a symbolic
- * link itself.
+/* Finds out who besides root and the user caller may change what st describes: a file, a folder, or
+ * a symbolic link itself.
  *
- * Only st's numbers count. A group is taken for its owner's private one, which may write, if it has
- * the owner's number: this is the condition under which login.defs(5) makes the umask 002, so a
- * file in one's own home is no risk. Whoever adds members to such a group, or an ACL to such a
- * file, trusts them. In a sticky folder, such as /tmp, others cannot replace a file that is not
- * theirs. A symbolic link's mode and a character device's (/dev/null) let nobody change what is
- * read. */
+ * Only the numbers in st count. A group may write if its number is that of the owner: it is then
+ * taken for the owner's private group. This is the condition under which login.defs(5) makes the
+ * umask 002, so a file in one's own home is no risk. Whoever adds members to such a group, or an
+ * ACL to such a file, trusts them. In a sticky folder, such as /tmp, others cannot replace a file
+ * that is not theirs. The mode of a symbolic link or of a character device (/dev/null) lets nobody
+ * change what is read. */
 enum conf_risk conf_file_risk(const struct stat *st, uid_t caller);
 
 struct conf_file {
-    int fd; /* to read from; -1 before and after */
-    struct buf
-        risk; /* "it belongs to user alice (uid 1001)"; empty: only caller and root may change it */
+    int fd; /* open for reading, or -1 */
+    /* "it is owned by user alice (uid 1001)"; empty if only the caller and root may change it. */
+    struct buf risk;
     struct buf cure; /* how to end the risk: "run chmod go-w FILE" */
 };
 
-/* Judges the file at path, the folder that its name is in, and the same for each symbolic link on
- * the way, and opens it. if_safe: a file with a risk is not opened. The judgement is of what fd
- * reads, even if names change meanwhile. The caller is the effective user. 0, or -1 with err, or
- * with a risk (if_safe). In any case the caller calls conf_file_release. */
+/* Opens the file at path. Examines it, the folder that contains its name, and the same for each
+ * symbolic link on the way; f->risk then describes the first risk. What was examined is what f->fd
+ * reads, even if names change meanwhile. The caller is the effective user. if_safe: a file with a
+ * risk is not opened. Returns 0; or -1 with err; or -1 with a risk, if if_safe. The caller always
+ * calls conf_file_release. */
 int conf_file_open(struct conf_file *f, const char *path, bool if_safe, struct err *err);
+/* Closes f->fd and frees the texts. */
 void conf_file_release(struct conf_file *f);

@@ -1,6 +1,6 @@
-/* conf_yaml: see conf_yaml.h. libyaml makes a tree, which is walked along the table of settings:
- * how deep that goes is bounded by the table, because an unknown key ends it.
- * SPDX-License-Identifier: Apache-2.0 */
+/* conf_yaml: see conf_yaml.h. libyaml makes a tree, which is walked along the table of settings.
+ * The table bounds how deep that goes, because an unknown key ends it. SPDX-License-Identifier:
+ * Apache-2.0 */
 #include "conf_yaml.h"
 
 #include <ctype.h>
@@ -10,256 +10,334 @@
 #include "conf_file.h"
 #include "file.h"
 
-enum { MOST = 1 << 20, DEEP = 5000 }; /* bytes of a file; brackets inside one another */
+enum {
+    CONF_YAML_BYTES = 1 << 20, /* of a file, at most */
+    CONF_YAML_DEPTH = 5000     /* brackets that are open at once, at most */
+};
 
-struct reader {
+/* One read of a text. */
+struct conf_yaml {
     struct conf *conf;
-    const char *name;
+    const char *name;             /* of the file */
     const struct conf_file *file; /* NULL: the text is from memory */
     yaml_document_t document;
-    struct arena arena; /* for the time of a call */
+    struct arena arena; /* until the read ends */
     struct err *err;
 };
 
-static const char *where(struct reader *r, yaml_mark_t mark) {
-    return arena_printf(&r->arena, "%s:%zu", r->name, mark.line + 1);
+/* "FILE:LINE" */
+static const char *conf_yaml_where(struct conf_yaml *y, yaml_mark_t mark) {
+    return arena_printf(&y->arena, "%s:%zu", y->name, mark.line + 1);
 }
 
-/* Fails at a node: FILE:LINE: KEY: what. */
-static int fail(struct reader *r, const yaml_node_t *node, const char *key, const char *what) {
-    return err_set(r->err, "%s: %s%s%s", where(r, node->start_mark), key, *key ? ": " : "", what);
+/* Sets the error to "FILE:LINE: KEY: what" for a node; key may be "". Always returns -1. */
+static int conf_yaml_fail(struct conf_yaml *y, const yaml_node_t *node, const char *key,
+                          const char *what) {
+    const char *colon = *key ? ": " : "";
+    return err_set(y->err, "%s: %s%s%s", conf_yaml_where(y, node->start_mark), key, colon, what);
 }
 
-static yaml_node_t *node_of(struct reader *r, int id) {
-    return yaml_document_get_node(&r->document, id);
+static yaml_node_t *conf_yaml_node(struct conf_yaml *y, int id) {
+    return yaml_document_get_node(&y->document, id);
 }
 
-static struct span scalar(const yaml_node_t *node) {
+static struct span conf_yaml_scalar(const yaml_node_t *node) {
     return (struct span){(const char *)node->data.scalar.value, node->data.scalar.length};
 }
 
-/* "key:" with nothing behind it, or one of YAML's words for nothing. */
-static bool is_null(const yaml_node_t *node) {
+/* True for "key:" without a value, and for YAML's words for that. */
+static bool conf_yaml_is_null(const yaml_node_t *node) {
     if (node->type != YAML_SCALAR_NODE || node->data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
         return false;
-    struct span s = scalar(node);
+    const struct span s = conf_yaml_scalar(node);
     return s.n == 0 || span_is(s, "~") || span_is(s, "null");
 }
 
-/* A scalar with every ${NAME} replaced by the environment and $$ by $: NUL-terminated, the arena's;
- * NULL with err. */
-static const char *expand(struct reader *r, const yaml_node_t *node, const char *key) {
+/* Appends the value of the variable whose ${NAME} starts at p. Returns where that ends, or NULL
+ * with err. */
+static const char *conf_yaml_add_variable(struct conf_yaml *y, const yaml_node_t *node,
+                                          const char *key, const char *p, struct buf *out) {
     static const char letters[] = "_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    BUF_LOCAL struct buf out = {0};
-    const char *at = scalar(node).p;
-    bool failed = strlen(at) != scalar(node).n;
-    if (failed)
-        fail(r, node, key, "a NUL byte cannot be part of a setting");
-    for (size_t n; !failed && *at; at += n) {
-        n = strcspn(at, "$");
-        buf_add(&out, at, n);
-        if (!*(at += n))
-            break;
-        if (at[1] != '{') {
-            buf_char(&out, '$');
-            n = at[1] == '$' ? 2 : 1;
-            continue;
-        }
-        n = strspn(at + 2, letters);
-        const char *name = arena_span(&r->arena, (struct span){at + 2, n}).p, *value = getenv(name);
-        if (!n || isdigit((unsigned char)*name) || at[n + 2] != '}')
-            failed = fail(r, node, key, "${ is not followed by NAME}; write $$ for a dollar sign");
-        else if (!value)
-            failed = fail(r, node, key,
-                          arena_printf(&r->arena, "${%s} is not set in the environment", name));
-        else
-            buf_text(&out, value);
-        n += 3;
+    p += strlen("${");
+    const size_t n = strspn(p, letters);
+    const bool is_name = n > 0 && !isdigit((unsigned char)*p) && p[n] == '}';
+    if (!is_name) {
+        conf_yaml_fail(y, node, key, "${ is not followed by NAME}; write $$ for a dollar sign");
+        return NULL;
     }
-    return failed ? NULL : arena_span(&r->arena, buf_view(&out)).p;
+    const char *name = arena_span(&y->arena, (struct span){p, n}).p;
+    const char *value = getenv(name);
+    if (!value) {
+        conf_yaml_fail(y, node, key,
+                       arena_printf(&y->arena, "${%s} is not set in the environment", name));
+        return NULL;
+    }
+    buf_text(out, value);
+    return p + n + strlen("}");
 }
 
-static int check_tag(struct reader *r, const yaml_node_t *node, const char *key) {
-    static const char *const usual[] = {[YAML_SCALAR_NODE] = YAML_STR_TAG,
-                                        [YAML_SEQUENCE_NODE] = YAML_SEQ_TAG,
-                                        [YAML_MAPPING_NODE] = YAML_MAP_TAG};
-    if (strcmp((const char *)node->tag, usual[node->type]) == 0)
+/* Replaces each ${NAME} of a scalar by the environment and each $$ by $. Returns a string of the
+ * arena, or NULL with err. */
+static const char *conf_yaml_expand(struct conf_yaml *y, const yaml_node_t *node, const char *key) {
+    BUF_LOCAL struct buf out = {0};
+    const struct span text = conf_yaml_scalar(node);
+    const char *p = text.p;
+    if (strlen(p) != text.n) {
+        conf_yaml_fail(y, node, key, "a setting must not contain a NUL byte");
+        return NULL;
+    }
+    while (*p != '\0') {
+        const size_t plain = strcspn(p, "$");
+        buf_add(&out, p, plain);
+        p += plain;
+        if (strncmp(p, "${", 2) == 0) {
+            p = conf_yaml_add_variable(y, node, key, p, &out);
+            if (!p)
+                return NULL;
+        } else if (*p == '$') {
+            buf_char(&out, '$');
+            p += p[1] == '$' ? 2 : 1;
+        }
+    }
+    return arena_span(&y->arena, buf_view(&out)).p;
+}
+
+static int conf_yaml_check_tag(struct conf_yaml *y, const yaml_node_t *node, const char *key) {
+    static const char *const implicit[] = {[YAML_SCALAR_NODE] = YAML_STR_TAG,
+                                           [YAML_SEQUENCE_NODE] = YAML_SEQ_TAG,
+                                           [YAML_MAPPING_NODE] = YAML_MAP_TAG};
+    if (strcmp((const char *)node->tag, implicit[node->type]) == 0)
         return 0;
-    return fail(r, node, key, "tags (!) are not used here; put a value that begins so in quotes");
+    return conf_yaml_fail(y, node, key,
+                          "tags (!) are not supported; quote a value that begins with '!'");
 }
 
-/* What a setting or an item of one is: text. NULL with err. */
-static const char *read_text(struct reader *r, const yaml_node_t *node, const char *key) {
-    if (node->type != YAML_SCALAR_NODE)
-        fail(r, node, key, "an item here is text, not a list or mapping");
-    else if (is_null(node))
-        fail(r, node, key, "there is no value; write \"\" for an empty one");
-    else if (!check_tag(r, node, key))
-        return expand(r, node, key);
-    return NULL;
+/* The text of a setting or of an item; NULL with err. */
+static const char *conf_yaml_read_text(struct conf_yaml *y, const yaml_node_t *node,
+                                       const char *key) {
+    if (node->type != YAML_SCALAR_NODE) {
+        conf_yaml_fail(y, node, key, "an item must be text, not a list or mapping");
+        return NULL;
+    }
+    if (conf_yaml_is_null(node)) {
+        conf_yaml_fail(y, node, key, "the value is missing; write \"\" for an empty one");
+        return NULL;
+    }
+    if (conf_yaml_check_tag(y, node, key) != 0)
+        return NULL;
+    return conf_yaml_expand(y, node, key);
 }
 
-/* The key of a pair: a text that the mapping has not had before. */
-static int check_key(struct reader *r, const yaml_node_t *mapping, const yaml_node_pair_t *pair,
-                     const char *prefix) {
-    const yaml_node_t *node = node_of(r, pair->key);
+/* Checks that the key of a pair is text, and that no earlier pair of the mapping has it. prefix:
+ * the key of the mapping itself, or "". */
+static int conf_yaml_check_key(struct conf_yaml *y, const yaml_node_t *mapping,
+                               const yaml_node_pair_t *pair, const char *prefix) {
+    const yaml_node_t *node = conf_yaml_node(y, pair->key);
     if (node->type != YAML_SCALAR_NODE)
-        return fail(r, node, prefix, "a key here is text, not a list or mapping");
-    for (const yaml_node_pair_t *p = mapping->data.mapping.pairs.start; p < pair; p++)
-        if (span_eq(scalar(node_of(r, p->key)), scalar(node)))
-            return err_set(r->err, "%s: %s%s%s: given twice; the first is in line %zu",
-                           where(r, node->start_mark), prefix, *prefix ? "." : "", scalar(node).p,
-                           node_of(r, p->key)->start_mark.line + 1);
+        return conf_yaml_fail(y, node, prefix, "a key must be text, not a list or mapping");
+    const struct span key = conf_yaml_scalar(node);
+    for (const yaml_node_pair_t *p = mapping->data.mapping.pairs.start; p < pair; p++) {
+        const yaml_node_t *earlier = conf_yaml_node(y, p->key);
+        if (span_eq(conf_yaml_scalar(earlier), key))
+            return err_set(y->err, "%s: %s%s%s: duplicate key; it was first used on line %zu",
+                           conf_yaml_where(y, node->start_mark), prefix, *prefix ? "." : "", key.p,
+                           earlier->start_mark.line + 1);
+    }
     return 0;
 }
 
-/* A list, or a mapping, that is the value of a setting. */
-static int read_items(struct reader *r, const yaml_node_t *node, const char *key) {
-    bool map = node->type == YAML_MAPPING_NODE;
-    const yaml_node_pair_t *pairs = node->data.mapping.pairs.start;
+/* A list that is the value of the setting key. */
+static int conf_yaml_read_list(struct conf_yaml *y, const yaml_node_t *node, const char *key) {
     const yaml_node_item_t *list = node->data.sequence.items.start;
-    size_t n =
-        (size_t)(map ? node->data.mapping.pairs.top - pairs : node->data.sequence.items.top - list);
-    struct str_map items = {arena_take(&r->arena, n * sizeof(char *)),
-                            arena_take(&r->arena, n * sizeof(char *)), n};
+    const size_t n = (size_t)(node->data.sequence.items.top - list);
+    struct str_map items = {.values = arena_take(&y->arena, n * sizeof(char *)), .n = n};
     for (size_t i = 0; i < n; i++) {
-        if (map && (check_key(r, node, &pairs[i], key) ||
-                    !(items.keys[i] = (char *)expand(r, node_of(r, pairs[i].key), key))))
-            return -1;
-        items.values[i] = (char *)read_text(r, node_of(r, map ? pairs[i].value : list[i]), key);
+        items.values[i] = (char *)conf_yaml_read_text(y, conf_yaml_node(y, list[i]), key);
         if (!items.values[i])
             return -1;
     }
-    return conf_set_items(r->conf, key, &items, where(r, node->start_mark), r->err);
+    return conf_set_items(y->conf, key, &items, conf_yaml_where(y, node->start_mark), y->err);
 }
 
-/* Refuses, in a setting that was just read, code that others than the caller may have chosen. */
-static int conf_yaml_check_code(struct reader *r, const yaml_node_t *node,
+/* A mapping that is the value of the setting key. */
+static int conf_yaml_read_map(struct conf_yaml *y, const yaml_node_t *node, const char *key) {
+    const yaml_node_pair_t *pairs = node->data.mapping.pairs.start;
+    const size_t n = (size_t)(node->data.mapping.pairs.top - pairs);
+    struct str_map items = {.keys = arena_take(&y->arena, n * sizeof(char *)),
+                            .values = arena_take(&y->arena, n * sizeof(char *)),
+                            .n = n};
+    for (size_t i = 0; i < n; i++) {
+        if (conf_yaml_check_key(y, node, &pairs[i], key) != 0)
+            return -1;
+        items.keys[i] = (char *)conf_yaml_expand(y, conf_yaml_node(y, pairs[i].key), key);
+        if (!items.keys[i])
+            return -1;
+        items.values[i] = (char *)conf_yaml_read_text(y, conf_yaml_node(y, pairs[i].value), key);
+        if (!items.values[i])
+            return -1;
+    }
+    return conf_set_items(y->conf, key, &items, conf_yaml_where(y, node->start_mark), y->err);
+}
+
+static int conf_yaml_read_scalar(struct conf_yaml *y, const yaml_node_t *node, const char *key) {
+    const char *text = conf_yaml_read_text(y, node, key);
+    if (!text)
+        return -1;
+    const char *where = conf_yaml_where(y, node->start_mark);
+    return conf_set(y->conf, key, span_of(text), OPT_YAML, where, y->err);
+}
+
+/* Refuses items of a setting that was just read if they can run code, and others than the caller
+ * may have chosen that code. */
+static int conf_yaml_check_code(struct conf_yaml *y, const yaml_node_t *node,
                                 const struct setting *v) {
-    if (!v->row->code || !r->file || !r->file->risk.n)
+    const bool is_safe = !y->file || y->file->risk.n == 0;
+    if (!v->row->code || is_safe)
         return 0;
     const struct str_map *map = v->field;
     for (size_t i = 0; i < map->n; i++) {
         if (!opt_is_code(v->row, map->keys[i]))
             continue;
-        return fail(
-            r, node, v->key,
-            arena_printf(&r->arena,
-                         "%s can run code, and is not taken from this file because %s; %s, or set "
-                         "it with -o or in the environment",
-                         map->keys[i], r->file->risk.p, r->file->cure.p));
+        const char *what = arena_printf(
+            &y->arena,
+            "%s can run code, which is refused from this file because %s; %s, or set it with -o or "
+            "in the environment",
+            map->keys[i], y->file->risk.p, y->file->cure.p);
+        return conf_yaml_fail(y, node, v->key, what);
     }
     return 0;
 }
 
-static int read_mapping(struct reader *r, const yaml_node_t *mapping, const char *prefix);
-
-/* A scalar that is the value of a setting. */
-static int conf_yaml_scalar(struct reader *r, const yaml_node_t *node, const char *key) {
-    const char *text = read_text(r, node, key);
-    if (!text)
-        return -1;
-    return conf_set(r->conf, key, span_of(text), OPT_YAML, where(r, node->start_mark), r->err);
-}
-
-/* What belongs to key, which stands at mark. */
-static int read_value(struct reader *r, const yaml_node_t *node, const char *key,
-                      yaml_mark_t mark) {
-    const struct setting *v = conf_find(r->conf, key);
-    bool map = node->type == YAML_MAPPING_NODE;
-    if (check_tag(r, node, key))
-        return -1;
-    if (v) {
-        bool one = node->type == YAML_SCALAR_NODE;
-        if (one || v->row->type == (map ? OPT_MAP : OPT_LIST)) {
-            int failed = one ? conf_yaml_scalar(r, node, key) : read_items(r, node, key);
-            return failed ? failed : conf_yaml_check_code(r, node, v);
-        }
+/* The value of the setting v. key: what the file calls it (a secret may be KEY_file). */
+static int conf_yaml_read_setting(struct conf_yaml *y, const yaml_node_t *node, const char *key,
+                                  const struct setting *v) {
+    int failed;
+    if (node->type == YAML_SCALAR_NODE) {
+        failed = conf_yaml_read_scalar(y, node, key);
+    } else if (node->type == YAML_SEQUENCE_NODE && v->row->type == OPT_LIST) {
+        failed = conf_yaml_read_list(y, node, key);
+    } else if (node->type == YAML_MAPPING_NODE && v->row->type == OPT_MAP) {
+        failed = conf_yaml_read_map(y, node, key);
+    } else {
+        const char *shape = node->type == YAML_MAPPING_NODE ? "mapping" : "list";
         BUF_LOCAL struct buf expected = {0};
         opt_expected(v->row, &expected);
-        return fail(
-            r, node, key,
-            arena_printf(&r->arena, "a %s is not %s", map ? "mapping" : "list", expected.p));
+        return conf_yaml_fail(y, node, key,
+                              arena_printf(&y->arena, "a %s is not %s", shape, expected.p));
     }
-    if (!conf_has_section(r->conf, key))
-        return conf_unknown(r->conf, key, where(r, mark), r->err);
-    if (map)
-        return read_mapping(r, node, key);
-    /* All settings of a section may be commented out. */
-    return is_null(node) ? 0
-                         : fail(r, node, key, "expected settings, indented, in the lines below");
+    if (failed)
+        return -1;
+    return conf_yaml_check_code(y, node, v);
 }
 
-static int read_mapping(struct reader *r, const yaml_node_t *mapping, const char *prefix) {
+static int conf_yaml_read_mapping(struct conf_yaml *y, const yaml_node_t *mapping,
+                                  const char *prefix);
+
+/* The value of key, a setting or a section. mark: where the key is. */
+static int conf_yaml_read_value(struct conf_yaml *y, const yaml_node_t *node, const char *key,
+                                yaml_mark_t mark) {
+    if (conf_yaml_check_tag(y, node, key) != 0)
+        return -1;
+    const struct setting *v = conf_find(y->conf, key);
+    if (v)
+        return conf_yaml_read_setting(y, node, key, v);
+    if (!conf_has_section(y->conf, key))
+        return conf_unknown(y->conf, key, conf_yaml_where(y, mark), y->err);
+    if (node->type == YAML_MAPPING_NODE)
+        return conf_yaml_read_mapping(y, node, key);
+    if (conf_yaml_is_null(node))
+        return 0; /* all settings of the section may be commented out */
+    return conf_yaml_fail(y, node, key, "expected indented settings on the lines below");
+}
+
+static int conf_yaml_read_mapping(struct conf_yaml *y, const yaml_node_t *mapping,
+                                  const char *prefix) {
     const yaml_node_pair_t *pair = mapping->data.mapping.pairs.start;
     for (; pair < mapping->data.mapping.pairs.top; pair++) {
-        const yaml_node_t *name = node_of(r, pair->key);
-        if (check_key(r, mapping, pair, prefix))
+        if (conf_yaml_check_key(y, mapping, pair, prefix) != 0)
             return -1;
-        struct span text = scalar(name);
-        if (strlen(text.p) != text.n || strchr(text.p, '.'))
-            return fail(r, name, prefix,
-                        "a key here is one name; what belongs to it stands below, indented");
-        const char *key = arena_printf(&r->arena, "%s%s%s", prefix, *prefix ? "." : "", text.p);
-        if (read_value(r, node_of(r, pair->value), key, name->start_mark))
+        const yaml_node_t *node = conf_yaml_node(y, pair->key);
+        const struct span name = conf_yaml_scalar(node);
+        if (strlen(name.p) != name.n || strchr(name.p, '.'))
+            return conf_yaml_fail(
+                y, node, prefix,
+                "a key must be a single name; indent the settings of a section below it");
+        const char *dot = *prefix ? "." : "";
+        const char *key = arena_printf(&y->arena, "%s%s%s", prefix, dot, name.p);
+        if (conf_yaml_read_value(y, conf_yaml_node(y, pair->value), key, node->start_mark) != 0)
             return -1;
     }
     return 0;
 }
 
-static int not_yaml(struct reader *r, const yaml_parser_t *p) {
-    if (p->error == YAML_READER_ERROR)
-        return err_set(r->err, "%s: not YAML: %s at byte %zu", r->name, p->problem,
-                       p->problem_offset);
-    return err_set(r->err, "%s: not YAML: %s%s%s", where(r, p->problem_mark),
-                   p->problem ? p->problem : "out of memory", p->context ? " " : "",
-                   p->context ? p->context : "");
+/* Sets the error that the parser reports. Always returns -1. */
+static int conf_yaml_not_yaml(struct conf_yaml *y, const yaml_parser_t *parser) {
+    const char *problem = parser->problem ? parser->problem : "out of memory";
+    if (parser->error == YAML_READER_ERROR)
+        return err_set(y->err, "%s: not YAML: %s at byte %zu", y->name, problem,
+                       parser->problem_offset);
+    const char *context = parser->context ? parser->context : "";
+    const char *space = *context ? " " : "";
+    return err_set(y->err, "%s: not YAML: %s%s%s", conf_yaml_where(y, parser->problem_mark),
+                   problem, space, context);
 }
 
-static int read_root(struct reader *r, const yaml_node_t *root, bool first) {
-    if (!first)
-        return fail(r, root, "", "only one document is read");
+static int conf_yaml_read_root(struct conf_yaml *y, const yaml_node_t *root, bool is_first) {
+    if (!is_first)
+        return conf_yaml_fail(y, root, "", "only one YAML document is supported");
     if (root->type == YAML_MAPPING_NODE)
-        return read_mapping(r, root, "");
-    return is_null(root) ? 0 : fail(r, root, "", "expected settings such as `bus:`");
+        return conf_yaml_read_mapping(y, root, "");
+    if (conf_yaml_is_null(root))
+        return 0;
+    return conf_yaml_fail(y, root, "", "expected settings such as `bus:`");
 }
 
-/* libyaml's time goes with the square of how deep brackets are nested: 0.1 s here. Those in quotes
- * and comments, which only a parser could tell apart, count too. */
-static bool is_deep(struct span text) {
-    int depth = 0;
-    for (size_t i = 0; i < text.n && depth <= DEEP; i++) {
-        depth += text.p[i] == '[' || text.p[i] == '{';
-        depth -= text.p[i] == ']' || text.p[i] == '}';
+/* Reads the parser's documents up to the end of the text. */
+static int conf_yaml_read_documents(struct conf_yaml *y, yaml_parser_t *parser) {
+    bool is_first = true;
+    for (;;) {
+        if (!yaml_parser_load(parser, &y->document))
+            return conf_yaml_not_yaml(y, parser);
+        const yaml_node_t *root = yaml_document_get_root_node(&y->document);
+        int failed = 0;
+        if (root)
+            failed = conf_yaml_read_root(y, root, is_first);
+        yaml_document_delete(&y->document);
+        if (!root || failed)
+            return failed;
+        is_first = false;
     }
-    return depth > DEEP;
 }
 
+/* The time that libyaml takes grows with the square of the depth of brackets: 0.1 s for this one.
+ * Brackets in quotes and comments, which only a parser could tell apart, count too. */
+static bool conf_yaml_is_too_deep(struct span text) {
+    int depth = 0;
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] == '[' || text.p[i] == '{')
+            depth++;
+        else if (text.p[i] == ']' || text.p[i] == '}')
+            depth--;
+        if (depth > CONF_YAML_DEPTH)
+            return true;
+    }
+    return false;
+}
+
+/* file: as in struct conf_yaml. */
 static int conf_yaml_read(struct conf *c, struct span text, const char *name,
                           const struct conf_file *file, struct err *err) {
-    struct reader r = {.conf = c, .name = name, .file = file, .err = err};
+    struct conf_yaml y = {.conf = c, .name = name, .file = file, .err = err};
     yaml_parser_t parser;
-    bool more = true;
-    int failed = 0;
-    if (is_deep(text))
-        return err_set(err, "%s: more than %d brackets are open", name, DEEP);
+    if (conf_yaml_is_too_deep(text))
+        return err_set(err, "%s: brackets are nested more than %d deep", name, CONF_YAML_DEPTH);
     if (!yaml_parser_initialize(&parser))
         return err_set(err, "%s: out of memory", name);
     yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&parser, (const unsigned char *)text.p, text.n);
-    for (bool first = true; more && !failed; first = false) {
-        if (!yaml_parser_load(&parser, &r.document)) {
-            failed = not_yaml(&r, &parser);
-            break;
-        }
-        const yaml_node_t *root = yaml_document_get_root_node(&r.document);
-        more = root != NULL;
-        if (more)
-            failed = read_root(&r, root, first);
-        yaml_document_delete(&r.document);
-    }
+    const int failed = conf_yaml_read_documents(&y, &parser);
     yaml_parser_delete(&parser);
-    arena_release(&r.arena);
+    arena_release(&y.arena);
     return failed;
 }
 
@@ -271,11 +349,11 @@ int conf_yaml_file(struct conf *c, const char *path, bool named, struct err *err
     BUF_LOCAL struct buf text = {0};
     struct conf_file file;
     int failed = conf_file_open(&file, path, !named, err);
-    if (failed && !named && file.risk.n)
-        err_set(err, "./%s: not read, because %s; use -c ./%s to read it anyway, or %s", path,
+    if (failed && !named && file.risk.n > 0)
+        err_set(err, "./%s: refused because %s; use -c ./%s to read it anyway, or %s", path,
                 file.risk.p, path, file.cure.p);
     if (!failed)
-        failed = file_read_fd(&text, file.fd, path, MOST, err);
+        failed = file_read_fd(&text, file.fd, path, CONF_YAML_BYTES, err);
     if (!failed)
         failed = conf_yaml_read(c, buf_view(&text), path, &file, err);
     conf_file_release(&file);

@@ -13,7 +13,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "../conf/opt.h"
+#include "../conf/conf.h"
 
 /* What the caller may do next. */
 enum bus_rc {

@@ -58,7 +58,7 @@ for bad in '-x:-x: no such option' '-o:-o: KEY=VALUE is missing' '-c:-c: FILE is
     '--help=1:--help takes no value' '--no-check=1:--no-check takes no value' '-hx:-x: no such option' \
     '--check=maybe:--check: .maybe. is not true or false' \
     '--=x:--: no such option' '-o bus.type=x:-o: bus.type: .x. is not one of local' \
-    '-o config.x=1:-o: config.x: no such setting'; do
+    '-o config.x=1:-o: config.x: unknown setting'; do
     run distlog config ${bad%%:*}
     is "$status:$out" "2:" "distlog config ${bad%%:*} is a usage error"
     like "$err" "^distlog config: ${bad#*:}" "distlog config ${bad%%:*}: the message says why"

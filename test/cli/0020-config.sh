@@ -43,8 +43,8 @@ refuses() {
     run distlog config --check -c bad.yaml
     is "$status:$out:$err" "2::distlog config: bad.yaml:$1: $2: $3" "refused: $2: $3"
 }
-refuses 2 bus.tpye "no such setting; did you mean 'bus.type'?" <<<$'bus:\n  tpye: local'
-refuses 3 bus.type "given twice; the first is in line 2" <<<$'bus:\n  type: local\n  type: local'
+refuses 2 bus.tpye "unknown setting; did you mean 'bus.type'?" <<<$'bus:\n  tpye: local'
+refuses 3 bus.type "duplicate key; it was first used on line 2" <<<$'bus:\n  type: local\n  type: local'
 refuses 1 bus.type "a list is not one of $(distlog config -o bus.type=x 2>&1 |
     sed -n "s/.* is not one of //p")" <<<'bus: {type: [a]}'
 refuses 1 node.message "a mapping is not text" <<<'node: {message: {a: b}}'
@@ -100,7 +100,7 @@ is "$(DISTLOG_NODE_TOKEN_FILE=secret setting node.token_file --origin)" \
     "the environment may name the file"
 echo 'node: {token: x, token_file: secret}' >both.yaml
 run distlog config -c both.yaml
-is "$status:$err" "2:distlog config: both.yaml:1: node.token_file: token and token_file are both given (both.yaml:1); one of them is enough" \
+is "$status:$err" "2:distlog config: both.yaml:1: node.token_file: token and token_file are both set (both.yaml:1); set only one of them" \
     "a secret and its file can't both be given"
 echo 'node: {token: "", token_file: secret}' >empty.yaml
 is "$(setting node.token_file -c empty.yaml)" "secret" "one of them may be empty"

@@ -32,7 +32,7 @@ run distlog delete --until 1970-01-01T00:00:00Z
 like "$out" '"deleted":0' "the beginning of 1970 is a valid time"
 for flag in node service level type since until text; do
     run distlog delete --$flag ""
-    like "$status:$err" "^2:distlog delete: --$flag: expected a value, this is empty" \
+    like "$status:$err" "^2:distlog delete: --$flag: the value must not be empty" \
         "an empty --$flag does not delete everything"
 done
 run distlog delete --older-than 1d --level warn

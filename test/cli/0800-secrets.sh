@@ -51,7 +51,7 @@ for bad in "bus.kafka.properties=$CANARY" "bus.kafka.properties=sasl.password=a,
 done
 printf 'node:\n  url: http://eve:%s@h/\n' $CANARY >"$TMP/login.yaml"
 run distlog config -c "$TMP/login.yaml"
-like "$err" "login.yaml:2: node.url: '\*+' is not a URL without user and password" \
+like "$err" "login.yaml:2: node.url: '\*+' is not a URL without user name and password" \
     "a URL with a password: the message says where, and what to do"
 try pair collect --listen 127.0.0.1:0 -o collect.auth.user=
 like "$(cat "$TMP/pair-1.err")" 'one without the other' "a password without a user"

@@ -13,7 +13,7 @@ owned() {
 }
 # refused WHY CURE WHAT: the last command was refused because of that.
 refused() {
-    is "$status:$out:$err" "2::distlog $command: ./distlog.yaml: not read, because $1; use -c ./distlog.yaml to read it anyway, or $2" "$3"
+    is "$status:$out:$err" "2::distlog $command: ./distlog.yaml: refused because $1; use -c ./distlog.yaml to read it anyway, or $2" "$3"
 }
 # config_says WHY CURE WHAT; config_reads WHAT
 config_says() {
@@ -56,21 +56,21 @@ owned 0 666 distlog.yaml
 for command in nodes 'search x' 'store --no-follow' collect pubsub alert delete 'deadletter list' up node 'config --check'; do
     run distlog $command
     command=${command%% *}
-    refused "it may be written by everyone, mode 0666" "run chmod go-w distlog.yaml" "$command does not read a file that is open to all"
+    refused "it is writable by everyone, mode 0666" "run chmod go-w distlog.yaml" "$command does not read a file that is open to all"
 done
 if [ "$EUID" -eq 0 ]; then
     owned $ALICE 600 distlog.yaml
     command=nodes
     run distlog nodes
-    refused "it belongs to uid $ALICE" "take distlog.yaml over with chown" "nor root one of another user"
+    refused "it is owned by uid $ALICE" "take ownership of distlog.yaml with chown" "nor root one of another user"
     owned 0 644 distlog.yaml
     owned $ALICE 755 .
-    config_says "its folder . belongs to uid $ALICE" "copy it to a folder of your own" "nor one in another user's folder"
+    config_says "its folder . is owned by uid $ALICE" "copy it to a folder of your own" "nor one in another user's folder"
     owned $ALICE 1755 .
-    config_says "its folder . belongs to uid $ALICE" "copy it to a folder of your own" "even if that is sticky"
+    config_says "its folder . is owned by uid $ALICE" "copy it to a folder of your own" "even if that is sticky"
     owned 0 755 .
     chgrp $BOB distlog.yaml && chmod 664 distlog.yaml
-    config_says "it may be written by gid $BOB, mode 0664" "run chmod go-w distlog.yaml" "nor one that a group may write"
+    config_says "it is writable by gid $BOB, mode 0664" "run chmod go-w distlog.yaml" "nor one that a group may write"
     owned 0 755 distlog.yaml
 else
     skip "only root has more than one user" "another user's file" "another user's folder" "a sticky one" "a group"
@@ -90,24 +90,24 @@ echo 'topics: {input: here}' >distlog.yaml
 owned 0 644 distlog.yaml
 config_reads "one's own file is read"
 chmod 757 .
-config_says "its folder . may be written by everyone, mode 0757" "run chmod go-w ." "not if others may replace it"
+config_says "its folder . is writable by everyone, mode 0757" "run chmod go-w ." "not if others may replace it"
 chmod 1777 .
 config_reads "in a sticky folder they may not"
 chmod 755 .
 mkdir -m 755 open && mv distlog.yaml open/real.yaml && ln -s open/real.yaml distlog.yaml
 config_reads "a link is followed"
 chmod 777 open
-config_says "its folder ./open may be written by everyone, mode 0777" "run chmod go-w ./open" "but not into a folder that is open to all"
+config_says "its folder ./open is writable by everyone, mode 0777" "run chmod go-w ./open" "but not into a folder that is open to all"
 chmod 755 open
 chmod 666 open/real.yaml
-config_says "it may be written by everyone, mode 0666" "run chmod go-w ./open/real.yaml" "nor to a file that is"
+config_says "it is writable by everyone, mode 0666" "run chmod go-w ./open/real.yaml" "nor to a file that is"
 chmod 644 open/real.yaml
 if [ "$EUID" -eq 0 ]; then
     owned $ALICE 644 open/real.yaml
-    config_says "it belongs to uid $ALICE" "take ./open/real.yaml over with chown" "nor to another user's file"
+    config_says "it is owned by uid $ALICE" "take ownership of ./open/real.yaml with chown" "nor to another user's file"
     owned 0 644 open/real.yaml
     chown -h $ALICE distlog.yaml
-    config_says "its link belongs to uid $ALICE" "take distlog.yaml over with chown" "nor is another user's link followed"
+    config_says "its link is owned by uid $ALICE" "take ownership of distlog.yaml with chown" "nor is another user's link followed"
     rm distlog.yaml && mkfifo distlog.yaml && owned $ALICE 644 distlog.yaml
     run timeout 20 distlog config --check
     is "$status" 2 "another user's FIFO keeps nobody waiting"
@@ -126,7 +126,7 @@ if [ "$EUID" -eq 0 ]; then
     is "$status:$err" 0: "root's file is read"
     owned $BOB 644 distlog.yaml
     run as_alice
-    like "$status:$err" "^2:.*it belongs to uid $BOB;" "a third user's is not"
+    like "$status:$err" "^2:.*it is owned by uid $BOB;" "a third user's is not"
 else
     skip "only root has more than one user" "another user's target" "another user's link" "another user's FIFO" \
         "a private group" "root's file" "a third user's"
@@ -142,7 +142,7 @@ like "$(setting topics.input -c <(echo 'topics: {input: pipe}'))" '^pipe' "a pip
 no_code() {
     echo "bus: {type: kafka, kafka: {properties: $1}}" >distlog.yaml
     run distlog nodes -c distlog.yaml
-    is "$status:$out:$err" "2::distlog nodes: distlog.yaml:1: bus.kafka.properties: $2 can run code, and is not taken from this file because it may be written by everyone, mode 0666; run chmod go-w distlog.yaml, or set it with -o or in the environment" "$2 is refused"
+    is "$status:$out:$err" "2::distlog nodes: distlog.yaml:1: bus.kafka.properties: $2 can run code, which is refused from this file because it is writable by everyone, mode 0666; run chmod go-w distlog.yaml, or set it with -o or in the environment" "$2 is refused"
     DISTLOG_CONFIG=distlog.yaml run distlog config --check
     is "$status" 2 "… from \$DISTLOG_CONFIG too"
 }

@@ -95,17 +95,17 @@ static void ways(void **state) {
     opens("x/f", "", "");
     opens("further", "", "");
     assert_int_equal(chmod("x/f", 0646), 0);
-    opens("x/f", "it may be written by everyone, mode 0646", "run chmod go-w x/f");
-    opens("further", "it may be written by everyone, mode 0646", "run chmod go-w ./x/f");
+    opens("x/f", "it is writable by everyone, mode 0646", "run chmod go-w x/f");
+    opens("further", "it is writable by everyone, mode 0646", "run chmod go-w ./x/f");
     assert_int_equal(chmod("x/f", 0644), 0);
     assert_int_equal(chmod("x", 0757), 0);
-    opens("x/f", "its folder x may be written by everyone, mode 0757", "run chmod go-w x");
-    opens("further", "its folder ./x may be written by everyone, mode 0757", "run chmod go-w ./x");
+    opens("x/f", "its folder x is writable by everyone, mode 0757", "run chmod go-w x");
+    opens("further", "its folder ./x is writable by everyone, mode 0757", "run chmod go-w ./x");
     assert_int_equal(chmod("x", 01757), 0);
     opens("further", "", "");
     assert_int_equal(chmod(".", 0777), 0);
     opens("x/f", "", "");
-    opens("further", "its folder . may be written by everyone, mode 0777", "run chmod go-w .");
+    opens("further", "its folder . is writable by everyone, mode 0777", "run chmod go-w .");
     assert_int_equal(chmod(".", 0700), 0);
     opens("/dev/null", "", "");
 }
@@ -171,12 +171,12 @@ static void code(void **state) {
     assert_int_equal(chmod("x/f", 0666), 0);
     assert_int_equal(conf_yaml_file(c, "x/f", true, &err), -1);
     assert_string_equal(
-        err.text, "x/f:1: shop.weights: Plug.Path can run code, and is not taken from this file "
-                  "because it may be written by everyone, mode 0666; run chmod go-w x/f, or "
+        err.text, "x/f:1: shop.weights: Plug.Path can run code, which is refused from this file "
+                  "because it is writable by everyone, mode 0666; run chmod go-w x/f, or "
                   "set it with -o or in the environment");
     assert_int_equal(conf_yaml_file(c, "x/f", false, &err), -1);
     assert_string_equal(err.text,
-                        "./x/f: not read, because it may be written by everyone, mode 0666; use "
+                        "./x/f: refused because it is writable by everyone, mode 0666; use "
                         "-c ./x/f to read it anyway, or run chmod go-w x/f");
     assert_int_equal(chmod("x/f", 0644), 0);
     conf_free(c);

@@ -112,51 +112,52 @@ static void environment(void **state) {
 static void wrong_settings(void **state) {
     (void)state;
     refused("shop:\n  count: many\n", "f:2: shop.count: 'many' is not a number (at least 0)");
-    refused("shop:\n  cuont: 1\n", "f:2: shop.cuont: no such setting; did you mean 'shop.count'?");
-    refused("shp:\n  count: 1\n", "f:1: shp: no such setting; did you mean 'shop'?");
+    refused("shop:\n  cuont: 1\n", "f:2: shop.cuont: unknown setting; did you mean 'shop.count'?");
+    refused("shp:\n  count: 1\n", "f:1: shp: unknown setting; did you mean 'shop'?");
     refused("shop:\n\n  name:\n  count: 1\n",
-            "f:3: shop.name: there is no value; write \"\" for an empty one");
-    refused("shop:\n  name: ~\n", "f:2: shop.name: there is no value; write \"\" for an empty one");
-    refused("shop: 5\n", "f:1: shop: expected settings, indented, in the lines below");
-    refused("shop: [a]\n", "f:1: shop: expected settings, indented, in the lines below");
+            "f:3: shop.name: the value is missing; write \"\" for an empty one");
+    refused("shop:\n  name: ~\n",
+            "f:2: shop.name: the value is missing; write \"\" for an empty one");
+    refused("shop: 5\n", "f:1: shop: expected indented settings on the lines below");
+    refused("shop: [a]\n", "f:1: shop: expected indented settings on the lines below");
     refused("[a]\n", "f:1: expected settings such as `bus:`");
     refused("text\n", "f:1: expected settings such as `bus:`");
-    refused("? [a]\n: b\n", "f:1: a key here is text, not a list or mapping");
+    refused("? [a]\n: b\n", "f:1: a key must be text, not a list or mapping");
     static const char one[] =
-        "f:1: a key here is one name; what belongs to it stands below, indented";
+        "f:1: a key must be a single name; indent the settings of a section below it";
     refused("\"a\\0b\": c\n", one);
     refused("shop.count: 1\n", one);
     refused("shop: {weights: {\"a\\0b\": c}}\n",
-            "f:1: shop.weights: a NUL byte cannot be part of a setting");
-    refused("shop: {name: \"a\\0b\"}\n", "f:1: shop.name: a NUL byte cannot be part of a setting");
+            "f:1: shop.weights: a setting must not contain a NUL byte");
+    refused("shop: {name: \"a\\0b\"}\n", "f:1: shop.name: a setting must not contain a NUL byte");
 }
 
 static void wrong_shapes(void **state) {
     (void)state;
     refused("shop:\n  count: [1]\n", "f:2: shop.count: a list is not a number (at least 0)");
-    refused("shop:\n  urls: {a: b}\n", "f:2: shop.urls: a mapping is not a list, or a,b,c");
+    refused("shop:\n  urls: {a: b}\n", "f:2: shop.urls: a mapping is not a list (a,b,c)");
     refused("shop:\n  urls: [[a]]\n",
-            "f:2: shop.urls: an item here is text, not a list or mapping");
+            "f:2: shop.urls: an item must be text, not a list or mapping");
     refused("shop:\n  weights: {a: [b]}\n",
-            "f:2: shop.weights: an item here is text, not a list or mapping");
+            "f:2: shop.weights: an item must be text, not a list or mapping");
     refused("shop:\n  weights: {[a]: b}\n",
-            "f:2: shop.weights: a key here is text, not a list or mapping");
+            "f:2: shop.weights: a key must be text, not a list or mapping");
 }
 
 static void twice(void **state) {
     (void)state;
     refused("shop:\n  count: 1\n  count: 1\n",
-            "f:3: shop.count: given twice; the first is in line 2");
-    refused("shop: {}\nshop: {}\n", "f:2: shop: given twice; the first is in line 1");
+            "f:3: shop.count: duplicate key; it was first used on line 2");
+    refused("shop: {}\nshop: {}\n", "f:2: shop: duplicate key; it was first used on line 1");
     refused("shop:\n  weights: {a: 1,\n    a: 2}\n",
-            "f:3: shop.weights.a: given twice; the first is in line 2");
+            "f:3: shop.weights.a: duplicate key; it was first used on line 2");
     refused("shop:\n  key_file: ''\n  key_file: ''\n",
-            "f:3: shop.key_file: given twice; the first is in line 2");
+            "f:3: shop.key_file: duplicate key; it was first used on line 2");
 }
 
 static void not_used(void **state) {
     (void)state;
-    static const char tags[] = "tags (!) are not used here; put a value that begins so in quotes";
+    static const char tags[] = "tags (!) are not supported; quote a value that begins with '!'";
     static const char *const tagged[][2] = {{"shop: !x {count: 1}", "shop"},
                                             {"shop: {count: !!int 1}", "shop.count"},
                                             {"shop: {urls: !x [x]}", "shop.urls"},
@@ -168,7 +169,8 @@ static void not_used(void **state) {
         buf_release(&says);
     }
     refused("shop: {name: *a}", "f:1: not YAML: found undefined alias");
-    refused("shop: {count: 1}\n---\nshop: {count: 2}\n", "f:3: only one document is read");
+    refused("shop: {count: 1}\n---\nshop: {count: 2}\n",
+            "f:3: only one YAML document is supported");
 }
 
 /* An anchor names a value, an alias repeats it; one within itself ends at a key that is no setting.
@@ -179,7 +181,7 @@ static void anchors(void **state) {
     assert_string_equal(of(c)->urls.items[1], "x");
     conf_free(c);
     refused("shop: &a {deep: *a}",
-            "f:1: shop.deep.deep: no such setting; did you mean 'shop.deep.name'?");
+            "f:1: shop.deep.deep: unknown setting; did you mean 'shop.deep.name'?");
 }
 
 static void hostile(void **state) {

@@ -9,7 +9,7 @@
 
 #include "../../lib/base/suggest.h"
 #include "../../lib/base/units.h"
-#include "../../lib/conf/opt.h"
+#include "../../lib/conf/conf.h"
 
 struct shop {
     const char *name, *kind, *path, *file, *key;
@@ -162,7 +162,7 @@ static void words(void **state) {
     refused(state, "shop.kind", "big|small",
             "f:1: shop.kind: 'big|small' is not one of big, small");
     refused(state, "shop.name", "a\xff",
-            "f:1: shop.name: the value is not one line of printable UTF-8");
+            "f:1: shop.name: the value must be one line of printable UTF-8");
     assert_string_equal(of(state)->kind, "small");
 }
 
@@ -183,7 +183,7 @@ static void quoting(void **state) {
                                       "\xef\xbb\xbf", "\xe2\x80\xa8", "\xff"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         refused(state, "shop.name", bad[i],
-                "f:1: shop.name: the value is not one line of printable UTF-8");
+                "f:1: shop.name: the value must be one line of printable UTF-8");
 }
 
 static void lists_and_mappings(void **state) {
@@ -191,9 +191,9 @@ static void lists_and_mappings(void **state) {
     prints(state, "urls", "", "[]");
     prints(state, "weights", "x.y=1, z = a=b", "{x.y: 1, z: a=b}");
     prints(state, "weights", "", "{}");
-    refused(state, "shop.urls", "a,,b", "f:1: shop.urls: 'a,,b' is not a list, or a,b,c");
+    refused(state, "shop.urls", "a,,b", "f:1: shop.urls: 'a,,b' is not a list (a,b,c)");
     refused(state, "shop.weights", "a",
-            "f:1: shop.weights: 'a' is not a mapping, or key=value,key=value");
+            "f:1: shop.weights: 'a' is not a mapping (key=value,key=value)");
     refused(state, "shop.weights", "a=1,a=2", "f:1: shop.weights: 'a' is given twice");
 }
 
@@ -245,12 +245,12 @@ static void data_folder(void **state) {
 
 static void unknown_keys(void **state) {
     refused(state, "shop.cuont", "1",
-            "f:1: shop.cuont: no such setting; did you mean 'shop.count'?");
-    refused(state, "weights", "1", "f:1: weights: no such setting; did you mean 'shop.weights'?");
-    refused(state, "nothing_like_it", "1", "f:1: nothing_like_it: no such setting");
+            "f:1: shop.cuont: unknown setting; did you mean 'shop.count'?");
+    refused(state, "weights", "1", "f:1: weights: unknown setting; did you mean 'shop.weights'?");
+    refused(state, "nothing_like_it", "1", "f:1: nothing_like_it: unknown setting");
     refused(state, "shop", "1", "f:1: shop: a section, not a setting; name one of its settings");
-    refused(state, "flags.limit", "1", "f:1: flags.limit: no such setting");
-    refused(state, "shop.name_file", "1", "f:1: shop.name_file: no such setting");
+    refused(state, "flags.limit", "1", "f:1: flags.limit: unknown setting");
+    refused(state, "shop.name_file", "1", "f:1: shop.name_file: unknown setting");
     assert_true(conf_has_section(*state, "shop"));
     assert_true(conf_has_section(*state, "shop.deep"));
     assert_false(conf_has_section(*state, "sho"));
@@ -319,7 +319,7 @@ static void secrets(void **state) {
     assert_non_null(strstr(out.p, "\n  # key: ******  # f:1\n"));
     buf_release(&out);
     refused(state, "shop.key_file", "/x",
-            "f:1: shop.key_file: key and key_file are both given (f:1); one of them is enough");
+            "f:1: shop.key_file: key and key_file are both set (f:1); set only one of them");
     assert_int_equal(set(state, "shop.key_file", ""), 0);
     assert_string_equal(of(state)->key, "hush");
     assert_int_equal(conf_set(*state, "shop.key_file", SPAN_LIT("/no/such"), OPT_ENV, "e", &err),
