@@ -42,15 +42,16 @@ static bool base64_decode_group(struct buf *out, const char *p, size_t pads) {
 }
 
 bool base64_decode(struct buf *out, struct span text) {
-    size_t pads = 0;
-    while (pads < 2 && pads < text.n && text.p[text.n - 1 - pads] == '=')
-        pads++;
     if (text.n % 4 != 0)
         return false;
-    for (size_t at = 0; at < text.n; at += 4) {
-        const bool is_last = at + 4 == text.n;
-        if (!base64_decode_group(out, text.p + at, is_last ? pads : 0))
+    if (text.n == 0)
+        return true;
+    const char *last = text.p + text.n - 4;
+    for (const char *p = text.p; p < last; p += 4)
+        if (!base64_decode_group(out, p, 0))
             return false;
-    }
-    return true;
+    size_t pads = 0;
+    while (pads < 2 && last[3 - pads] == '=')
+        pads++;
+    return base64_decode_group(out, last, pads);
 }

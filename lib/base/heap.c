@@ -57,7 +57,9 @@ void heap_put(struct heap *h, struct heap_item *item) {
 }
 
 struct heap_item *heap_top(const struct heap *h) {
-    return h->n > 0 ? heap_get(h, 1) : NULL;
+    if (h->n == 0)
+        return NULL;
+    return heap_get(h, 1);
 }
 
 void heap_remove(struct heap *h, struct heap_item *item) {

@@ -239,6 +239,23 @@ static bool json_scan_key(struct json_scanner *s, struct span *raw) {
     return true;
 }
 
+/* Skips the white space behind an element of a container and checks that a ',' (*more) or the
+ * container's close follows. */
+static inline bool json_check_next(struct json_scanner *s, char close, const char *expected,
+                                   bool *more) {
+    json_skip_space(s);
+    *more = json_next_is(s, ',');
+    if (!*more && !json_next_is(s, close))
+        return json_fail(s, s->p, expected);
+    return true;
+}
+
+/* Skips the ',' and white space up to the next element. */
+static inline void json_skip_comma(struct json_scanner *s) {
+    s->p++;
+    json_skip_space(s);
+}
+
 static bool json_report_member(struct json_scanner *s, struct span raw_key, struct json_member *m) {
     m->key = json_decode(raw_key, s->arena);
     return s->on_member(s->ctx, m, s->err);
@@ -256,16 +273,12 @@ static bool json_scan_object(struct json_scanner *s) {
             return false;
         if (!json_scan_value(s, reports ? &m.value : NULL))
             return false;
-        json_skip_space(s);
-        more = json_next_is(s, ',');
-        if (!more && !json_next_is(s, '}'))
-            return json_fail(s, s->p, "expected ',' or '}'");
+        if (!json_check_next(s, '}', "expected ',' or '}'", &more))
+            return false;
         if (reports && !json_report_member(s, raw_key, &m))
             return false;
-        if (more) {
-            s->p++;
-            json_skip_space(s);
-        }
+        if (more)
+            json_skip_comma(s);
     }
     s->p++;
     return true;
@@ -278,14 +291,10 @@ static bool json_scan_array(struct json_scanner *s) {
     while (more) {
         if (!json_scan_value(s, NULL))
             return false;
-        json_skip_space(s);
-        more = json_next_is(s, ',');
-        if (!more && !json_next_is(s, ']'))
-            return json_fail(s, s->p, "expected ',' or ']'");
-        if (more) {
-            s->p++;
-            json_skip_space(s);
-        }
+        if (!json_check_next(s, ']', "expected ',' or ']'", &more))
+            return false;
+        if (more)
+            json_skip_comma(s);
     }
     s->p++;
     return true;
@@ -295,8 +304,12 @@ static bool json_scan_array(struct json_scanner *s) {
 static bool json_scan_nested(struct json_scanner *s, enum json_type type) {
     if (s->depth == s->deepest)
         return json_fail(s, s->p, "objects and arrays nested too deeply");
+    bool is_valid;
     s->depth++;
-    const bool is_valid = type == JSON_TYPE_OBJECT ? json_scan_object(s) : json_scan_array(s);
+    if (type == JSON_TYPE_OBJECT)
+        is_valid = json_scan_object(s);
+    else
+        is_valid = json_scan_array(s);
     s->depth--;
     return is_valid;
 }

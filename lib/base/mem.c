@@ -15,10 +15,13 @@ _Noreturn void mem_abort(void) {
     _exit(1);
 }
 
-/* calloc() and realloc() may return NULL for 0 bytes without having failed: at least 1 is asked
- * for. */
 void *mem_calloc(size_t count, size_t size) {
-    void *block = calloc(count ? count : 1, size ? size : 1);
+    /* For 0 bytes calloc() may return NULL without having failed. */
+    if (count == 0 || size == 0) {
+        count = 1;
+        size = 1;
+    }
+    void *block = calloc(count, size);
     if (!block)
         mem_abort();
     return block;
@@ -27,8 +30,10 @@ void *mem_calloc(size_t count, size_t size) {
 void *mem_realloc(void *block, size_t count, size_t size) {
     if (size > 0 && count > SIZE_MAX / size)
         mem_abort();
-    const size_t bytes = count * size;
-    void *resized = realloc(block, bytes ? bytes : 1);
+    size_t bytes = count * size;
+    if (bytes == 0)
+        bytes = 1; /* realloc() would free the block */
+    void *resized = realloc(block, bytes);
     if (!resized)
         mem_abort();
     return resized;

@@ -45,6 +45,13 @@ static struct span conf_yaml_scalar(const yaml_node_t *node) {
     return (struct span){(const char *)node->data.scalar.value, node->data.scalar.length};
 }
 
+/* "PREFIX.NAME", or "NAME" if prefix is "". */
+static const char *conf_yaml_join(struct conf_yaml *y, const char *prefix, const char *name) {
+    if (*prefix == '\0')
+        return name;
+    return arena_printf(&y->arena, "%s.%s", prefix, name);
+}
+
 /* True for "key:" without a value, and for YAML's words for that. */
 static bool conf_yaml_is_null(const yaml_node_t *node) {
     if (node->type != YAML_SCALAR_NODE || node->data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
@@ -139,8 +146,8 @@ static int conf_yaml_check_key(struct conf_yaml *y, const yaml_node_t *mapping,
     for (const yaml_node_pair_t *p = mapping->data.mapping.pairs.start; p < pair; p++) {
         const yaml_node_t *earlier = conf_yaml_node(y, p->key);
         if (span_eq(conf_yaml_scalar(earlier), key))
-            return err_set(y->err, "%s: %s%s%s: duplicate key; it was first used on line %zu",
-                           conf_yaml_where(y, node->start_mark), prefix, *prefix ? "." : "", key.p,
+            return err_set(y->err, "%s: %s: duplicate key; it was first used on line %zu",
+                           conf_yaml_where(y, node->start_mark), conf_yaml_join(y, prefix, key.p),
                            earlier->start_mark.line + 1);
     }
     return 0;
@@ -262,8 +269,7 @@ static int conf_yaml_read_mapping(struct conf_yaml *y, const yaml_node_t *mappin
             return conf_yaml_fail(
                 y, node, prefix,
                 "a key must be a single name; indent the settings of a section below it");
-        const char *dot = *prefix ? "." : "";
-        const char *key = arena_printf(&y->arena, "%s%s%s", prefix, dot, name.p);
+        const char *key = conf_yaml_join(y, prefix, name.p);
         if (conf_yaml_read_value(y, conf_yaml_node(y, pair->value), key, node->start_mark) != 0)
             return -1;
     }
@@ -276,10 +282,10 @@ static int conf_yaml_not_yaml(struct conf_yaml *y, const yaml_parser_t *parser) 
     if (parser->error == YAML_READER_ERROR)
         return err_set(y->err, "%s: not YAML: %s at byte %zu", y->name, problem,
                        parser->problem_offset);
-    const char *context = parser->context ? parser->context : "";
-    const char *space = *context ? " " : "";
-    return err_set(y->err, "%s: not YAML: %s%s%s", conf_yaml_where(y, parser->problem_mark),
-                   problem, space, context);
+    const char *where = conf_yaml_where(y, parser->problem_mark);
+    if (!parser->context)
+        return err_set(y->err, "%s: not YAML: %s", where, problem);
+    return err_set(y->err, "%s: not YAML: %s %s", where, problem, parser->context);
 }
 
 static int conf_yaml_read_root(struct conf_yaml *y, const yaml_node_t *root, bool is_first) {

@@ -75,9 +75,11 @@ struct opt_section {
 };
 
 /* clang-format off */
-/* A field's offset. If the field is not of type T, the array's size is negative, which the compiler refuses. */
+/* A field's offset. If the field is not of type T, the array's size is negative, which the compiler
+ * refuses. */
 #define OPT_FIELD(s, field, T) \
-    ((size_t)(offsetof(s, field) + 0 * sizeof(char[_Generic(((s *)0)->field, T : 1, default : -1)])))
+    ((size_t)(offsetof(s, field) + \
+              0 * sizeof(char[_Generic(((s *)0)->field, T : 1, default : -1)])))
 #define OPT_AT_STRING(s, f) .type = OPT_STRING, .offset = OPT_FIELD(s, f, const char *)
 #define OPT_AT_BOOL(s, f)   .type = OPT_BOOL, .offset = OPT_FIELD(s, f, bool)
 #define OPT_AT_INT(s, f)    .type = OPT_INT, .offset = OPT_FIELD(s, f, int64_t)
@@ -87,8 +89,8 @@ struct opt_section {
 #define OPT_AT_LIST(s, f)   .type = OPT_LIST, .offset = OPT_FIELD(s, f, struct str_list)
 #define OPT_AT_MAP(s, f)    .type = OPT_MAP, .offset = OPT_FIELD(s, f, struct str_map)
 
-/* A row for a field of struct s that is named like its key; OPT_ROW is for the few that are not. What follows
- * the default's text sets further members, at least .help. */
+/* A row for a field of struct s that is named like its key; OPT_ROW is for the few that are not.
+ * What follows the default's text sets further members, at least .help. */
 #define OPT(s, T, field, text, ...) OPT_ROW(#field, s, T, field, text, __VA_ARGS__)
 #define OPT_ROW(key, s, T, field, text, ...) \
     { .name = (key), OPT_AT_##T(s, field), .def = (text), __VA_ARGS__ }
