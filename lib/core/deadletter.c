@@ -1,8 +1,9 @@
 /* deadletter: see deadletter.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "deadletter.h"
-#include "../base/base64.h"
 
+#include "../base/base64.h"
+#include "../base/escape.h"
 #include "../base/json.h"
 #include "../base/json_writer.h"
 #include "../base/name.h"

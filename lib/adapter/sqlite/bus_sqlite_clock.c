@@ -1,8 +1,8 @@
 /* bus_sqlite_clock: see bus_sqlite_clock.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "bus_sqlite_clock.h"
-#include "../../conf/file.h"
 
+#include "../../conf/file.h"
 #include "../os/clock.h"
 
 enum { BOOT_ID_BYTES = 64 };
