@@ -13,33 +13,33 @@ static const struct store_engine *const store_engines[] = {&store_sqlite, &store
 
 static const struct opt bus_rows[] = {
     OPT(struct bus_conf, CHOICE, type, "local", .choices = BUS_NAMES,
-        .help = "which engine carries the records"),
+        .help = "engine that carries the records"),
     OPT(struct bus_conf, BYTES, max_record, "1MB", .min = 1024, .max = 64 << 20,
-        .help = "the largest record, key and value together"),
+        .help = "largest record accepted, key and value together"),
 };
-const struct opt_section bus_section =
-    OPT_SECTION("bus", "the log of records between the stages", bus_rows, struct bus_conf);
+const struct opt_section bus_section = OPT_SECTION(
+    "bus", "the log that carries records between the stages", bus_rows, struct bus_conf);
 
 static const struct opt topics_rows[] = {
     OPT(struct topics_conf, STRING, input, "nodes", .arg = "TOPIC", .bits = OPT_NAME,
-        .help = "what the nodes sent, read by pubsub"),
+        .help = "records that nodes sent, read by pubsub"),
     OPT(struct topics_conf, STRING, processed, "processed_logs", .arg = "TOPIC", .bits = OPT_NAME,
-        .help = "what pubsub lets through, read by store"),
+        .help = "records that pubsub passed on, read by store"),
     OPT(struct topics_conf, STRING, alerts, "alerts", .arg = "TOPIC", .bits = OPT_NAME,
-        .help = "what pubsub raises, read by alert"),
+        .help = "warnings, errors and alerts from pubsub, read by alert"),
 };
 const struct opt_section topics_section =
-    OPT_SECTION("topics", "the names of the topics", topics_rows, struct topics_conf);
+    OPT_SECTION("topics", "topic names", topics_rows, struct topics_conf);
 
 static const struct opt store_rows[] = {
     OPT(struct store_conf, CHOICE, type, "local", .choices = STORE_NAMES,
-        .help = "which engine keeps the documents"),
+        .help = "engine that stores the documents"),
     OPT(struct store_conf, STRING, group, "distlog-store", .flag = "group", .arg = "NAME",
-        .help = "the consumer group that store reads in"),
+        .help = "consumer group in which store reads"),
     OPT(struct store_conf, STRING, index, "logs", .flag = "index", .arg = "NAME",
-        .bits = OPT_PATTERN, .help = "the index that documents go to"),
+        .bits = OPT_PATTERN, .help = "index that receives the documents"),
     OPT(struct store_conf, BOOL, quiet, "false", .flag = "quiet", .letter = 'q',
-        .help = "print no line for each document"),
+        .help = "do not print a line for each document"),
 };
 const struct opt_section store_section = OPT_SECTION(
     "store", "the index that store writes and search reads", store_rows, struct store_conf);

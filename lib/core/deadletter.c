@@ -183,6 +183,6 @@ int deadletter_read(struct span envelope, struct arena *arena, struct deadletter
     if (json_members(envelope, deadletter_members, members, DEADLETTER_MEMBERS, arena, err) != 0)
         return err_prefix(err, "not a dead letter");
     if (!deadletter_read_members(members, arena, d))
-        return err_set(err, "not a dead letter: not all of its members are there and make sense");
+        return err_set(err, "not a dead letter: a member is missing or invalid");
     return 0;
 }

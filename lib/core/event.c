@@ -112,11 +112,11 @@ enum input_rc event_parse(struct span bytes, struct arena *arena, struct event *
         return err_set(err, "not a JSON object");
     at = json_space(bytes, at);
     if (at < bytes.n)
-        return err_set(err, "expected the end of the record at byte %zu", at);
+        return err_set(err, "unexpected data after the JSON object, at byte %zu", at);
     const struct span *key = event_duplicate_key(parser.keys, parser.n_keys);
     if (key) {
         const int quoted = key->n < EVENT_QUOTED_KEY ? (int)key->n : EVENT_QUOTED_KEY;
-        return err_set(err, "key \"%.*s\" is there twice", quoted, key->p);
+        return err_set(err, "duplicate key \"%.*s\"", quoted, key->p);
     }
     e->json = value.raw;
     e->kind = event_kind_of(e->type.text);

@@ -12,7 +12,7 @@ struct ingest_reader {
     struct err *err;
 };
 
-static const char ingest_no_record[] = "there is no record: the body is empty";
+static const char ingest_no_record[] = "expected at least one record";
 
 /* --- one record --- */
 
@@ -30,10 +30,11 @@ static enum input_rc ingest_add(struct ingest_reader *r, struct ingest_record re
     if (size > r->limits->max_record)
         return err_as(
             INPUT_LARGE, r->err,
-            "a record of %zu bytes, its key counted twice, is larger than %zu (bus.max_record)",
+            "a record of %zu bytes, its key counted twice, exceeds bus.max_record (%zu bytes)",
             size, r->limits->max_record);
     if (records->n == r->limits->max_records)
-        return err_as(INPUT_LARGE, r->err, "more than %zu records in one request",
+        return err_as(INPUT_LARGE, r->err,
+                      "more than %zu records in one request (collect.max_records)",
                       r->limits->max_records);
     records->items = mem_room(records->items, records->n, &records->cap, sizeof *records->items);
     records->items[records->n++] = record;
@@ -47,7 +48,7 @@ static enum input_rc ingest_read_object(struct ingest_reader *r, struct span in,
     if (json_scan(in, at, JSON_DEPTH, r->arena, &object, ingest_on_member, &node_id, r->err) != 0)
         return INPUT_BAD;
     if (object.type != JSON_TYPE_OBJECT)
-        return err_set(r->err, "not an object");
+        return err_set(r->err, "not a JSON object");
     struct ingest_record record = {.json = object.raw, .key = json_text(&node_id, r->arena)};
     if (record.key.n == 0)
         record.key.p = NULL;
@@ -57,7 +58,7 @@ static enum input_rc ingest_read_object(struct ingest_reader *r, struct span in,
 static enum input_rc ingest_check_end(struct ingest_reader *r, struct span in, size_t at) {
     at = json_space(in, at);
     if (at < in.n)
-        return err_set(r->err, "expected the end at byte %zu", at);
+        return err_set(r->err, "unexpected data after the JSON value, at byte %zu", at);
     return INPUT_OK;
 }
 
@@ -85,8 +86,7 @@ static enum input_rc ingest_read_array(struct ingest_reader *r, struct span in, 
         at = json_space(in, at);
         next = at < in.n ? in.p[at] : '\0';
         if (next != ',' && next != ']')
-            return err_set(r->err,
-                           "expected ',' or ']' behind record %zu of the array, at byte %zu",
+            return err_set(r->err, "expected ',' or ']' after record %zu of the array, at byte %zu",
                            number, at);
         at++;
     }
@@ -141,7 +141,8 @@ static enum input_rc ingest_decode_byte(struct ingest_reader *r, struct span in,
         return INPUT_OK;
     const long code = span_hex((struct span){in.p + *at + 1, in.n - *at - 1}, 2);
     if (code < 0)
-        return err_set(r->err, "expected %% and two hexadecimal digits at byte %zu of the form",
+        return err_set(r->err,
+                       "expected two hexadecimal digits after the %% at byte %zu of the form",
                        offset + *at);
     *byte = (char)code;
     *at += 2;
@@ -202,7 +203,7 @@ static enum input_rc ingest_read_form(struct ingest_reader *r, struct span form)
             err_prefix(r->err, "parameter ndjson");
         return rc;
     }
-    return err_set(r->err, "the form needs a parameter 'json' or 'ndjson'");
+    return err_set(r->err, "the form has neither a parameter 'json' nor 'ndjson'");
 }
 
 /* --- a request --- */

@@ -213,7 +213,7 @@ struct bus_check_walk {
 static bool bus_check_on_state(void *ctx, int32_t partition, struct span key, struct span value) {
     const struct bus_check_walk *walk = ctx;
     const bool is_asked_for = walk->partition < 0 || walk->partition == partition;
-    bus_check_must(key.p && value.p, walk->c, "restore() hands on a null");
+    bus_check_must(key.p && value.p, walk->c, "restore() passes a null key or value");
     bus_check_must(is_asked_for, walk->c, "restore() of another partition");
     return walk->each_state(walk->ctx, partition, key, value);
 }
@@ -258,7 +258,7 @@ static enum bus_rc bus_check_lag(struct bus *bus, const char *group, const char 
                                  int64_t *left, struct err *err) {
     struct bus_check *c = bus_check_enter(bus, err);
     const enum bus_rc rc = c->inner->engine->lag(c->inner, group, topic, left, err);
-    bus_check_must(rc != BUS_OK || *left >= 0, c, "a lag below nothing");
+    bus_check_must(rc != BUS_OK || *left >= 0, c, "a negative lag");
     return bus_check_leave(c, rc, err);
 }
 

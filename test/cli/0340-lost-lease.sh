@@ -38,7 +38,7 @@ put 100
 wait_for 20 routed
 ok $? "two routes the records"
 kill -CONT "${pids[one]}"
-wait_for 20 has one.err 'another reader of group distlog-pubsub took over while this one was paused; trying again until it works$'
+wait_for 20 has one.err 'another reader of group distlog-pubsub took over while this process was paused; trying again until it works$'
 ok $? "one reports the loss when it resumes"
 wait_for 20 has one.err 'standing by'
 ok $? "one stands by"
@@ -52,7 +52,7 @@ stop one
 is "$status" 0 "two stops with exit code 0"
 
 both sqlite-commit-before
-wait_for 120 has two.err 'another process keeps the bus locked' # five seconds on an idle machine
+wait_for 120 has two.err 'the bus is locked by another process' # five seconds on an idle machine
 ok $? "two can't take over a locked bus, and logs that"
 kill -CONT "${pids[one]}"
 wait_for 20 routed

@@ -98,7 +98,7 @@ put n '{"log_id":"waited","node_id":"n"}'
 exec 9>>"$DISTLOG_DATA/store.db-lock"
 flock 9
 start waits distlog store --no-follow 9>&-
-wait_for 20 has "$TMP/waits.err" "store.db: another process keeps the store locked; trying again"
+wait_for 20 has "$TMP/waits.err" "store.db: the store is locked by another process; trying again"
 ok $? "a locked store file is waited for, and the log says so"
 exec 9>&-
 await waits
@@ -126,7 +126,7 @@ fi
 echo "this is a text" >foreign.db
 run distlog store --no-follow -o store.local.path="$TMP/foreign.db"
 is "$status" 1 "a foreign file is rejected"
-like "$err" "foreign.db: this is not a distlog store file" "the message names it"
+like "$err" "foreign.db: not a distlog store file" "the message names it"
 is "$(cat foreign.db)" "this is a text" "it is left unchanged"
 
 start gone distlog store

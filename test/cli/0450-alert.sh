@@ -28,7 +28,7 @@ is "$(cd "$TMP/home" && stat -c %a .local .local/share .local/share/distlog | xa
     "only the group can read the data folder; the folders above it are as usual"
 DISTLOG_DATA=/proc/none run distlog alert --no-follow
 is "$status" 1 "a data folder that can't be created is an error"
-like "$err" "^distlog alert: /proc/none: can't make the folder: .* \(choose another place with DISTLOG_DATA or bus.local.path\)" \
+like "$err" "^distlog alert: /proc/none: cannot create the folder: .* \(choose another one with DISTLOG_DATA or bus.local.path\)" \
     "the message says what to change"
 fi
 

@@ -10,7 +10,7 @@ found() { distlog search "$@" 2>"$TMP/err" | sed -n 's/.*"log_id":"\([^"]*\)".*/
 
 run distlog search ERROR
 is "$status" 1 "without a store there is nothing to search"
-like "$err" "(store.db: there is no store yet|there is no index ${DISTLOG_STORE_INDEX:-none})" \
+like "$err" "(store.db: the store does not exist yet|there is no index ${DISTLOG_STORE_INDEX:-none})" \
     "the message says where it looked"
 is "$(ls "$TMP/data" 2>/dev/null)" "" "it creates nothing"
 

@@ -11,7 +11,7 @@ size() { sql "$TMP/data/store.db" "PRAGMA page_count"; }
 
 run distlog delete
 is "$status" 1 "without a store there is nothing to delete"
-like "$err" "(store.db: there is no store yet|there is no index ${DISTLOG_STORE_INDEX:-none})" \
+like "$err" "(store.db: the store does not exist yet|there is no index ${DISTLOG_STORE_INDEX:-none})" \
     "the message says where it looked"
 
 now=$(date -u +%Y-%m-%dT%H:%M:%SZ)

@@ -87,7 +87,7 @@ one() {
 as_json='larger as JSON than collect.max_inflated allows'
 for kind in controls quotes words maps; do one $kind msgpack 413 "$as_json" $((64 + 2 * mb)); done
 most=$((64 + 7 * mb + records * 320 / 1000000)) # as distlog(7) has it
-one object x-www-form-urlencoded 413 'larger than [0-9]+ \(bus.max_record' $most
+one object x-www-form-urlencoded 413 'exceeds bus.max_record \([0-9]+ bytes\)' $most
 for kind in array spaces; do one $kind x-www-form-urlencoded 200 '' $most; done
 
 # Bodies of almost 1 MB each would be 1 GB together.

@@ -24,7 +24,7 @@ logs() {
 tls=(security.protocol=SASL_SSL "ssl.ca.location=$TEST_TLS/ca.crt")
 plain=("${tls[@]}" sasl.mechanism=PLAIN sasl.username=alice)
 scram=("${tls[@]}" sasl.mechanism=SCRAM-SHA-512 sasl.username=bob)
-places="kafka 127.0.0.1:[0-9]+: can't reach it: [^ ]+/bootstrap:"
+places="kafka 127.0.0.1:[0-9]+: cannot reach the cluster: [^ ]+/bootstrap:"
 port=$(free_port)
 alert_logs "$places Connect to .* failed: Connection refused \(check bus.kafka.brokers\); trying again" \
     "a port without a listener" "127.0.0.1:$port"
@@ -38,7 +38,7 @@ alert_logs "$places .*certificate verify failed.* \(check ssl.ca.location in bus
 alert_logs "ssl.ca.location failed: .* \(see bus.kafka.properties\)" \
     "a missing CA file" "$TEST_KAFKA_TLS" "${plain[@]/ssl.ca*/ssl.ca.location=nowhere.crt}" \
     sasl.password=x
-alert_logs "$places Disconnected .* \(check security.protocol in bus.kafka.properties: does the listener want TLS or SASL\?\)" \
+alert_logs "$places Disconnected .* \(check security.protocol in bus.kafka.properties: does the listener require TLS or SASL\?\)" \
     "plain text to a TLS listener" "$TEST_KAFKA_TLS"
 alert_logs "$places .*SSL .* \(check security.protocol and the ssl" \
     "TLS to a plain listener" "$TEST_KAFKA" security.protocol=SSL
@@ -56,13 +56,13 @@ is "$status $err" "1 distlog collect: kafka $TEST_KAFKA: \`acks\` must be set to
     "a property that would lose acknowledged records"
 properties
 DISTLOG_BUS_KAFKA_CREATE_TOPICS=false alert_logs \
-    "topic alerts is not there \(make it, or set bus.kafka.create_topics: true\)$" \
+    "topic alerts does not exist \(create it, or set bus.kafka.create_topics: true\)$" \
     "a missing topic that may not be created" "$TEST_KAFKA"
 
 # --- topics are created according to the settings
 properties
 DISTLOG_BUS_KAFKA_REPLICATION=2 logs \
-    "can't make topic .*eplication.* \(see bus.kafka.partitions and bus.kafka.replication\)" \
+    "cannot create topic .*eplication.* \(check bus.kafka.partitions and bus.kafka.replication\)" \
     "more replicas than brokers" replicas alert --no-follow replicated
 DISTLOG_BUS_KAFKA_PARTITIONS=4 DISTLOG_BUS_KAFKA_RETENTION=2d run timeout 60 distlog pubsub --no-follow \
     made made.p made.a --group made
@@ -75,7 +75,7 @@ start one distlog -o bus.kafka.instance=same pubsub made made.p made.a --group m
 wait_for 20 has one.err '→'
 start two distlog -o bus.kafka.instance=same pubsub made made.p made.a --group made
 fenced() {
-    cat one.err two.err >both.err; has both.err 'another process .*runs under the same bus.kafka.instance'
+    cat one.err two.err >both.err; has both.err 'another process .*runs with the same bus.kafka.instance'
 }
 wait_for 30 fenced
 ok $? "two processes with the same bus.kafka.instance are reported"
@@ -98,7 +98,7 @@ admin largest in 1000000
 printf 'in\tn\t%s\n' '{"node_id":"n","message_type":"REGISTRATION","service_name":"s"}' "$large" | "$BUS" put
 start pubsub distlog pubsub in out al --group small
 wait_for 30 has pubsub.err \
-    "can't commit: topic out: .*essage size too large \(raise the topic's max.message.bytes, or lower bus.max_record\); trying"
+    "cannot commit: topic out: .*essage size too large \(raise the topic's max.message.bytes, or lower bus.max_record\); trying"
 ok $? "pubsub logs which topic rejects the routed record"
 is "$(lines pubsub.err 'trying again')" 1 "it logs that once"
 admin largest out 1000000
@@ -140,11 +140,11 @@ unlike "$out" 'alice-secret' "without the secrets"
 # --- rights. This broker allows everything that no ACL mentions.
 properties "${allowed[@]}"
 admin deny alice READ TOPIC alerts
-logs "can't (read|use topic alerts): .*opic authorization failed \(give this user the right to it: an ACL for the topic\)" \
+logs "cannot (read|use topic alerts): .*opic authorization failed \(grant this user access: add an ACL for the topic\)" \
     "no right to read a topic" denied alert --group g
 printf 'nodes.dlq\tk\tv\n' | "$BUS" put
 admin permit alice WRITE TOPIC nodes.dlq # and nothing else
-logs "can't read: .*an ACL for the topic\)" "no right to read the dead letters" denied deadletter list
+logs "cannot read: .*an ACL for the topic\)" "no right to read the dead letters" denied deadletter list
 admin deny alice READ GROUP distlog-pubsub
 logs "an ACL for the group\)" "no right to the group" denied pubsub
 admin lift alice READ GROUP distlog-pubsub
@@ -168,7 +168,7 @@ like "$(cat collect.err)" 'an ACL for the topic' "the body says what to do"
 stop collect
 admin deny alice CREATE CLUSTER kafka-cluster
 admin permit alice DESCRIBE TOPIC new
-logs "topic new is not there, and this user may not make it: .* \(make it, or give the user the right to create\)" \
+logs "topic new does not exist, and this user may not create it: .* \(create it, or grant the user Create\)" \
     "no right to create a topic" denied alert new
 
 # --- a listener that requires a client certificate

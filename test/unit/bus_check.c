@@ -19,7 +19,7 @@ static struct {
 static enum bus_rc puppet_poll(struct bus *bus, int wait_ms, struct bus_batch *batch,
                                struct err *err) {
     (void)bus, (void)wait_ms;
-    err_set(err, "the group was rebalanced");
+    err_set(err, "the consumer group was rebalanced before the commit");
     *batch = (struct bus_batch){
         .records = &puppet.record, .n = 1, .parts = &puppet.part, .n_parts = 1, .generation = 1};
     return puppet.poll;
@@ -27,7 +27,7 @@ static enum bus_rc puppet_poll(struct bus *bus, int wait_ms, struct bus_batch *b
 
 static enum bus_rc puppet_commit(struct bus *bus, struct err *err) {
     (void)bus;
-    err_set(err, "the group was rebalanced");
+    err_set(err, "the consumer group was rebalanced before the commit");
     return puppet.commit;
 }
 

@@ -68,14 +68,14 @@ static void test_json(void **state) {
         {INGEST_JSON, " [ ] ", INPUT_OK, ""},
         {INGEST_JSON, "[{\"node_id\":\"a\"} , {\"b\" : [1, 2]}]", INPUT_OK,
          "{\"node_id\":\"a\"}|a\n{\"b\":[1,2]}-\n"},
-        {INGEST_JSON, "", INPUT_BAD, "there is no record: the body is empty"},
-        {INGEST_JSON, " \n", INPUT_BAD, "there is no record: the body is empty"},
-        {INGEST_JSON, "5", INPUT_BAD, "not an object"},
-        {INGEST_JSON, "null", INPUT_BAD, "not an object"},
-        {INGEST_JSON, "\"x\"", INPUT_BAD, "not an object"},
-        {INGEST_JSON, "[{},5]", INPUT_BAD, "record 2 of the array: not an object"},
-        {INGEST_JSON, "[{},[]]", INPUT_BAD, "record 2 of the array: not an object"},
-        {INGEST_JSON, "[{},null]", INPUT_BAD, "record 2 of the array: not an object"},
+        {INGEST_JSON, "", INPUT_BAD, "expected at least one record"},
+        {INGEST_JSON, " \n", INPUT_BAD, "expected at least one record"},
+        {INGEST_JSON, "5", INPUT_BAD, "not a JSON object"},
+        {INGEST_JSON, "null", INPUT_BAD, "not a JSON object"},
+        {INGEST_JSON, "\"x\"", INPUT_BAD, "not a JSON object"},
+        {INGEST_JSON, "[{},5]", INPUT_BAD, "record 2 of the array: not a JSON object"},
+        {INGEST_JSON, "[{},[]]", INPUT_BAD, "record 2 of the array: not a JSON object"},
+        {INGEST_JSON, "[{},null]", INPUT_BAD, "record 2 of the array: not a JSON object"},
         {INGEST_JSON, "[{\"a\":1},{\"a\":x}]", INPUT_BAD,
          "record 2 of the array: expected a value (object, array, string, number, true, false, "
          "null) at byte 14"},
@@ -83,14 +83,14 @@ static void test_json(void **state) {
          "record 2 of the array: expected a value (object, array, string, number, true, false, "
          "null) at byte 4"},
         {INGEST_JSON, "[{} {}]", INPUT_BAD,
-         "expected ',' or ']' behind record 1 of the array, at byte 4"},
+         "expected ',' or ']' after record 1 of the array, at byte 4"},
         {INGEST_JSON, "[{}", INPUT_BAD,
-         "expected ',' or ']' behind record 1 of the array, at byte 3"},
+         "expected ',' or ']' after record 1 of the array, at byte 3"},
         {INGEST_JSON, "[", INPUT_BAD,
          "record 1 of the array: expected a value (object, array, string, number, true, false, "
          "null) at byte 1, where the text ends"},
-        {INGEST_JSON, "{}{}", INPUT_BAD, "expected the end at byte 2"},
-        {INGEST_JSON, "[{}] x", INPUT_BAD, "expected the end at byte 5"},
+        {INGEST_JSON, "{}{}", INPUT_BAD, "unexpected data after the JSON value, at byte 2"},
+        {INGEST_JSON, "[{}] x", INPUT_BAD, "unexpected data after the JSON value, at byte 5"},
         {INGEST_JSON, "\xef\xbb\xbf{}", INPUT_BAD,
          "expected a value (object, array, string, number, true, false, null) at byte 0"},
         {INGEST_JSON, "{\"a\":\"\xff\"}", INPUT_BAD, "invalid UTF-8 at byte 6"},
@@ -108,10 +108,11 @@ static void test_ndjson(void **state) {
         {INGEST_NDJSON, "{\"a\":\n1}\n", INPUT_BAD,
          "line 1: expected a value (object, array, string, number, true, false, null) at byte 5, "
          "where the text ends"},
-        {INGEST_NDJSON, "{} {}\n", INPUT_BAD, "line 1: expected the end at byte 3"},
-        {INGEST_NDJSON, "{}\n[]\n", INPUT_BAD, "line 2: not an object"},
-        {INGEST_NDJSON, "\n\r\n", INPUT_BAD, "there is no record: the body is empty"},
-        {INGEST_NDJSON, "", INPUT_BAD, "there is no record: the body is empty"},
+        {INGEST_NDJSON, "{} {}\n", INPUT_BAD,
+         "line 1: unexpected data after the JSON value, at byte 3"},
+        {INGEST_NDJSON, "{}\n[]\n", INPUT_BAD, "line 2: not a JSON object"},
+        {INGEST_NDJSON, "\n\r\n", INPUT_BAD, "expected at least one record"},
+        {INGEST_NDJSON, "", INPUT_BAD, "expected at least one record"},
         {INGEST_MSGPACK, "{}\n{\"a\":1}\n", INPUT_OK, "{}-\n{\"a\":1}-\n"},
         {INGEST_MSGPACK, "", INPUT_OK, ""},
     };
@@ -129,19 +130,21 @@ static void test_form(void **state) {
         {INGEST_FORM, "ndjson={}%0A{\"a\":1}%0D%0A", INPUT_OK, "{}-\n{\"a\":1}-\n"},
         {INGEST_FORM, "ndjson={}&json={\"a\":1}", INPUT_OK, "{\"a\":1}-\n"},
         {INGEST_FORM, "json={\"a\":\"x=y\"}", INPUT_OK, "{\"a\":\"x=y\"}-\n"},
-        {INGEST_FORM, "", INPUT_BAD, "the form needs a parameter 'json' or 'ndjson'"},
-        {INGEST_FORM, "a=1&jso=2", INPUT_BAD, "the form needs a parameter 'json' or 'ndjson'"},
-        {INGEST_FORM, "msgpack=%80", INPUT_BAD, "the form needs a parameter 'json' or 'ndjson'"},
-        {INGEST_FORM, "json=", INPUT_BAD, "parameter json: there is no record: the body is empty"},
-        {INGEST_FORM, "json", INPUT_BAD, "parameter json: there is no record: the body is empty"},
+        {INGEST_FORM, "", INPUT_BAD, "the form has neither a parameter 'json' nor 'ndjson'"},
+        {INGEST_FORM, "a=1&jso=2", INPUT_BAD,
+         "the form has neither a parameter 'json' nor 'ndjson'"},
+        {INGEST_FORM, "msgpack=%80", INPUT_BAD,
+         "the form has neither a parameter 'json' nor 'ndjson'"},
+        {INGEST_FORM, "json=", INPUT_BAD, "parameter json: expected at least one record"},
+        {INGEST_FORM, "json", INPUT_BAD, "parameter json: expected at least one record"},
         {INGEST_FORM, "json={\"a\":\"\xc3\xa9\"}", INPUT_BAD,
          "byte 11 of the form must be percent-encoded"},
         {INGEST_FORM, "json=%zz", INPUT_BAD,
-         "expected % and two hexadecimal digits at byte 5 of the form"},
+         "expected two hexadecimal digits after the % at byte 5 of the form"},
         {INGEST_FORM, "json={}%4", INPUT_BAD,
-         "expected % and two hexadecimal digits at byte 7 of the form"},
+         "expected two hexadecimal digits after the % at byte 7 of the form"},
         {INGEST_FORM, "a=%4&json={}", INPUT_BAD,
-         "expected % and two hexadecimal digits at byte 2 of the form"},
+         "expected two hexadecimal digits after the % at byte 2 of the form"},
         {INGEST_FORM, "json=%7B%22a%22%3A%22%FF%22%7D", INPUT_BAD,
          "parameter json: invalid UTF-8 at byte 6"},
     };
@@ -156,8 +159,8 @@ static void test_limits(void **state) {
     buf_clear(&body);
     buf_printf(&body, "{}\n{\"a\":\"%*s\"}", (int)limits.max_record - 7, "");
     assert_int_equal(take(INGEST_NDJSON, buf_view(&body), &said), INPUT_LARGE);
-    assert_string_equal(said.p, "line 2: a record of 101 bytes, its key counted twice, is larger "
-                                "than 100 (bus.max_record)");
+    assert_string_equal(said.p, "line 2: a record of 101 bytes, its key counted twice, exceeds "
+                                "bus.max_record (100 bytes)");
     /* The key, which the bus keeps beside the record, counts too. */
     buf_clear(&body);
     buf_printf(&body, "{\"node_id\":\"%051d\"}", 0);
@@ -168,7 +171,8 @@ static void test_limits(void **state) {
     assert_int_equal(take(INGEST_JSON, buf_view(&body), &said), INPUT_OK);
     assert_int_equal(take(INGEST_JSON, SPAN_LIT("[{},{},{},{},{}]"), &said), INPUT_OK);
     assert_int_equal(take(INGEST_JSON, SPAN_LIT("[{},{},{},{},{},{}]"), &said), INPUT_LARGE);
-    assert_string_equal(said.p, "record 6 of the array: more than 5 records in one request");
+    assert_string_equal(said.p, "record 6 of the array: more than 5 records in one request "
+                                "(collect.max_records)");
     buf_release(&body);
     buf_release(&said);
 }

@@ -176,7 +176,9 @@ static enum bus_rc bus_kafka_open(const struct conf *conf, const struct bus_open
     const bool is_writer = !how->group && how->delivered;
     enum bus_rc rc;
     if (no_wake || no_answer)
-        rc = err_as(BUS_FATAL, err, "kafka %s: no pipe: %s", b->conf->brokers, strerror(errno));
+        rc = err_as(BUS_FATAL, err,
+                    "kafka %s: cannot create a pipe: %s (check ulimit -n, or LimitNOFILE)",
+                    b->conf->brokers, strerror(errno));
     else if (is_writer)
         rc = bus_kafka_open_writer(b, err);
     else
@@ -229,7 +231,8 @@ static enum bus_rc bus_kafka_try_put(struct kafka_bus *b, const struct kafka_put
                                      struct err *err) {
     const size_t size = put->key.n + put->value.n;
     if ((int64_t)size > b->how.max_record)
-        return err_as(BUS_POISON, err, "%zu bytes are more than bus.max_record", size);
+        return err_as(BUS_POISON, err, "a record of %zu bytes for topic %s exceeds bus.max_record",
+                      size, put->topic);
     int count = 0;
     enum bus_rc rc = bus_kafka_ensure_topic(b, put->topic, 0, &count, err);
     if (rc == BUS_OK && b->transactional_id)
@@ -280,7 +283,7 @@ static enum bus_rc bus_kafka_flush(struct bus *bus, int limit_ms, struct err *er
         return bus_kafka_given_up(b, err);
     if (b->producer.queued == 0)
         return BUS_OK;
-    return err_as(BUS_RETRY, err, "kafka %s: %llu records are not acknowledged yet",
+    return err_as(BUS_RETRY, err, "kafka %s: %llu records are not yet acknowledged",
                   b->conf->brokers, (unsigned long long)b->producer.queued);
 }
 

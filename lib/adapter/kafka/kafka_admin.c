@@ -24,7 +24,7 @@ enum bus_rc kafka_admin_reach(struct kafka_client *c, struct err *err) {
         return BUS_OK;
     }
     rd_kafka_poll(c->rk, 0); /* brings the reason */
-    return kafka_errors_explain(c, RD_KAFKA_RESP_ERR__TIMED_OUT, "reach it", err);
+    return kafka_errors_explain(c, RD_KAFKA_RESP_ERR__TIMED_OUT, "reach the cluster", err);
 }
 
 /* --- topics --- */
@@ -69,7 +69,7 @@ enum bus_rc kafka_admin_partitions(struct kafka_client *c, const char *topic, in
         return BUS_OK;
     if (code) {
         char doing[DOING_SIZE];
-        snprintf(doing, sizeof doing, "look at topic %s", topic);
+        snprintf(doing, sizeof doing, "describe topic %s", topic);
         return kafka_errors_explain(c, code, doing, err);
     }
     for (int32_t p = 0; p < count; p++)
@@ -149,7 +149,7 @@ static enum bus_rc kafka_admin_create(struct kafka_client *c, const struct kafka
     if (!c->conf->create_topics)
         return err_as(
             BUS_FATAL, err,
-            "kafka %s: topic %s is not there (make it, or set bus.kafka.create_topics: true)",
+            "kafka %s: topic %s does not exist (create it, or set bus.kafka.create_topics: true)",
             brokers, topic->name);
     struct kafka_admin_answer a = kafka_admin_request_topic(c, topic);
     switch (a.code) {
@@ -159,8 +159,8 @@ static enum bus_rc kafka_admin_create(struct kafka_client *c, const struct kafka
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
         return err_as(BUS_FATAL, err,
-                      "kafka %s: topic %s is not there, and this user may not make it: %s (make "
-                      "it, or give the user the right to create)",
+                      "kafka %s: topic %s does not exist, and this user may not create it: %s "
+                      "(create it, or grant the user Create)",
                       brokers, topic->name, a.why);
     default:
         break;
@@ -168,7 +168,7 @@ static enum bus_rc kafka_admin_create(struct kafka_client *c, const struct kafka
     if (a.why[0] == '\0')
         return kafka_errors_explain(c, a.code, doing, err);
     return err_as(BUS_RETRY, err,
-                  "kafka %s: can't make topic %s: %s (see bus.kafka.partitions and "
+                  "kafka %s: cannot create topic %s: %s (check bus.kafka.partitions and "
                   "bus.kafka.replication)",
                   brokers, topic->name, a.why);
 }
@@ -221,7 +221,8 @@ enum bus_rc kafka_admin_grow(struct kafka_client *c, const char *topic, int coun
     if (*why == '\0')
         why = rd_kafka_err2str(a.code);
     return err_as(BUS_FATAL, err,
-                  "kafka %s: topic %s has too few partitions: %s (give it %d, as the input has)",
+                  "kafka %s: topic %s has too few partitions: %s (raise them to %d, as many as "
+                  "the input has)",
                   c->conf->brokers, topic, why, count);
 }
 
@@ -264,7 +265,7 @@ enum bus_rc kafka_admin_offsets(struct kafka_client *c, kafka_list *list, int64_
         return BUS_OK;
     }
     rd_kafka_poll(c->rk, 0); /* brings the reason */
-    return kafka_errors_explain(c, code, "ask where its partitions end", err);
+    return kafka_errors_explain(c, code, "query the offsets of the topic", err);
 }
 
 /* Moves p, which stands at the group's commit, to where reading starts. */

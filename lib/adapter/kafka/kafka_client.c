@@ -21,16 +21,17 @@ static const char *const kafka_code[] = {"plugin.library.paths", "ssl.engine.", 
 #define S struct kafka_conf
 static const struct opt rows[] = {
     OPT(S, STRING, brokers, "localhost:9092", .arg = "HOST:PORT,…",
-        .help = "where to find the cluster"),
-    OPT(S, BOOL, create_topics, "true", .help = "make the topics that are missing"),
-    OPT(S, INT, partitions, "3", .min = 1, .max = 100000, .help = "of a topic that distlog makes"),
+        .help = "brokers of the cluster to connect to first"),
+    OPT(S, BOOL, create_topics, "true", .help = "create missing topics"),
+    OPT(S, INT, partitions, "3", .min = 1, .max = 100000,
+        .help = "partitions of topics that distlog creates"),
     OPT(S, INT, replication, "1", .min = 1, .max = 32767,
-        .help = "replicas of a topic that distlog makes"),
-    OPT(S, MS, retention, "7d", .help = "how long a topic that distlog makes keeps its records"),
+        .help = "replicas of topics that distlog creates"),
+    OPT(S, MS, retention, "7d", .help = "how long topics that distlog creates keep their records"),
     OPT(S, STRING, instance, "", .arg = "NAME",
-        .help = "static membership: the lasting name of this process within its group"),
+        .help = "static membership: a permanent name for this process within its group"),
     OPT(S, MAP, properties, "", .arg = "NAME=VALUE,…", .bits = OPT_SECRET, .code = kafka_code,
-        .help = "any librdkafka property, such as security.protocol"),
+        .help = "additional librdkafka properties, such as security.protocol"),
 };
 #undef S
 

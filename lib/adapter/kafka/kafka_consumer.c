@@ -27,7 +27,8 @@ enum {
 /* The only place that changes the position. */
 static void kafka_consumer_enter(struct kafka_consumer *c, enum kafka_position to) {
     if (!kafka_states_set_position(&c->position, to))
-        kafka_client_give_up(&c->client, "internal error: an illegal change of a position");
+        kafka_client_give_up(&c->client,
+                             "internal error: illegal transition of the reader's position");
 }
 
 /* Whether the positions have to be read before anything else is. */
@@ -157,7 +158,7 @@ static enum bus_rc kafka_consumer_join(struct kafka_consumer *c, struct err *err
     rd_kafka_topic_partition_list_add(topics, c->input, RD_KAFKA_PARTITION_UA);
     rd_kafka_resp_err_t code = rd_kafka_subscribe(c->client.rk, topics);
     if (code)
-        return kafka_errors_explain(&c->client, code, "join its group", err);
+        return kafka_errors_explain(&c->client, code, "join the consumer group", err);
     return BUS_OK;
 }
 
@@ -177,7 +178,7 @@ static enum bus_rc kafka_consumer_take_all(struct kafka_consumer *c, struct err 
     }
     /* "From now on" must mean now, not when the cluster is back. */
     if (kafka_consumer_needs_position(c))
-        return kafka_errors_explain(c->metadata, c->why, "find the end of its topic", err);
+        return kafka_errors_explain(c->metadata, c->why, "find the end of the topic", err);
     return BUS_OK;
 }
 

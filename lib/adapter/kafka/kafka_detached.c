@@ -53,9 +53,9 @@ static enum bus_rc kafka_detached_handle(struct kafka_detached_read *r, const rd
     if (is_error && kafka_errors_explain(&r->client, m->err, "read", err) == BUS_FATAL)
         return BUS_FATAL;
     if (clock_mono_ms() > r->until_ms || stop_asked())
-        return kafka_errors_explain(&r->client, RD_KAFKA_RESP_ERR__TIMED_OUT,
-                                    "read on: a transaction stays open, or the broker is away",
-                                    err);
+        return kafka_errors_explain(
+            &r->client, RD_KAFKA_RESP_ERR__TIMED_OUT,
+            "read to the end: a transaction is still open, or a broker does not respond", err);
     return BUS_OK;
 }
 
@@ -185,7 +185,7 @@ enum bus_rc kafka_detached_lag(const struct kafka_detached *d, const char *group
         uint64_t lost = 0;
         rd_kafka_resp_err_t code = kafka_admin_positions(d->metadata, &start, list, &lost, left);
         if (code)
-            rc = kafka_errors_explain(&c, code, "ask for a group's committed offsets", err);
+            rc = kafka_errors_explain(&c, code, "query the group's committed offsets", err);
     }
     kafka_client_close(&c, true);
     return rc;

@@ -3,9 +3,9 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "kafka_errors.h"
 
-#define MAY   "give this user the right to it: an ACL for the "
-#define TWICE "another process took its place, or runs under the same bus.kafka.instance"
-#define LOGIN "check sasl.mechanism, sasl.username and sasl.password in bus.kafka.properties"
+#define GRANT  "grant this user access: add an ACL for the "
+#define FENCED "another process took over, or runs with the same bus.kafka.instance"
+#define LOGIN  "check sasl.mechanism, sasl.username and sasl.password in bus.kafka.properties"
 
 /* What waiting does not cure, and the cure where the code alone determines it. */
 struct kafka_permanent {
@@ -13,12 +13,12 @@ struct kafka_permanent {
     const char *cure;
 };
 static const struct kafka_permanent permanent[] = {
-    {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, MAY "topic"},
-    {RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED, MAY "group"},
-    {RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED, MAY "transactional id"},
-    {RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED, MAY "cluster, IdempotentWrite or Create"},
-    {RD_KAFKA_RESP_ERR__FENCED, TWICE},
-    {RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID, TWICE},
+    {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, GRANT "topic"},
+    {RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED, GRANT "group"},
+    {RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED, GRANT "transactional id"},
+    {RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED, GRANT "cluster, IdempotentWrite or Create"},
+    {RD_KAFKA_RESP_ERR__FENCED, FENCED},
+    {RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID, FENCED},
     {RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION, NULL},
     {RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE, NULL},
     {RD_KAFKA_RESP_ERR__FATAL, NULL},
@@ -30,14 +30,14 @@ static const struct {
     const char *words, *cure;
 } cures[] = {
     {"security.protocol",
-     "check security.protocol in bus.kafka.properties: does the listener want TLS or SASL?"},
+     "check security.protocol in bus.kafka.properties: does the listener require TLS or SASL?"},
     {"SCRAM", LOGIN "; SCRAM on Kafka 4 needs librdkafka 2.6.1 or later"},
     {"uthentication", LOGIN},
     {"certificate verify failed",
      "check ssl.ca.location in bus.kafka.properties, and that the certificate names the broker"},
     {" alert ",
      "check ssl.certificate.location and the other ssl.* settings in bus.kafka.properties: the "
-     "broker refuses this client"},
+     "broker rejects this client"},
     {"SSL", "check security.protocol and the ssl.* settings in bus.kafka.properties"},
     {"certificate", "check security.protocol and the ssl.* settings in bus.kafka.properties"},
     {"essage size too large", "raise the topic's max.message.bytes, or lower bus.max_record"},
@@ -95,7 +95,7 @@ enum bus_rc kafka_errors_explain(const struct kafka_client *c, rd_kafka_resp_err
     if (!cure)
         cure = kafka_errors_cure(reason);
     const bool is_permanent = known || code == RD_KAFKA_RESP_ERR__FATAL;
-    return err_as(is_permanent ? BUS_FATAL : BUS_RETRY, err, "kafka %s: can't %s: %s (%s)",
+    return err_as(is_permanent ? BUS_FATAL : BUS_RETRY, err, "kafka %s: cannot %s: %s (%s)",
                   c->conf->brokers, doing, reason, cure);
 }
 

@@ -87,11 +87,12 @@ enum bus_rc kafka_producer_put(struct kafka_producer *p, const struct kafka_put 
         p->queued++;
         return BUS_OK;
     case RD_KAFKA_RESP_ERR__QUEUE_FULL:
-        return err_as(BUS_FULL, err, "kafka %s: the queue to the brokers is full", brokers);
+        return err_as(BUS_FULL, err, "kafka %s: the producer queue is full", brokers);
     case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
         return err_as(BUS_POISON, err,
-                      "%zu bytes are more than the brokers take (message.max.bytes)",
-                      put->value.n + put->key.n);
+                      "a record of %zu bytes for topic %s exceeds message.max.bytes (check "
+                      "bus.kafka.properties)",
+                      put->value.n + put->key.n, put->topic);
     case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
         /* The input got more partitions: the next open gives the state topic as many. */
         return err_as(BUS_FATAL, err, "kafka %s: topic %s has no partition %d", brokers, put->topic,

@@ -38,7 +38,8 @@ static bool kafka_states_is_legal(const unsigned *moves, unsigned from, unsigned
     if (from == to || (moves[from] & TO(to)))
         return true;
 #ifdef DISTLOG_DEV
-    fprintf(stderr, "kafka_states: the %s moves from %u to %u\n", machine, from, to);
+    fprintf(stderr, "kafka_states: illegal transition of the %s from %u to %u\n", machine, from,
+            to);
     abort();
 #else
     (void)machine;

@@ -26,7 +26,8 @@ enum {
 static void kafka_transaction_enter(struct kafka_transaction *t, enum kafka_phase to) {
     if (kafka_states_set_phase(&t->phase, to))
         return;
-    kafka_client_give_up(&t->producer->client, "internal error: an illegal step of a transaction");
+    kafka_client_give_up(&t->producer->client,
+                         "internal error: illegal transition of a transaction's phase");
     t->phase = KAFKA_FAILED;
 }
 
@@ -48,7 +49,7 @@ void kafka_transaction_note_read(struct kafka_transaction *t) {
 }
 
 static enum bus_rc kafka_transaction_interrupted(struct err *err) {
-    return err_as(BUS_ABORTED, err, "the group was rebalanced in mid-turn");
+    return err_as(BUS_ABORTED, err, "the consumer group was rebalanced before the commit");
 }
 
 /* --- opening and closing --- */
@@ -68,7 +69,7 @@ enum bus_rc kafka_transaction_open(struct kafka_transaction *t, struct err *err)
     if (!e)
         return BUS_OK;
     rd_kafka_poll(producer->rk, 0); /* brings the reason */
-    rc = kafka_errors_explain(producer, rd_kafka_error_code(e), "begin transactions", err);
+    rc = kafka_errors_explain(producer, rd_kafka_error_code(e), "initialize transactions", err);
     rd_kafka_error_destroy(e);
     kafka_client_close(producer, true);
     return rc;
@@ -100,7 +101,7 @@ static bool kafka_transaction_abort(struct kafka_transaction *t) {
     if (!kafka_transaction_is_open(t))
         return t->phase != KAFKA_FAILED;
     if (t->phase == KAFKA_SENDING_OFFSETS) {
-        kafka_client_give_up(producer, "a commit was dropped while it was under way");
+        kafka_client_give_up(producer, "a commit was abandoned before its outcome was known");
         kafka_transaction_enter(t, KAFKA_FAILED);
         return false;
     }
@@ -221,17 +222,18 @@ static enum bus_rc kafka_transaction_start_sending(struct kafka_transaction *t,
     const char *brokers = t->producer->conf->brokers;
     if (!kafka_transaction_has_offset(offsets)) {
         kafka_transaction_undo(t);
-        return err_as(BUS_ABORTED, err, "kafka %s: can't commit: this reader has no partition now",
-                      brokers);
+        return err_as(BUS_ABORTED, err,
+                      "kafka %s: cannot commit: this reader has no partition assigned", brokers);
     }
     t->offsets = rd_kafka_topic_partition_list_copy(offsets);
     thrd_t thread;
     if (thrd_create(&thread, kafka_transaction_send_offsets, t) != thrd_success) {
         rd_kafka_topic_partition_list_destroy(t->offsets);
         t->offsets = NULL;
-        return err_as(BUS_RETRY, err,
-                      "kafka %s: can't commit: no more threads (see ulimit -u, or TasksMax)",
-                      brokers);
+        return err_as(
+            BUS_RETRY, err,
+            "kafka %s: cannot commit: no thread could be created (check ulimit -u, or TasksMax)",
+            brokers);
     }
     thrd_detach(thread);
     kafka_transaction_enter(t, KAFKA_SENDING_OFFSETS);
@@ -333,10 +335,11 @@ static enum bus_rc kafka_transaction_commit_offsets(struct kafka_transaction *t,
     case RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS:
     case RD_KAFKA_RESP_ERR__STATE:
         kafka_transaction_undo(t);
-        return err_as(BUS_ABORTED, err, "kafka %s: the group was rebalanced",
+        return err_as(BUS_ABORTED, err,
+                      "kafka %s: cannot commit: the consumer group was rebalanced",
                       t->consumer->conf->brokers);
     default:
-        return kafka_errors_explain(t->consumer, code, "commit its offsets", err);
+        return kafka_errors_explain(t->consumer, code, "commit offsets", err);
     }
 }
 

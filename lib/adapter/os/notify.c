@@ -120,7 +120,7 @@ int notify_listen(struct notify_listener *l, struct err *err) {
     l->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (l->fd >= 0 && notify_bind(l))
         return 0;
-    err_set(err, "no socket for notifications: %s", strerror(errno));
+    err_set(err, "cannot create a notification socket: %s", strerror(errno));
     notify_unlisten(l);
     return -1;
 }

@@ -121,7 +121,7 @@ int process_start(struct process *p, const char *const *argv, int64_t watchdog_m
     if (notify_listen(&p->notices, err) != 0)
         return -1;
     if (process_open_pipes(&image) != 0) {
-        err_set(err, "no new process: %s", strerror(errno));
+        err_set(err, "cannot start a process: %s", strerror(errno));
         notify_unlisten(&p->notices);
         return -1;
     }
@@ -130,7 +130,7 @@ int process_start(struct process *p, const char *const *argv, int64_t watchdog_m
     const int failure = errno;
     arena_release(&arena);
     if (pid < 0) {
-        err_set(err, "no new process: %s", strerror(failure));
+        err_set(err, "cannot start a process: %s", strerror(failure));
         process_pipe_close(&image.out);
         process_pipe_close(&image.error);
         notify_unlisten(&p->notices);

@@ -12,7 +12,7 @@ static _Atomic int64_t stop_signal_ms; /* lock-free wherever Debian runs, as a h
 static unsigned stop_limit_s;
 
 static void stop_on_alarm(int number) {
-    static const char why[] = "distlog: leaving without the answer of the bus or the store\n";
+    static const char why[] = "distlog: exiting without an answer from the bus or the store\n";
     (void)number;
     const ssize_t wrote = write(STDERR_FILENO, why, sizeof why - 1);
     (void)wrote; /* there is no other place to report that */

@@ -160,10 +160,11 @@ static enum bus_rc sqlite_bus_put(struct bus *handle, const char *topic, int32_t
     struct sqlite_bus *bus = (struct sqlite_bus *)handle;
     (void)partition; /* there is only one */
     if ((int64_t)(key.n + value.n) > bus->how.max_record)
-        return err_as(BUS_POISON, err, "a record of %zu bytes for %s is larger than bus.max_record",
+        return err_as(BUS_POISON, err, "a record of %zu bytes for topic %s exceeds bus.max_record",
                       key.n + value.n, topic);
     if (!bus->how.group && bus->writer.bytes.used > QUEUE_BYTES)
-        return err_as(BUS_FULL, err, "%d MB wait to be written", QUEUE_BYTES >> 20);
+        return err_as(BUS_FULL, err, "the write queue is full: %d MB are waiting to be written",
+                      QUEUE_BYTES >> 20);
     if (bus->retention.full)
         return err_as(BUS_FULL, err, "%s", bus->retention.full_reason.text);
     sqlite_writer_put(&bus->writer, topic, key, value, tag);
@@ -349,14 +350,14 @@ static enum bus_rc sqlite_bus_lag(struct bus *handle, const char *group, const c
 
 static const struct opt sqlite_bus_rows[] = {
     OPT(struct sqlite_bus_conf, STRING, path, "bus.db", .bits = OPT_PATH | OPT_DATA, .arg = "FILE",
-        .help = "the file of the embedded bus"),
+        .help = "file of the embedded bus; a bare name is in the data folder"),
     OPT(struct sqlite_bus_conf, MS, max_age, "7d", .min = 1000, .max = INT64_C(36500) * 86400000,
-        .help = "how long records are kept at least, if max_size allows it"),
+        .help = "minimum age at which records are deleted, unless max_size is reached"),
     OPT(struct sqlite_bus_conf, BYTES, max_size, "10GB", .min = 16 << 20,
         /* the WAL alone takes some megabytes now and then */ .max = INT64_C(1000000) << 30,
-        .help = "size at which collect answers 503 and what all groups have read may go early"),
+        .help = "above this size collect answers 503 and fully consumed records are deleted early"),
     OPT(struct sqlite_bus_conf, BYTES, min_free, "256MB",
-        .help = "space left on the disk below which collect answers 503"),
+        .help = "below this much free disk space collect answers 503"),
 };
 
 const struct opt_section bus_sqlite_section = OPT_SECTION(

@@ -64,7 +64,8 @@ static bool sqlite_owner_set_lease(const struct sqlite_owner *owner, int64_t unt
 void sqlite_owner_renew(struct sqlite_owner *owner) {
     owner->renewed_ms = clock_boot_ms();
     if (!sqlite_owner_set_lease(owner, owner->renewed_ms + LEASE_MS))
-        sqlite_db_fail(owner->db, "another reader of group %s took over while this one was paused",
+        sqlite_db_fail(owner->db,
+                       "another reader of group %s took over while this process was paused",
                        owner->group);
     sqlite_db_run(owner->db, set_seen, sqlite_int(sqlite_clock_now_ms(owner->clock)),
                   sqlite_string(owner->group));

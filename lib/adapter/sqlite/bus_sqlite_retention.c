@@ -76,15 +76,16 @@ void sqlite_retention_measure(struct sqlite_retention *retention) {
     if (used > conf->max_size) {
         retention->full = true;
         err_set(&retention->full_reason,
-                "the bus is full: %s has %" PRId64 " MB, bus.local.max_size is %" PRId64 " MB",
+                "the bus is full: %s has %" PRId64 " MB, the limit is %" PRId64
+                " MB (raise bus.local.max_size)",
                 conf->path, used >> 20, conf->max_size >> 20);
         retention->check_at_ms = 0;
     } else if (sqlite_retention_disk_is_full(conf)) {
         retention->full = true;
         err_set(&retention->full_reason,
-                "the disk is almost full: less than bus.local.min_free = %" PRId64
-                " MB left for %s",
-                conf->min_free >> 20, conf->path);
+                "the disk of %s is almost full: less than %" PRId64
+                " MB free (free some space, or lower bus.local.min_free)",
+                conf->path, conf->min_free >> 20);
     }
 }
 

@@ -97,19 +97,20 @@ void sqlite_db_check(struct sqlite_db *db, int rc) {
         mem_abort();
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-        sqlite_db_fail(db, "%s: another process keeps the %s locked", path, db->kind->what);
+        sqlite_db_fail(db, "%s: the %s is locked by another process", path, db->kind->what);
         db->rc = SQLITE_DB_RETRY;
         break;
     case SQLITE_FULL:
-        sqlite_db_fail(db, "%s: no space left on the disk (free some, or move %s)", path,
-                       db->kind->setting);
+        sqlite_db_fail(
+            db, "%s: no space left on the disk (free some space, or move the file and set %s)",
+            path, db->kind->setting);
         db->rc = SQLITE_DB_RETRY;
         break;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        sqlite_db_fail(db,
-                       "%s: the file is damaged: %s (restore it, or move it away to begin anew)",
-                       path, reason);
+        sqlite_db_fail(
+            db, "%s: the file is damaged: %s (restore it, or move it away to start with a new one)",
+            path, reason);
         break;
     case SQLITE_READONLY:
     case SQLITE_CANTOPEN:

@@ -38,7 +38,7 @@ static void sqlite_file_make_folders(struct sqlite_file *f) {
         if (made != 0 && errno != EEXIST)
             sqlite_db_fail(
                 &f->db,
-                "%s: can't make the folder: %s (choose another place with DISTLOG_DATA or %s)",
+                "%s: cannot create the folder: %s (choose another one with DISTLOG_DATA or %s)",
                 folder, strerror(errno), f->db.kind->setting);
         *slash = '/';
         slash = next;
@@ -76,14 +76,16 @@ static void sqlite_file_check_header(struct sqlite_file *f, int fd) {
     }
     bool is_database = n == HEADER_BYTES && memcmp(header, "SQLite format 3", 16) == 0;
     if (!is_database || sqlite_file_big_endian(header + 68) != (uint32_t)kind->application_id) {
-        sqlite_db_fail(&f->db, "%s: this is not a distlog %s file (choose another %s)", f->db.path,
+        sqlite_db_fail(&f->db, "%s: not a distlog %s file (set %s to another path)", f->db.path,
                        kind->what, kind->setting);
         return;
     }
     uint32_t version = sqlite_file_big_endian(header + 60);
     if (version != (uint32_t)kind->version)
-        sqlite_db_fail(&f->db, "%s: the %s file has format %u, this distlog reads %d", f->db.path,
-                       kind->what, version, (int)kind->version);
+        sqlite_db_fail(&f->db,
+                       "%s: the %s file has format %u, but this distlog needs format %d (use a "
+                       "matching version, or set %s to another path)",
+                       f->db.path, kind->what, version, (int)kind->version, kind->setting);
 }
 
 int sqlite_file_open_beside(struct sqlite_file *f, const char *suffix) {
@@ -127,7 +129,7 @@ static void sqlite_file_create(struct sqlite_file *f) {
     /* Closing the last connection removes the WAL, so that the rename moves everything. */
     sqlite_db_disconnect(&f->db);
     if (f->db.rc == SQLITE_DB_OK && rename(name.p, f->db.path) != 0)
-        sqlite_db_fail(&f->db, "%s: can't make the %s file: %s", f->db.path, f->db.kind->what,
+        sqlite_db_fail(&f->db, "%s: cannot create the %s file: %s", f->db.path, f->db.kind->what,
                        strerror(errno));
     if (fd >= 0)
         close(fd);
@@ -141,8 +143,9 @@ static bool sqlite_file_check_existing(struct sqlite_file *f) {
     if (fd < 0 && errno == ENOENT)
         return false;
     if (fd < 0) {
-        const char *hint = errno == EACCES ? " (its owner or the group distlog may use it)" : "";
-        sqlite_db_fail(&f->db, "%s: can't open the %s: %s%s", f->db.path, f->db.kind->what,
+        const char *hint =
+            errno == EACCES ? " (only its owner and the group distlog have access)" : "";
+        sqlite_db_fail(&f->db, "%s: cannot open the %s: %s%s", f->db.path, f->db.kind->what,
                        strerror(errno), hint);
         return true;
     }
@@ -160,13 +163,15 @@ static void sqlite_file_prepare_path(struct sqlite_file *f, bool create) {
         sqlite_file_make_folders(f);
     if (!exists && !create)
         sqlite_db_fail(&f->db,
-                       "%s: there is no %s yet (`distlog %s` makes it; %s chooses another place)",
+                       "%s: the %s does not exist yet (run `distlog %s` to create it, or set %s to "
+                       "another path)",
                        f->db.path, f->db.kind->what, f->db.kind->what, f->db.kind->setting);
     f->lock_fd = sqlite_file_open_beside(f, "-lock");
     if (f->db.rc == SQLITE_DB_OK && sqlite_file_on_network(f->lock_fd))
-        sqlite_db_fail(
-            &f->db, "%s: a network file system, whose locks SQLite can't trust (choose a local %s)",
-            f->db.path, f->db.kind->setting);
+        sqlite_db_fail(&f->db,
+                       "%s: on a network file system, whose locks SQLite cannot trust (set %s to a "
+                       "local path)",
+                       f->db.path, f->db.kind->setting);
     if (exists || f->db.rc != SQLITE_DB_OK)
         return;
     sqlite_file_lock(f);
@@ -219,9 +224,9 @@ void sqlite_file_check_in_place(struct sqlite_file *f) {
     bool same = stat(f->db.path, &now) == 0 && now.st_dev == f->opened.st_dev &&
                 now.st_ino == f->opened.st_ino;
     if (!same)
-        sqlite_db_fail(&f->db,
-                       "%s: the %s file was deleted or replaced while it was in use (start again)",
-                       f->db.path, f->db.kind->what);
+        sqlite_db_fail(
+            &f->db, "%s: the %s file was deleted or replaced while it was in use (restart distlog)",
+            f->db.path, f->db.kind->what);
 }
 
 void sqlite_file_begin(struct sqlite_file *f, bool durable) {

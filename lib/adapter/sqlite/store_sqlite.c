@@ -66,8 +66,7 @@ struct sqlite_store_conf {
 
 static const struct opt sqlite_store_rows[] = {
     OPT(struct sqlite_store_conf, STRING, path, "store.db", .bits = OPT_PATH | OPT_DATA,
-        .arg = "FILE",
-        .help = "the file of the embedded store; a bare name lies in the data folder"),
+        .arg = "FILE", .help = "file of the embedded store; a bare name is in the data folder"),
 };
 const struct opt_section store_sqlite_section =
     OPT_SECTION("store.local", "the embedded store: one SQLite file", sqlite_store_rows,
