@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../../lib/adapter/elastic/es_client.h"
 #include "../../lib/adapter/elastic/store_es.h"
 #include "../../lib/engines.h"
 
@@ -71,7 +72,7 @@ static inline struct store *es_store(struct span replies, struct span open, bool
         check(conf_set(conf, "store.type", SPAN_LIT("elasticsearch"), OPT_YAML, "", &err) == 0);
     }
     es_replies = open;
-    enum store_rc rc = store_es.open(conf, create, &store, &err);
+    enum store_rc rc = store_es.open(conf, "logs", create, &store, &err);
     check(rc == STORE_OK ? store != NULL : *err.text);
     es_replies = replies;
     return rc == STORE_OK ? store : NULL;

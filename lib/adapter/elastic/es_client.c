@@ -2,15 +2,21 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "es_client.h"
 
-#include "../../base/json.h"
 #include "../../base/mem.h"
-#include "../os/stop.h"
 #include "../os/clock.h"
+#include "../os/stop.h"
+#include "es_json.h"
 
-enum { WAIT_MS = 200, LEAVE_MS = 4500, REPLY_MAX = 512 << 20, GZIP_FROM = 1024 };
+enum {
+    ES_CLIENT_WAIT_MS = 200,   /* how often the stop flag is looked at */
+    ES_CLIENT_LEAVE_MS = 4500, /* after the request to stop: calls are cancelled */
+    ES_CLIENT_REPLY_MAX = 512 << 20,
+    ES_CLIENT_GZIP_FROM = 1024, /* bytes of a body */
+    ES_CLIENT_REASON_MAX = 250  /* bytes of each part of the engine's reason */
+};
 
 #define S struct es_conf
-static const struct opt rows[] = {
+static const struct opt es_client_rows[] = {
     OPT(S, LIST, urls, "https://localhost:9200", .arg = "URL,…", .bits = OPT_URL,
         .help = "the hosts of the cluster; the next is tried when one does not answer"),
     OPT_ROW("user", S, STRING, http.user, "elastic", .help = "for basic auth"),
@@ -34,95 +40,118 @@ static const struct opt rows[] = {
 const struct opt_section es_section =
     OPT_SECTION("store.elasticsearch",
                 "Elasticsearch 8 or OpenSearch 2 through libcurl, for store.type elasticsearch",
-                rows, struct es_conf);
+                es_client_rows, struct es_conf);
 
 struct es_client {
     const struct es_conf *conf;
     struct http_client *http;
-    size_t host; /* the one to ask */
+    size_t host; /* index in conf->urls of the host to ask next */
 };
 
 enum store_rc es_client_open(struct es_client **out, const struct es_conf *conf, struct err *err) {
-    for (size_t i = 0; i < conf->urls.n; i++)
-        if (http_client_check_url(conf->urls.items[i], err))
+    for (size_t i = 0; i < conf->urls.n; i++) {
+        if (http_client_check_url(conf->urls.items[i], err) != 0)
             return err_prefix_as(STORE_FATAL, err, "store.elasticsearch.urls");
-    if (!conf->urls.n)
+    }
+    if (conf->urls.n == 0)
         return err_as(STORE_FATAL, err, "store.elasticsearch.urls: expected a URL");
-    struct http_client *http = http_client_new(&conf->http, GZIP_FROM, REPLY_MAX, err);
+    struct http_client *http =
+        http_client_new(&conf->http, ES_CLIENT_GZIP_FROM, ES_CLIENT_REPLY_MAX, err);
     if (!http)
         return err_prefix_as(STORE_FATAL, err, "store.elasticsearch.ca");
     *out = mem_calloc(1, sizeof **out);
-    **out = (struct es_client){.conf = conf, .http = http};
+    (*out)->conf = conf;
+    (*out)->http = http;
     return STORE_OK;
 }
 
 void es_client_close(struct es_client *c) {
-    if (c)
-        http_client_free(c->http);
+    if (!c)
+        return;
+    http_client_free(c->http);
     free(c);
 }
 
-/* Starts a call at the host that is in turn. */
-static void begin(struct es_client *c, struct es_call *call) {
+/* Starts a call at the host whose turn it is. */
+static void es_client_start(struct es_client *c, struct es_call *call) {
     BUF_LOCAL struct buf url = {0};
     call->host = c->conf->urls.items[c->host];
     size_t n = strlen(call->host);
     while (call->host[n - 1] == '/')
         n--;
-    buf_printf(&url, "%.*s%s", (int)n, call->host, call->path);
+    buf_add(&url, call->host, n);
+    buf_text(&url, call->path);
     http_client_start(c->http, &call->http, url.p);
 }
 
-/* One request is done. True: the call is too; else the next host has it. */
-static bool finish(struct es_client *c, struct es_call *call) {
+static bool es_client_is_host_down(long status) {
+    return status == 0 || (status >= 502 && status <= 504);
+}
+
+/* Handles the end of one request. Returns whether the call has ended, too; if not, it was started
+ * again at the next host. */
+static bool es_client_finish(struct es_client *c, struct es_call *call) {
     const struct str_list *urls = &c->conf->urls;
-    long status = call->http.status;
-    bool bad = status == 0 || (status >= 502 && status <= 504);
-    if (bad && call->host == urls->items[c->host])
+    const long status = call->http.status;
+    const bool is_current_host = call->host == urls->items[c->host];
+    if (es_client_is_host_down(status) && is_current_host)
         c->host = (c->host + 1) % urls->n;
-    if (status || !call->http.unsent || ++call->tried >= urls->n)
+    if (status != 0 || !call->http.unsent)
         return true;
-    begin(c, call);
+    call->n_tried++;
+    if (call->n_tried >= urls->n)
+        return true;
+    es_client_start(c, call);
     return false;
+}
+
+static bool es_client_must_leave(void) {
+    return stop_asked() && clock_mono_ms() - stop_asked_ms() >= ES_CLIENT_LEAVE_MS;
+}
+
+static struct es_call *es_client_call_of(struct http_call *http) {
+    return (struct es_call *)(void *)((char *)http - offsetof(struct es_call, http));
 }
 
 void es_client_run(struct es_client *c, struct es_call *calls, size_t n) {
     size_t running = n;
     for (size_t i = 0; i < n; i++) {
-        calls[i].tried = 0;
-        begin(c, &calls[i]);
+        calls[i].n_tried = 0;
+        es_client_start(c, &calls[i]);
     }
-    while (running) {
-        http_client_wait(c->http, WAIT_MS);
-        for (struct http_call *done; (done = http_client_done(c->http));)
-            running -= finish(c, (struct es_call *)done);
-        if (!stop_asked() || clock_mono_ms() - stop_asked_ms() < LEAVE_MS)
-            continue;
-        for (size_t i = 0; i < n; i++)
-            http_client_cancel(&calls[i].http, "no answer before it was time to leave");
-        return;
+    while (running > 0) {
+        http_client_wait(c->http, ES_CLIENT_WAIT_MS);
+        struct http_call *ended = http_client_done(c->http);
+        while (ended) {
+            if (es_client_finish(c, es_client_call_of(ended)))
+                running--;
+            ended = http_client_done(c->http);
+        }
+        if (es_client_must_leave()) {
+            for (size_t i = 0; i < n; i++)
+                http_client_cancel(&calls[i].http, "no answer before it was time to leave");
+            return;
+        }
     }
 }
 
-struct span es_text(struct span object, const char *path, struct arena *arena) {
-    struct span raw = json_get(object, path, arena);
-    return raw.p && *raw.p == '"' ? json_decode(raw, arena) : (struct span){0};
-}
-
-/* "HTTP 400: TYPE: REASON" of {"error":{"type":…,"reason":…}} or {"error":"…"}. */
-static void add_reason(const struct es_call *call, struct buf *out) {
+/* Appends ": TYPE: REASON" of {"error":{"type":…,"reason":…}}, or of {"error":"…"}. */
+static void es_client_add_reason(const struct es_call *call, struct buf *out) {
     static const char *const paths[] = {"error.type", "error.reason", "error"};
-    struct arena arena = {0};
+    json_t *reply = es_json_read(buf_view(&call->http.reply));
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
-        struct span s = es_text(buf_view(&call->http.reply), paths[i], &arena);
-        if (s.p)
-            buf_printf(out, ": %.*s", (int)(s.n > 250 ? 250 : s.n), s.p);
+        struct span text = es_json_text(reply, paths[i]);
+        if (text.n > ES_CLIENT_REASON_MAX)
+            text.n = ES_CLIENT_REASON_MAX;
+        if (text.p)
+            buf_printf(out, ": %.*s", SPAN_ARG(text));
     }
-    arena_release(&arena);
+    json_decref(reply);
 }
 
-static enum store_rc no_answer(const struct es_call *call, struct err *err) {
-    const char *hint = "check store.elasticsearch.urls", *why = buf_view(&call->http.reply).p;
+static enum store_rc es_client_no_answer(const struct es_call *call, struct err *err) {
+    const char *why = buf_view(&call->http.reply).p;
+    const char *hint = "check store.elasticsearch.urls";
     const char *certificate = strstr(why, "SSL certificate problem: ");
     if (certificate)
         why = certificate;
@@ -136,20 +165,23 @@ static enum store_rc no_answer(const struct es_call *call, struct err *err) {
 }
 
 enum store_rc es_call_error(const struct es_call *call, const char *doing, struct err *err) {
-    if (call->http.status == 0)
-        return no_answer(call, err);
-    bool denied = call->http.status == 401, forbidden = call->http.status == 403;
-    BUF_LOCAL struct buf why = {0};
-    if (denied)
-        buf_text(&why, ": user and password, or the API key, are refused");
-    else
-        add_reason(call, &why);
-    err_set(err, "%s: can't %s: HTTP %ld%s%s", call->host, doing, call->http.status,
-            buf_view(&why).p,
-            denied      ? " (check store.elasticsearch.user and password, or api_key)"
-            : forbidden ? " (give the user or API key of store.elasticsearch that right)"
-                        : "");
-    return denied || forbidden || call->http.status == 429 || call->http.status >= 500
-               ? STORE_RETRY
-               : STORE_FATAL;
+    const long status = call->http.status;
+    const char *hint = "";
+    BUF_LOCAL struct buf reason = {0};
+    if (status == 0)
+        return es_client_no_answer(call, err);
+    if (status == 401) {
+        buf_text(&reason, ": user and password, or the API key, are refused");
+        hint = " (check store.elasticsearch.user and password, or api_key)";
+    } else {
+        es_client_add_reason(call, &reason);
+    }
+    if (status == 403)
+        hint = " (give the user or API key of store.elasticsearch that right)";
+    err_set(err, "%s: can't %s: HTTP %ld%s%s", call->host, doing, status, buf_view(&reason).p,
+            hint);
+    const bool is_access = status == 401 || status == 403; /* a secret may be renewed */
+    if (is_access || status == 429 || status >= 500)
+        return STORE_RETRY;
+    return STORE_FATAL;
 }
