@@ -22,10 +22,10 @@ pc:jansson libjansson-dev
 pc:yaml-0.1 libyaml-dev
 pc:sqlite3 libsqlite3-dev
 pc:libmicrohttpd libmicrohttpd-dev
-pc:zlib zlib1g-dev
-pc:msgpack-c|msgpack $msgpack"
+pc:zlib zlib1g-dev"
 CHECK="
 pc:cmocka libcmocka-dev
+pc:msgpack-c|msgpack $msgpack
 cmd:curl curl
 cmd:python3 python3
 cmd:openssl openssl

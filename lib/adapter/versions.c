@@ -6,17 +6,16 @@
 #include <jansson.h>
 #include <librdkafka/rdkafka.h>
 #include <microhttpd.h>
-#include <msgpack.h>
 #include <sqlite3.h>
 #include <yaml.h>
 #include <zlib.h>
 
 void versions_print(struct buf *out) {
-    buf_printf(
-        out,
-        "librdkafka %s, libcurl %s, jansson %s, libyaml %s, SQLite %s, libmicrohttpd %s, zlib %s, "
-        "msgpack-c %s",
-        rd_kafka_version_str(), curl_version_info(CURLVERSION_NOW)->version, jansson_version_str(),
-        yaml_get_version_string(), sqlite3_libversion(), MHD_get_version(), zlibVersion(),
-        msgpack_version());
+    buf_printf(out, "librdkafka %s, ", rd_kafka_version_str());
+    buf_printf(out, "libcurl %s, ", curl_version_info(CURLVERSION_NOW)->version);
+    buf_printf(out, "jansson %s, ", jansson_version_str());
+    buf_printf(out, "libyaml %s, ", yaml_get_version_string());
+    buf_printf(out, "SQLite %s, ", sqlite3_libversion());
+    buf_printf(out, "libmicrohttpd %s, ", MHD_get_version());
+    buf_printf(out, "zlib %s", zlibVersion());
 }

@@ -29,12 +29,12 @@ chmod +x "$TMP/fake/pkg-config"
 for case in 'ID=debian VERSION_ID="12":libmsgpack-dev' 'ID=debian VERSION_ID="13":libmsgpack-c-dev' \
     'ID=debian:libmsgpack-c-dev'; do
     tr ' ' '\n' <<<"${case%:*}" >"$TMP/os-release"
-    run env PATH="$TMP/fake:$PATH" OS_RELEASE="$TMP/os-release" SUDO= sh "$TOP/.ci/deps.sh" build
+    run env PATH="$TMP/fake:$PATH" OS_RELEASE="$TMP/os-release" SUDO= sh "$TOP/.ci/deps.sh" check
     like "$err" "^ +sudo apt-get install -y --no-install-recommends ${case#*:}$" "${case%:*}: msgpack is ${case#*:}"
 done
 for name in msgpack msgpack-c; do
     printf '#!/bin/sh\ncase $2 in msgpack*) [ "$2" = %s ] ;; esac\n' "$name" >"$TMP/fake/pkg-config"
-    run env PATH="$TMP/fake:$PATH" SUDO= sh "$TOP/.ci/deps.sh" build
+    run env PATH="$TMP/fake:$PATH" SUDO= sh "$TOP/.ci/deps.sh" check
     is "$status:$out$err" "0:" "$name is enough, whichever the release"
 done
 

@@ -43,7 +43,6 @@ forbidden() { # FILE
     lib/adapter/http/http_client*) others curl/ ;;
     lib/adapter/http/http_server*) others microhttpd ;;
     lib/adapter/codec/zip*) others zlib ;;
-    lib/adapter/codec/msgpack_json*) others msgpack ;;
     lib/adapter/versions.c) echo '^$' ;; # asks each library for its version, for --version
     *) others ;;
     esac
