@@ -1,52 +1,41 @@
 /* http_server: see http_server.h.
  *
- * libmicrohttpd (0.9.75 or 1.0.1) runs inside our loop. What it leaves to us: it takes message
- * framings that another server in the chain may read differently (request smuggling), its timeout
- * is reset by any single byte, at its limit of connections new clients wait unseen, and a refusal
- * that leaves unread bytes in the socket would reach the client as a reset connection.
- * SPDX-License-Identifier: Apache-2.0 */
+ * libmicrohttpd (0.9.75 or 1.0.1) runs inside our loop. What it leaves to us: it accepts message
+ * framings that another server in the chain may read differently (request smuggling, framing.c);
+ * any single byte resets its timeout; at its limit of connections new clients wait unseen; and a
+ * refusal that leaves unread bytes in the socket would reach the client as a reset
+ * (http_connections.c). SPDX-License-Identifier: Apache-2.0 */
 #include "http_server.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <microhttpd.h>
 #include <poll.h>
 #include <stdio.h>
-#include <sys/queue.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "../../base/mem.h"
 #include "../os/clock.h"
 #include "framing.h"
+#include "http_connections.h"
 #include "listener.h"
 
 enum {
-    SWEEP_MS = 100,    /* how often deadlines and lingering sockets are looked at */
-    LINGERING = 64,    /* refused connections whose client may still be sending, at most */
-    LINGER_MS = 2000,  /* each for this long */
-    SPARE_FILES = 128, /* open files that are not connections: bus, lingering, … */
-    CROWDED_PERCENT = 95
+    HTTP_SERVER_SWEEP_MS = 100,   /* how often deadlines and lingering sockets are looked at */
+    HTTP_SERVER_SPARE_FILES = 128 /* open files that are not connections: bus, lingering, … */
 };
 
-/* One connection, and the request in progress on it. */
-struct conn {
-    struct http_request shown; /* first: what the callbacks see */
+/* A connection and the request in progress on it. */
+struct http_exchange {
+    struct http_connection connection;
+    struct http_request request; /* what the callbacks see */
     struct http_server *server;
     struct MHD_Connection *mhd;
-    TAILQ_ENTRY(conn) place;
-    int fd;
-    /* IDLE: no request. HEAD, BODY: what is being received. WAITING: suspended until the answer. */
-    enum { IDLE, HEAD, BODY, WHOLE, WAITING } stage;
-    int64_t accepted_ms; /* 0 once it has been given an answer */
-    int64_t deadline_ms; /* it is cut then, unless it waits for our answer */
-    bool cut;            /* shut down; libmicrohttpd will notice */
-    bool linger;         /* bytes may still come after the answer */
-    bool expects;        /* the client waits for 100 Continue or an answer */
-    bool close;          /* the answer is the last one */
+    int64_t accepted_ms;   /* monotonic; 0 once the first request has been answered */
+    bool expects_continue; /* the client waits for 100 Continue or an answer */
+    bool must_close;       /* the answer is the last one on this connection */
     struct buf uri, body;
-    struct MHD_Response *response;
+    struct MHD_Response *response; /* NULL: not answered */
     unsigned status;
 };
 
@@ -55,397 +44,411 @@ struct http_server {
     struct http_server_facts facts;
     struct MHD_Daemon *mhd;
     struct buf url;
-    TAILQ_HEAD(, conn) conns; /* in the order in which they became idle */
-    int64_t n_conns, n_cut;
-    size_t buffered, n_lingering;
+    struct http_connections connections;
+    size_t buffered; /* bytes of bodies that are being received */
     int64_t next_sweep_ms;
-    bool quiet; /* no more connections: http_server_quiesce */
-    bool again; /* libmicrohttpd has work to do that no socket tells of */
-    struct {
-        int fd;
-        int64_t deadline_ms;
-    } lingering[LINGERING];
+    bool is_quiet;    /* http_server_quiesce */
+    bool has_pending; /* libmicrohttpd has work that no socket shows */
 };
 
 /* --- connections --- */
 
-/* Ends a connection: libmicrohttpd sees the end of its input and cleans up. */
-static void cut(struct conn *c) {
-    if (c->cut)
-        return;
-    c->cut = true;
-    c->server->n_cut++;
-    shutdown(c->fd, SHUT_RDWR);
+static struct http_exchange *http_server_accept(struct http_server *s, struct MHD_Connection *mhd) {
+    struct http_exchange *x = mem_calloc(1, sizeof *x);
+    int64_t patience_ms = s->conf.request_ms;
+    if (patience_ms > s->conf.keepalive_ms)
+        patience_ms = s->conf.keepalive_ms;
+    x->server = s;
+    x->mhd = mhd;
+    x->accepted_ms = clock_mono_ms();
+    x->connection.exchange = x;
+    x->connection.deadline_ms = x->accepted_ms + patience_ms;
+    x->connection.fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    http_connections_add(&s->connections, &x->connection);
+    return x;
 }
 
-static void cut_late(struct http_server *s, int64_t now) {
-    struct conn *c;
-    TAILQ_FOREACH (c, &s->conns, place)
-        if (now >= c->deadline_ms && c->stage != WAITING)
-            cut(c);
-}
-
-/* Makes room for a new client, who would hang in the backlog, where nobody can tell it anything:
- * cuts the one that has been longest without as much as a request's head, or else without the end
- * of a body. */
-static void make_room(struct http_server *s, const struct conn *new) {
-    if ((s->n_conns - s->n_cut) * 100 <= s->conf.max_connections * CROWDED_PERCENT)
-        return;
-    struct conn *c, *slow = NULL;
-    TAILQ_FOREACH (c, &s->conns, place) {
-        if (c == new || c->cut || c->stage > BODY || (slow && c->stage == BODY))
-            continue;
-        slow = c;
-        if (c->stage <= HEAD)
-            break;
-    }
-    if (slow)
-        cut(slow);
-}
-
-/* Keeps the socket for a while and reads what the client still sends: closing it with unread bytes
- * would reset the connection, and the client might never see the answer. */
-static void linger(struct http_server *s, const struct conn *c) {
-    int fd = s->n_lingering < LINGERING ? dup(c->fd) : -1;
-    if (fd < 0)
-        return;
-    s->lingering[s->n_lingering].fd = fd;
-    s->lingering[s->n_lingering++].deadline_ms = clock_mono_ms() + LINGER_MS;
-}
-
-static void read_lingering(struct http_server *s, int64_t now) {
-    char waste[16384];
-    for (size_t i = s->n_lingering; i-- > 0;) {
-        ssize_t n;
-        int turns = 64; /* a fast sender must not hold up the others */
-        do
-            n = recv(s->lingering[i].fd, waste, sizeof waste, MSG_DONTWAIT);
-        while (n > 0 && --turns);
-        if ((n > 0 || (n < 0 && errno == EAGAIN)) && now < s->lingering[i].deadline_ms)
-            continue;
-        close(s->lingering[i].fd);
-        s->lingering[i] = s->lingering[--s->n_lingering];
-    }
-}
-
-static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
-                          enum MHD_ConnectionNotificationCode code) {
+static void http_server_on_connection(void *cls, struct MHD_Connection *mhd, void **context,
+                                      enum MHD_ConnectionNotificationCode code) {
     struct http_server *s = cls;
-    struct conn *c = *context;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        *context = c = mem_calloc(1, sizeof *c);
-        *c = (struct conn){.server = s, .mhd = mhd, .accepted_ms = clock_mono_ms()};
-        c->deadline_ms =
-            c->accepted_ms +
-            (s->conf.request_ms < s->conf.keepalive_ms ? s->conf.request_ms : s->conf.keepalive_ms);
-        c->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-        TAILQ_INSERT_TAIL(&s->conns, c, place);
-        s->n_conns++;
-        make_room(s, c);
+        *context = http_server_accept(s, mhd);
         return;
     }
-    if (c->linger && !c->cut)
-        linger(s, c);
-    TAILQ_REMOVE(&s->conns, c, place);
-    s->again |= s->n_conns >= s->conf.max_connections;
-    s->n_conns--;
-    s->n_cut -= c->cut;
-    buf_release(&c->uri);
-    free(c);
+    struct http_exchange *x = *context;
+    if (s->connections.n >= s->conf.max_connections)
+        s->has_pending = true; /* it can accept again */
+    http_connections_remove(&x->connection);
+    buf_release(&x->uri);
+    free(x);
 }
 
 /* --- requests --- */
 
 /* The request line is there. */
-static void *on_uri(void *cls, const char *uri, struct MHD_Connection *mhd) {
+static void *http_server_on_uri(void *cls, const char *uri, struct MHD_Connection *mhd) {
     struct http_server *s = cls;
-    struct conn *c =
+    struct http_exchange *x =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
-    buf_clear(&c->uri);
-    buf_text(&c->uri, uri);
-    size_t path = strcspn(uri, "?");
-    c->shown = (struct http_request){.path = {c->uri.p, path}};
-    if (uri[path])
-        c->shown.query = span_of(c->uri.p + path + 1);
-    c->stage = HEAD;
-    c->linger = true;
-    c->close = false;
-    c->deadline_ms = (c->accepted_ms ? c->accepted_ms : clock_mono_ms()) + s->conf.request_ms;
+    const size_t n_path = strcspn(uri, "?");
+    int64_t begun_ms = x->accepted_ms;
+    if (begun_ms == 0)
+        begun_ms = clock_mono_ms();
+    buf_clear(&x->uri);
+    buf_text(&x->uri, uri);
+    x->request = (struct http_request){.path = {x->uri.p, n_path}, .exchange = x};
+    if (uri[n_path] == '?')
+        x->request.query = span_of(x->uri.p + n_path + 1);
+    http_connection_set_phase(&x->connection, HTTP_PHASE_HEAD);
+    x->connection.has_unread = true;
+    x->connection.deadline_ms = begun_ms + s->conf.request_ms;
+    x->must_close = false;
     s->facts.in_flight++;
-    return c;
+    return x;
 }
 
-static void drop_body(struct conn *c) {
-    c->server->buffered -= c->body.n;
-    buf_release(&c->body);
+static void http_server_drop_body(struct http_exchange *x) {
+    x->server->buffered -= x->body.n;
+    buf_release(&x->body);
 }
 
-static void on_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
-                         enum MHD_RequestTerminationCode code) {
+static void http_server_on_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
+                                     enum MHD_RequestTerminationCode code) {
     struct http_server *s = cls;
-    struct conn *c = *con_cls;
-    (void)mhd, (void)code;
-    if (!c)
+    struct http_exchange *x = *con_cls;
+    (void)mhd;
+    (void)code;
+    if (!x)
         return;
-    drop_body(c);
-    if (c->response)
-        MHD_destroy_response(c->response);
-    c->response = NULL;
-    free(c->shown.owner);
-    c->shown.owner = NULL;
-    c->stage = IDLE;
-    c->accepted_ms = 0;
-    c->deadline_ms = clock_mono_ms() + s->conf.keepalive_ms;
-    TAILQ_REMOVE(&s->conns, c, place);
-    TAILQ_INSERT_TAIL(&s->conns, c, place);
+    http_server_drop_body(x);
+    if (x->response)
+        MHD_destroy_response(x->response);
+    x->response = NULL;
+    free(x->request.owner);
+    x->request.owner = NULL;
+    x->accepted_ms = 0;
+    x->connection.deadline_ms = clock_mono_ms() + s->conf.keepalive_ms;
+    http_connection_set_phase(&x->connection, HTTP_PHASE_IDLE);
     s->facts.in_flight--;
 }
 
-static enum MHD_Result on_field(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_n,
-                                const char *value, size_t n) {
+static enum MHD_Result http_server_on_field(void *cls, enum MHD_ValueKind kind, const char *name,
+                                            size_t n_name, const char *value, size_t n) {
     (void)kind;
-    framing_field(cls, (struct span){name, name_n}, (struct span){value, n});
+    framing_field(cls, (struct span){name, n_name}, (struct span){value, n});
     return MHD_YES;
 }
 
-static void refuse_and_close(struct conn *c, unsigned status, const char *why) {
-    c->close = true;
-    http_refuse(&c->shown, status, why);
+/* Refuses a request behind which no other one can be read. */
+static void http_server_refuse_and_close(struct http_exchange *x, unsigned status,
+                                         const char *why) {
+    x->must_close = true;
+    http_refuse(&x->request, status, why);
 }
 
-static void refuse_large(struct conn *c) {
+static void http_server_refuse_large(struct http_exchange *x) {
     char why[128];
     snprintf(why, sizeof why, "Too large: a body may have %lld bytes (max_body)",
-             (long long)c->server->conf.max_body);
-    refuse_and_close(c, MHD_HTTP_CONTENT_TOO_LARGE, why);
+             (long long)x->server->conf.max_body);
+    http_server_refuse_and_close(x, MHD_HTTP_CONTENT_TOO_LARGE, why);
 }
 
-/* Hands the answer to libmicrohttpd. Before the whole body was read: it closes the connection. */
-static enum MHD_Result send_answer(struct conn *c) {
-    c->linger = c->stage == HEAD;
-    c->deadline_ms = clock_mono_ms() + c->server->conf.request_ms;
-    return MHD_queue_response(c->mhd, c->status, c->response);
+/* Hands the answer to libmicrohttpd, which closes the connection if the body was not read whole. */
+static enum MHD_Result http_server_send(struct http_exchange *x) {
+    x->connection.has_unread = x->connection.phase == HTTP_PHASE_HEAD;
+    x->connection.deadline_ms = clock_mono_ms() + x->server->conf.request_ms;
+    return MHD_queue_response(x->mhd, x->status, x->response);
 }
 
-/* The head is there: refuse what must not be read on, then ask the owner. */
-static enum MHD_Result begin(struct conn *c, const char *method, const char *version) {
-    const struct http_server_conf *conf = &c->server->conf;
-    bool newest = strcmp(version, MHD_HTTP_VERSION_1_1) == 0;
+/* Refuses what must not be read any further. */
+static void http_server_check_head(struct http_exchange *x, bool is_newest) {
     struct framing framing = {0};
-    c->shown.method = span_of(method);
-    MHD_get_connection_values_n(c->mhd, MHD_HEADER_KIND, on_field, &framing);
-    const char *fault = framing_fault(&framing, newest);
-    struct span length = http_header(&c->shown, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    struct span expect = http_header(&c->shown, MHD_HTTP_HEADER_EXPECT);
-    c->expects = expect.p && newest;
-    if (fault)
-        refuse_and_close(c, MHD_HTTP_BAD_REQUEST, fault);
-    else if (c->expects && !span_is_word(expect, "100-continue"))
-        refuse_and_close(c, MHD_HTTP_EXPECTATION_FAILED, "the only Expect taken is 100-continue");
-    else if (length.p && strtoull(length.p, NULL, 10) > (unsigned long long)conf->max_body)
-        refuse_large(c);
-    else
-        conf->head(conf->ctx, &c->shown);
-    if (c->response && (c->close || c->expects))
-        return send_answer(c);
-    c->stage = BODY;
+    MHD_get_connection_values_n(x->mhd, MHD_HEADER_KIND, http_server_on_field, &framing);
+    const char *fault = framing_fault(&framing, is_newest);
+    if (fault) {
+        http_server_refuse_and_close(x, MHD_HTTP_BAD_REQUEST, fault);
+        return;
+    }
+    const struct span expect = http_header(&x->request, MHD_HTTP_HEADER_EXPECT);
+    x->expects_continue = expect.p && is_newest;
+    if (x->expects_continue && !span_is_word(expect, "100-continue")) {
+        http_server_refuse_and_close(x, MHD_HTTP_EXPECTATION_FAILED,
+                                     "the only Expect taken is 100-continue");
+        return;
+    }
+    const struct span length = http_header(&x->request, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    if (length.p && strtoull(length.p, NULL, 10) > (unsigned long long)x->server->conf.max_body)
+        http_server_refuse_large(x);
+}
+
+/* The head is there: checks it, then asks the owner. */
+static enum MHD_Result http_server_on_head(struct http_exchange *x, const char *method,
+                                           const char *version) {
+    const struct http_server_conf *conf = &x->server->conf;
+    x->expects_continue = false;
+    x->request.method = span_of(method);
+    http_server_check_head(x, strcmp(version, MHD_HTTP_VERSION_1_1) == 0);
+    if (!x->response)
+        conf->head(conf->ctx, &x->request);
+    if (x->response && (x->must_close || x->expects_continue))
+        return http_server_send(x);
+    http_connection_set_phase(&x->connection, HTTP_PHASE_BODY);
     return MHD_YES;
 }
 
-static void take_bytes(struct conn *c, const char *bytes, size_t n) {
-    struct http_server *s = c->server;
-    if (c->response)
+static void http_server_on_bytes(struct http_exchange *x, const char *bytes, size_t n) {
+    struct http_server *s = x->server;
+    if (x->response)
         return; /* answered already: read on only to find the next request */
-    if (c->body.n + n > (size_t)s->conf.max_body) {
-        refuse_large(c);
+    if (x->body.n + n > (size_t)s->conf.max_body) {
+        http_server_refuse_large(x);
     } else if (s->buffered + n > (size_t)s->conf.max_buffered) {
-        http_field(&c->shown, MHD_HTTP_HEADER_RETRY_AFTER, "1");
-        http_refuse(&c->shown, MHD_HTTP_SERVICE_UNAVAILABLE,
+        http_field(&x->request, MHD_HTTP_HEADER_RETRY_AFTER, "1");
+        http_refuse(&x->request, MHD_HTTP_SERVICE_UNAVAILABLE,
                     "too many bytes are being received at once (max_buffered)");
     } else {
         s->buffered += n;
-        buf_add(&c->body, bytes, n);
+        buf_add(&x->body, bytes, n);
     }
+}
+
+/* The body is complete: the owner gets it, unless the request has been answered. */
+static void http_server_on_body(struct http_exchange *x) {
+    const struct http_server_conf *conf = &x->server->conf;
+    http_connection_set_phase(&x->connection, HTTP_PHASE_COMPLETE);
+    x->request.body = buf_view(&x->body);
+    if (!x->response)
+        conf->body(conf->ctx, &x->request);
+    http_server_drop_body(x);
 }
 
 /* libmicrohttpd calls this when the head is there, for each piece of the body, at the body's end,
  * and again when the connection is resumed. */
-static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const char *url,
-                                  const char *method, const char *version, const char *bytes,
-                                  size_t *n, void **con_cls) {
-    struct http_server *s = cls;
-    struct conn *c = *con_cls;
+static enum MHD_Result http_server_on_request(void *cls, struct MHD_Connection *mhd,
+                                              const char *url, const char *method,
+                                              const char *version, const char *bytes, size_t *n,
+                                              void **con_cls) {
+    struct http_exchange *x = *con_cls;
+    (void)cls;
     (void)url;
-    if (c->stage == HEAD)
-        return begin(c, method, version);
+    if (x->connection.phase == HTTP_PHASE_HEAD)
+        return http_server_on_head(x, method, version);
     if (*n > 0) {
-        take_bytes(c, bytes, *n);
+        http_server_on_bytes(x, bytes, *n);
         *n = 0;
         return MHD_YES;
     }
-    if (c->stage == BODY) {
-        c->stage = WHOLE;
-        c->shown.body = buf_view(&c->body);
-        if (!c->response)
-            s->conf.body(s->conf.ctx, &c->shown);
-        drop_body(c);
-    }
-    if (c->response)
-        return send_answer(c);
-    c->stage = WAITING;
+    if (x->connection.phase == HTTP_PHASE_BODY)
+        http_server_on_body(x);
+    if (x->response)
+        return http_server_send(x);
+    http_connection_set_phase(&x->connection, HTTP_PHASE_SUSPENDED);
     MHD_suspend_connection(mhd);
     return MHD_YES;
 }
 
+/* --- answers --- */
+
 struct span http_header(const struct http_request *r, const char *name) {
-    const struct conn *c = (const struct conn *)(const void *)r;
     const char *value = NULL;
     size_t n = 0;
-    MHD_lookup_connection_value_n(c->mhd, MHD_HEADER_KIND, name, strlen(name), &value, &n);
+    MHD_lookup_connection_value_n(r->exchange->mhd, MHD_HEADER_KIND, name, strlen(name), &value,
+                                  &n);
     return (struct span){value, n};
 }
 
-void http_field(struct http_request *r, const char *name, const char *value) {
-    size_t i = 0;
-    while (i < sizeof r->fields / sizeof r->fields[0] && r->fields[i].name)
-        i++;
-    assert(i < sizeof r->fields / sizeof r->fields[0]); /* raise the bound in http_server.h */
-    r->fields[i] = (struct http_field){name, value};
+int http_field(struct http_request *r, const char *name, const char *value) {
+    size_t n = 0;
+    while (n < HTTP_FIELDS_MAX && r->fields[n].name)
+        n++;
+#ifdef DISTLOG_DEV
+    assert(n < HTTP_FIELDS_MAX);
+#endif
+    if (n == HTTP_FIELDS_MAX)
+        return -1;
+    r->fields[n] = (struct http_field){name, value};
+    return 0;
+}
+
+static void http_server_add_fields(struct http_exchange *x) {
+    const struct http_field *fields = x->request.fields;
+    MHD_add_response_header(x->response, MHD_HTTP_HEADER_CONTENT_TYPE, "text/plain");
+    for (size_t i = 0; i < HTTP_FIELDS_MAX && fields[i].name; i++)
+        MHD_add_response_header(x->response, fields[i].name, fields[i].value);
+    if (x->must_close)
+        MHD_add_response_header(x->response, MHD_HTTP_HEADER_CONNECTION, "close");
+    else
+        MHD_set_response_options(x->response, MHD_RF_SEND_KEEP_ALIVE_HEADER, MHD_RO_END);
+}
+
+static void http_server_resume(struct http_exchange *x) {
+    http_connection_set_phase(&x->connection, HTTP_PHASE_COMPLETE);
+    x->connection.deadline_ms = clock_mono_ms() + x->server->conf.request_ms;
+    x->server->has_pending = true;
+    MHD_resume_connection(x->mhd);
 }
 
 void http_respond(struct http_request *r, unsigned status, struct span body) {
-    struct conn *c = (struct conn *)(void *)r;
-    c->status = status;
-    c->response =
+    struct http_exchange *x = r->exchange;
+    x->status = status;
+    x->response =
         MHD_create_response_from_buffer(body.n, (void *)(uintptr_t)body.p, MHD_RESPMEM_MUST_COPY);
-    if (!c->response)
+    if (!x->response)
         mem_abort();
-    c->close |= c->server->quiet;
-    MHD_add_response_header(c->response, MHD_HTTP_HEADER_CONTENT_TYPE, "text/plain");
-    for (size_t i = 0; i < sizeof r->fields / sizeof *r->fields && r->fields[i].name; i++)
-        MHD_add_response_header(c->response, r->fields[i].name, r->fields[i].value);
-    if (c->close)
-        MHD_add_response_header(c->response, MHD_HTTP_HEADER_CONNECTION, "close");
-    else
-        MHD_set_response_options(c->response, MHD_RF_SEND_KEEP_ALIVE_HEADER, MHD_RO_END);
-    if (c->stage != WAITING)
-        return;
-    c->stage = WHOLE;
-    c->deadline_ms = clock_mono_ms() + c->server->conf.request_ms;
-    c->server->again = true;
-    MHD_resume_connection(c->mhd);
+    if (x->server->is_quiet)
+        x->must_close = true;
+    http_server_add_fields(x);
+    if (x->connection.phase == HTTP_PHASE_SUSPENDED)
+        http_server_resume(x);
 }
 
 void http_refuse(struct http_request *r, unsigned status, const char *why) {
     BUF_LOCAL struct buf body = {0};
-    ((struct conn *)(void *)r)->server->facts.refused++;
+    r->exchange->server->facts.refused++;
     buf_printf(&body, "%u %s\n%s\n", status, MHD_get_reason_phrase_for(status), why);
     http_respond(r, status, buf_view(&body));
 }
 
 /* --- the server --- */
 
-/* Lets this process have as many open files as it may; how many connections it can then take. */
-static int64_t fit_open_files(int64_t wanted) {
+/* Raises the limit of open files as far as this process may; returns how many connections it can
+ * then have, at most wanted. */
+static int64_t http_server_fit_open_files(int64_t wanted) {
     struct rlimit files;
+    rlim_t room = HTTP_SERVER_SPARE_FILES;
     getrlimit(RLIMIT_NOFILE, &files); /* cannot fail with these arguments */
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
-    rlim_t room = files.rlim_max > 2 * SPARE_FILES ? files.rlim_max - SPARE_FILES : SPARE_FILES;
-    return (rlim_t)wanted < room ? wanted : (int64_t)room;
+    if (files.rlim_max > 2 * HTTP_SERVER_SPARE_FILES)
+        room = files.rlim_max - HTTP_SERVER_SPARE_FILES;
+    if ((rlim_t)wanted < room)
+        return wanted;
+    return (int64_t)room;
 }
 
-/* STRICT_FOR_CLIENT is 1 from libmicrohttpd 1.0 on. It unfolds header fields before it shows them,
- * so that framing.c cannot see a fold: the library must refuse them itself. And it counts the line
- * feed behind a chunk's extension to the chunk (1.0.1 does): unless it refuses that line feed,
- * trailers behind a last chunk with an extension are read as the next request. 0.9 keeps its
- * default, since with 1 it cuts connections without an answer. The version is asked at run time:
- * they share a soname, so one binary may meet both. */
-static struct MHD_Daemon *start(struct http_server *s, int fd) {
+/* STRICT_FOR_CLIENT is 1 from libmicrohttpd 1.0 on. That release unfolds header fields before it
+ * shows them, so framing.c cannot see a fold: the library must refuse them itself. And it counts
+ * the line feed behind a chunk's extension as part of the chunk (1.0.1 does): unless it refuses
+ * that line feed, trailers behind a last chunk with an extension are read as the next request. 0.9
+ * keeps its default, because with 1 it cuts connections without an answer. The version is asked at
+ * run time: the two share a soname, so one binary may meet both. */
+static int http_server_strictness(void) {
+    return MHD_get_version()[0] != '0';
+}
+
+static struct MHD_Daemon *http_server_start(struct http_server *s, int fd) {
     static const char tls_versions[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
-    bool tls = s->conf.cert[0];
     struct MHD_OptionItem secure[] = {
         {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)s->conf.cert},
         {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)s->conf.key},
         {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)tls_versions},
         {MHD_OPTION_END, 0, NULL}};
+    struct MHD_OptionItem plain[] = {{MHD_OPTION_END, 0, NULL}};
+    struct MHD_OptionItem *more = plain;
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
+    if (s->conf.cert[0]) {
+        more = secure;
+        flags |= MHD_USE_TLS;
+    }
     return MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (tls ? MHD_USE_TLS : 0), 0, NULL, NULL,
-        on_request, s, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)s->conf.max_connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)s->conf.max_header, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
-        s, MHD_OPTION_URI_LOG_CALLBACK, on_uri, s, MHD_OPTION_STRICT_FOR_CLIENT,
-        MHD_get_version()[0] != '0', MHD_OPTION_ARRAY, tls ? secure : &secure[3], MHD_OPTION_END);
+        flags, 0, NULL, NULL, http_server_on_request, s, MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)s->conf.max_connections,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)s->conf.max_header,
+        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_NOTIFY_CONNECTION,
+        http_server_on_connection, s, MHD_OPTION_NOTIFY_COMPLETED, http_server_on_completed, s,
+        MHD_OPTION_URI_LOG_CALLBACK, http_server_on_uri, s, MHD_OPTION_STRICT_FOR_CLIENT,
+        http_server_strictness(), MHD_OPTION_ARRAY, more, MHD_OPTION_END);
 }
 
-struct http_server *http_server_open(const struct http_server_conf *conf, bool *hopeless,
+/* Listens and starts libmicrohttpd: 0, or -1 with err. */
+static int http_server_listen(struct http_server *s, bool *is_config_error, struct err *err) {
+    const bool is_tls = s->conf.cert[0] != '\0';
+    if (is_tls)
+        buf_text(&s->url, "https://");
+    else
+        buf_text(&s->url, "http://");
+    const int fd = listener_open(s->conf.listen, &s->url, &s->facts.loopback, is_config_error, err);
+    if (fd < 0)
+        return -1;
+    s->facts.url = s->url.p;
+    s->mhd = http_server_start(s, fd);
+    if (s->mhd)
+        return 0;
+    close(fd);
+    *is_config_error = true;
+    if (is_tls)
+        return err_set(err, "the certificate and its private key can't be used: is each PEM, and "
+                            "do they belong together?");
+    return err_set(err, "libmicrohttpd does not start");
+}
+
+struct http_server *http_server_open(const struct http_server_conf *conf, bool *is_config_error,
                                      struct err *err) {
     struct http_server *s = mem_calloc(1, sizeof *s);
     s->conf = *conf;
-    TAILQ_INIT(&s->conns);
-    s->facts.max_connections = s->conf.max_connections = fit_open_files(conf->max_connections);
-    buf_text(&s->url, conf->cert[0] ? "https://" : "http://");
-    int fd = listener_open(conf->listen, &s->url, &s->facts.loopback, hopeless, err);
-    s->facts.url = s->url.p;
-    s->mhd = fd < 0 ? NULL : start(s, fd);
-    if (s->mhd)
-        return s;
-    if (fd >= 0) {
-        *hopeless = true;
-        err_set(err, conf->cert[0]
-                         ? "the certificate and its private key can't be used: is each PEM, and "
-                           "do they belong together?"
-                         : "libmicrohttpd does not start");
-        close(fd);
+    s->conf.max_connections = http_server_fit_open_files(conf->max_connections);
+    s->facts.max_connections = s->conf.max_connections;
+    http_connections_init(&s->connections, s->conf.max_connections);
+    if (http_server_listen(s, is_config_error, err) != 0) {
+        http_server_close(s);
+        return NULL;
     }
-    http_server_close(s);
-    return NULL;
+    return s;
 }
 
 const struct http_server_facts *http_server_facts(const struct http_server *s) {
     return &s->facts;
 }
 
+/* How long to wait for events, at most wait_ms. */
+static int http_server_wait_ms(const struct http_server *s, int wait_ms) {
+    MHD_UNSIGNED_LONG_LONG timeout;
+    if (s->has_pending)
+        return 0;
+    if (MHD_get_timeout(s->mhd, &timeout) == MHD_YES && timeout < (unsigned)wait_ms)
+        wait_ms = (int)timeout;
+    if (http_connections_need_sweep(&s->connections) && wait_ms > HTTP_SERVER_SWEEP_MS)
+        wait_ms = HTTP_SERVER_SWEEP_MS;
+    return wait_ms;
+}
+
 void http_server_run(struct http_server *s, int wait_ms, int fd) {
-    MHD_UNSIGNED_LONG_LONG pending;
-    int epoll = MHD_get_daemon_info(s->mhd, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+    const int epoll = MHD_get_daemon_info(s->mhd, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
     struct pollfd wait[] = {{.fd = epoll, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
-    if (MHD_get_timeout(s->mhd, &pending) == MHD_YES && pending < (unsigned)wait_ms)
-        wait_ms = (int)pending;
-    if ((s->n_conns || s->n_lingering) && wait_ms > SWEEP_MS)
-        wait_ms = SWEEP_MS;
-    if (s->again)
-        wait_ms = 0;
-    s->again = false;
+    wait_ms = http_server_wait_ms(s, wait_ms);
+    s->has_pending = false;
     poll(wait, 2, wait_ms);
     MHD_run(s->mhd);
-    int64_t now = clock_mono_ms();
-    if (now < s->next_sweep_ms)
+    const int64_t now_ms = clock_mono_ms();
+    if (now_ms < s->next_sweep_ms)
         return;
-    s->next_sweep_ms = now + SWEEP_MS;
-    cut_late(s, now);
-    read_lingering(s, now);
+    s->next_sweep_ms = now_ms + HTTP_SERVER_SWEEP_MS;
+    http_connections_sweep(&s->connections, now_ms);
 }
 
 void http_server_quiesce(struct http_server *s) {
-    s->quiet = true;
-    close(MHD_quiesce_daemon(s->mhd)); /* it is ours again */
+    s->is_quiet = true;
+    close(MHD_quiesce_daemon(s->mhd)); /* the listening socket is ours again */
+}
+
+static void http_server_refuse_suspended(struct http_server *s) {
+    struct http_connection *c;
+    TAILQ_FOREACH (c, &s->connections.list, place) {
+        if (c->phase == HTTP_PHASE_SUSPENDED)
+            http_server_refuse_and_close(c->exchange, MHD_HTTP_SERVICE_UNAVAILABLE,
+                                         "the server ends");
+    }
 }
 
 void http_server_close(struct http_server *s) {
     if (!s)
         return;
-    struct conn *c;
-    TAILQ_FOREACH (c, &s->conns, place)
-        if (c->stage == WAITING)
-            refuse_and_close(c, MHD_HTTP_SERVICE_UNAVAILABLE, "the server ends");
+    http_server_refuse_suspended(s);
     if (s->mhd) {
         MHD_run(s->mhd); /* libmicrohttpd must not be stopped with a connection suspended */
         MHD_stop_daemon(s->mhd);
     }
-    while (s->n_lingering)
-        close(s->lingering[--s->n_lingering].fd);
+    http_connections_release(&s->connections);
     buf_release(&s->url);
     free(s);
 }
