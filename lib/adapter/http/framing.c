@@ -2,76 +2,90 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "framing.h"
 
-static bool is_token(struct span s) {
-    for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] <= ' ' || (unsigned char)s.p[i] >= 127 ||
-            strchr("\"(),/:;<=>?@[\\]{}", s.p[i]))
+static const char framing_folded[] = "a header field is folded over two lines";
+
+static bool framing_is_token_char(char c) {
+    const unsigned char u = (unsigned char)c;
+    if (u <= ' ' || u >= 127)
+        return false;
+    return !strchr("\"(),/:;<=>?@[\\]{}", c);
+}
+
+static bool framing_is_token(struct span s) {
+    for (size_t i = 0; i < s.n; i++) {
+        if (!framing_is_token_char(s.p[i]))
             return false;
+    }
     return s.n > 0;
 }
 
-static bool has_control(struct span s) {
-    for (size_t i = 0; i < s.n; i++)
-        if (((unsigned char)s.p[i] < ' ' && s.p[i] != '\t') || s.p[i] == 127)
+static bool framing_has_control(struct span s) {
+    for (size_t i = 0; i < s.n; i++) {
+        const unsigned char u = (unsigned char)s.p[i];
+        const bool is_control = u < ' ' || u == 127;
+        if (is_control && u != '\t')
             return true;
+    }
     return false;
 }
 
-/* Do they stand on one line, as they came? libmicrohttpd 0.9.75 hangs a folded line on the name of
- * the field before it: "Content-: 5\r\n Length" is then named Content-Length, and lies elsewhere.
- */
-static bool is_one_line(struct span name, struct span value) {
+/* Do name and value stand on one line of the request? libmicrohttpd 0.9.75 appends a folded line to
+ * the name of the field before it: "Content-: 5\r\n Length" is then named Content-Length, and lies
+ * elsewhere. */
+static bool framing_is_one_line(struct span name, struct span value) {
     const char *p = name.p + name.n;
     if (value.p <= p)
         return false;
-    while (p < value.p && (!*p || *p == ' ' || *p == '\t'))
-        p++; /* the first was the colon */
-    return p == value.p;
+    while (p < value.p) {
+        const bool is_separator = *p == '\0' || *p == ' ' || *p == '\t'; /* NUL was the colon */
+        if (!is_separator)
+            return false;
+        p++;
+    }
+    return true;
 }
 
-static const char folded[] = "a header field is folded over two lines";
-
-/* Is the field of this name; folded if the name only begins so. */
-static bool is_field(struct framing *f, struct span name, const char *wanted) {
-    size_t n = strlen(wanted);
+/* Has the field this name? A name that only begins so was made by folding: a fault. */
+static bool framing_is_field(struct framing *f, struct span name, const char *wanted) {
+    const size_t n = strlen(wanted);
     if (name.n < n || strncasecmp(name.p, wanted, n) != 0)
         return false;
     if (name.n > n)
-        f->fault = folded;
+        f->fault = framing_folded;
     return true;
 }
 
 void framing_field(struct framing *f, struct span name, struct span value) {
-    if (!is_token(name))
+    if (!framing_is_token(name))
         f->fault = "a header field's name has a character that is not allowed there";
-    if (has_control(value))
+    if (framing_has_control(value))
         f->fault = "a header field has a control character";
-    if (!is_one_line(name, value))
-        f->fault = folded;
+    if (!framing_is_one_line(name, value))
+        f->fault = framing_folded;
     if (span_is_word(name, "host"))
         f->hosts++;
-    if (is_field(f, name, "content-length")) {
+    if (framing_is_field(f, name, "content-length")) {
         f->lengths++;
         if (!span_is_digits(value))
             f->fault = "Content-Length is not a number";
     }
-    if (is_field(f, name, "transfer-encoding")) {
+    if (framing_is_field(f, name, "transfer-encoding")) {
         f->encodings++;
         if (!span_is_word(value, "chunked"))
             f->fault = "the only Transfer-Encoding taken is chunked";
     }
 }
 
-const char *framing_fault(const struct framing *f, bool newest) {
-    if (f->hosts > 1 || (newest && f->hosts == 0))
+const char *framing_fault(const struct framing *f, bool is_newest) {
+    if (f->hosts > 1 || (is_newest && f->hosts == 0))
         return "exactly one Host is needed";
     if (f->lengths > 1)
         return "more than one Content-Length";
     if (f->encodings > 1)
         return "more than one Transfer-Encoding";
-    if (f->lengths && f->encodings)
+    if (f->lengths > 0 && f->encodings > 0)
         return "Content-Length together with Transfer-Encoding";
-    if (f->encodings && !newest)
+    if (f->encodings > 0 && !is_newest)
         return "Transfer-Encoding needs HTTP/1.1";
     return f->fault;
 }

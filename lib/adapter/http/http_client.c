@@ -1,5 +1,5 @@
-/* http_client: see http_client.h. `localhost` and numeric addresses never reach libcurl's resolver
- * threads; other names do, once a minute at most (its cache).
+/* http_client: see http_client.h. Names other than `localhost` are resolved by threads of libcurl's
+ * own, once a minute at most (its cache).
  * SPDX-License-Identifier: Apache-2.0 */
 #include "http_client.h"
 
@@ -11,22 +11,23 @@
 #include "../codec/zip.h"
 
 enum {
-    CONNECT_MS = 5000,
-    KEPT = 10000 /* idle connections: as many as there ever were requests at a time */
+    HTTP_CLIENT_CONNECT_MS = 5000,
+    HTTP_CLIENT_IDLE_MAX =
+        10000 /* kept connections: as many as there ever were requests at a time */
 };
 
 struct http_client {
     const struct http_client_conf *conf;
-    size_t gzip_from, reply_most;
+    size_t gzip_from, reply_max;
     CURLM *multi; /* has the connections, which outlive a request */
-    int busy;     /* requests under way */
+    int running;  /* requests */
 };
 
-static size_t on_reply(char *bytes, size_t one, size_t n, void *ctx) {
+static size_t http_client_on_reply(char *bytes, size_t one, size_t n, void *ctx) {
     struct http_call *call = ctx;
     (void)one; /* always 1 */
-    if (call->reply.n + n > call->client->reply_most)
-        return 0; /* and the request has failed */
+    if (call->reply.n + n > call->client->reply_max)
+        return 0; /* the request fails */
     buf_add(&call->reply, bytes, n);
     return n;
 }
@@ -44,105 +45,113 @@ int http_client_check_url(const char *url, struct err *err) {
     return err_set(err, "\"%s\": expected http:// or https://", url);
 }
 
-static bool given(const char *text) {
+static bool http_client_is_set(const char *text) {
     return text && *text;
 }
 
 struct http_client *http_client_new(const struct http_client_conf *conf, size_t gzip_from,
-                                    size_t reply_most, struct err *err) {
-    if (given(conf->ca) && access(conf->ca, R_OK) != 0)
+                                    size_t reply_max, struct err *err) {
+    if (http_client_is_set(conf->ca) && access(conf->ca, R_OK) != 0)
         return err_as(NULL, err, "cannot read the certificates in %s: %s", conf->ca,
                       strerror(errno));
     curl_global_init(CURL_GLOBAL_DEFAULT);
     struct http_client *c = mem_calloc(1, sizeof *c);
-    *c = (struct http_client){.conf = conf, .gzip_from = gzip_from, .reply_most = reply_most};
-    if (!(c->multi = curl_multi_init()))
+    *c = (struct http_client){.conf = conf, .gzip_from = gzip_from, .reply_max = reply_max};
+    c->multi = curl_multi_init();
+    if (!c->multi)
         mem_abort();
-    curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)KEPT);
+    curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)HTTP_CLIENT_IDLE_MAX);
     return c;
 }
 
-static void add_header(struct http_call *call, const char *name, const char *value) {
+static void http_client_add_header(struct http_call *call, const char *name, const char *value) {
     BUF_LOCAL struct buf line = {0};
     buf_printf(&line, "%s%s", name, value);
-    if (!(call->headers = curl_slist_append(call->headers, line.p)))
+    call->headers = curl_slist_append(call->headers, line.p);
+    if (!call->headers)
         mem_abort();
 }
 
-static void set_access(struct http_call *call, const struct http_client_conf *conf) {
+static void http_client_set_access(struct http_call *call, const struct http_client_conf *conf) {
     CURL *e = call->easy;
-    if (given(conf->ca))
+    if (http_client_is_set(conf->ca))
         curl_easy_setopt(e, CURLOPT_CAINFO, conf->ca);
     curl_easy_setopt(e, CURLOPT_CA_CACHE_TIMEOUT, 0L); /* the file may be replaced */
-    if (given(conf->api_key)) {
-        add_header(call, "Authorization: ApiKey ", conf->api_key);
-    } else if (given(conf->password)) {
+    if (http_client_is_set(conf->api_key)) {
+        http_client_add_header(call, "Authorization: ApiKey ", conf->api_key);
+    } else if (http_client_is_set(conf->password)) {
         curl_easy_setopt(e, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
         curl_easy_setopt(e, CURLOPT_USERNAME, conf->user);
         curl_easy_setopt(e, CURLOPT_PASSWORD, conf->password);
-    } else if (given(conf->token)) {
+    } else if (http_client_is_set(conf->token)) {
         curl_easy_setopt(e, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
         curl_easy_setopt(e, CURLOPT_XOAUTH2_BEARER, conf->token);
     }
 }
 
-static void set_body(struct http_call *call) {
+static void http_client_set_body(struct http_call *call) {
     struct span body = buf_view(&call->body);
     BUF_LOCAL struct buf packed = {0};
-    add_header(call, "Content-Type: ", "application/json");
-    add_header(call, "Expect:", ""); /* a wait for 100-continue costs a round trip */
+    http_client_add_header(call, "Content-Type: ", "application/json");
+    http_client_add_header(call, "Expect:", ""); /* a wait for 100-continue costs a round trip */
     if (call->client->gzip_from && body.n >= call->client->gzip_from) {
         deflate_gzip(body, &packed);
         body = buf_view(&packed);
-        add_header(call, "Content-Encoding: ", "gzip");
+        http_client_add_header(call, "Content-Encoding: ", "gzip");
     }
     curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.n);
     if (curl_easy_setopt(call->easy, CURLOPT_COPYPOSTFIELDS, body.p) != CURLE_OK)
         mem_abort();
 }
 
-void http_client_start(struct http_client *c, struct http_call *call, const char *url) {
-    CURL *e = call->easy = curl_easy_init();
-    if (!e)
-        mem_abort();
-    buf_clear(&call->reply);
-    call->client = c;
-    call->error = mem_calloc(1, CURL_ERROR_SIZE);
-    curl_easy_setopt(e, CURLOPT_URL, url);
+/* All that holds for every request; redirects are not followed, which is curl's default. */
+static void http_client_set_options(const struct http_client *c, struct http_call *call) {
+    CURL *e = call->easy;
     curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
+    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)HTTP_CLIENT_CONNECT_MS);
     curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)c->conf->timeout_ms);
     curl_easy_setopt(e, CURLOPT_USERAGENT, "distlog/" DISTLOG_VERSION);
     curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "gzip");
-    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_reply);
+    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, http_client_on_reply);
     curl_easy_setopt(e, CURLOPT_WRITEDATA, call);
     curl_easy_setopt(e, CURLOPT_ERRORBUFFER, call->error);
     curl_easy_setopt(e, CURLOPT_PRIVATE, call);
     /* A proxy that the environment names could not reach this machine. */
     if (!getenv("no_proxy") && !getenv("NO_PROXY"))
         curl_easy_setopt(e, CURLOPT_NOPROXY, "localhost,127.0.0.1,::1");
-    set_access(call, c->conf);
-    if (call->body.n)
-        set_body(call);
-    curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, call->method);
-    curl_easy_setopt(e, CURLOPT_HTTPHEADER, call->headers);
-    if (curl_multi_add_handle(c->multi, e) != CURLM_OK)
-        mem_abort(); /* fails here only without memory */
-    c->busy++;
+}
+
+void http_client_start(struct http_client *c, struct http_call *call, const char *url) {
+    call->easy = curl_easy_init();
+    if (!call->easy)
+        mem_abort();
+    buf_clear(&call->reply);
+    call->client = c;
+    call->error = mem_calloc(1, CURL_ERROR_SIZE);
+    http_client_set_options(c, call);
+    http_client_set_access(call, c->conf);
+    if (call->body.n > 0)
+        http_client_set_body(call);
+    curl_easy_setopt(call->easy, CURLOPT_URL, url);
+    curl_easy_setopt(call->easy, CURLOPT_CUSTOMREQUEST, call->method);
+    curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
+    if (curl_multi_add_handle(c->multi, call->easy) != CURLM_OK)
+        mem_abort(); /* it fails here only without memory */
+    c->running++;
 }
 
 void http_client_wait(struct http_client *c, int wait_ms) {
     int running;
     curl_multi_perform(c->multi, &running);
-    if (running < c->busy)
-        return; /* a reply is there */
+    if (running < c->running)
+        return; /* a request has ended */
     curl_multi_poll(c->multi, NULL, 0, wait_ms, NULL);
     curl_multi_perform(c->multi, &running);
 }
 
-/* why: there is no answer; NULL: there is. */
-static void end(struct http_call *call, const char *why) {
+/* Ends a request. why: there is no answer; NULL: there is. */
+static void http_client_end(struct http_call *call, const char *why) {
     if (why) {
         buf_clear(&call->reply);
         buf_text(&call->reply, why);
@@ -151,31 +160,56 @@ static void end(struct http_call *call, const char *why) {
     curl_easy_cleanup(call->easy);
     free(call->error);
     curl_slist_free_all(call->headers);
-    call->client->busy--;
+    call->client->running--;
     call->client = NULL;
-    call->easy = call->headers = call->error = NULL;
+    call->easy = NULL;
+    call->headers = NULL;
+    call->error = NULL;
+}
+
+/* Has the request that failed with this code certainly not left? */
+static bool http_client_is_unsent(CURL *easy, CURLcode code) {
+    long sent = 0;
+    switch (code) {
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+        return true;
+    case CURLE_OPERATION_TIMEDOUT: /* the host may accept connections and never answer */
+        curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &sent);
+        return sent == 0;
+    default:
+        return false;
+    }
+}
+
+static const char *http_client_reason(const struct http_call *call, CURLcode code) {
+    if (*call->error)
+        return call->error;
+    return curl_easy_strerror(code);
 }
 
 struct http_call *http_client_done(struct http_client *c) {
     int left;
     struct http_call *call = NULL;
-    long sent = 0;
-    CURLMsg *m = curl_multi_info_read(c->multi, &left);
+    const CURLMsg *m = curl_multi_info_read(c->multi, &left);
     if (!m)
         return NULL;
-    CURLcode code = m->data.result;
+    const CURLcode code = m->data.result;
     curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&call);
-    call->status = call->wait_s = 0;
-    curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &sent);
-    call->unsent =
-        code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ||
-        code == CURLE_SSL_CONNECT_ERROR || code == CURLE_PEER_FAILED_VERIFICATION ||
-        (code == CURLE_OPERATION_TIMEDOUT && !sent); /* it takes connections and never speaks */
-    if (code == CURLE_OK) {
-        curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &call->status);
-        curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &call->wait_s);
+    call->status = 0;
+    call->wait_s = 0;
+    call->unsent = http_client_is_unsent(call->easy, code);
+    if (code != CURLE_OK) {
+        http_client_end(call, http_client_reason(call, code));
+        return call;
     }
-    end(call, code == CURLE_OK ? NULL : *call->error ? call->error : curl_easy_strerror(code));
+    curl_off_t wait_s = 0;
+    curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &call->status);
+    curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &wait_s);
+    call->wait_s = wait_s;
+    http_client_end(call, NULL);
     return call;
 }
 
@@ -183,7 +217,7 @@ void http_client_cancel(struct http_call *call, const char *why) {
     if (!call->client)
         return;
     call->status = 0;
-    end(call, why);
+    http_client_end(call, why);
 }
 
 void http_call_release(struct http_call *call) {
