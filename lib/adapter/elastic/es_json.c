@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "es_json.h"
 
+#include "../../base/escape.h"
 #include "../../base/json.h"
 #include "../../base/mem.h"
 #include "../../base/utf8.h"
