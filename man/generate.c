@@ -1,7 +1,7 @@
-/* generate: writes what the tables know: the manual, the bash completion and distlog.yaml.
- * `generate DIR` fills DIR and DIR/man, `--aliases` and `--examples` print lists for the Makefile
- * and the tests. Owns the files it writes. Linked with the whole of distlog but its main(). Main
- * thread. SPDX-License-Identifier: Apache-2.0 */
+/* generate: writes the files that follow from the tables: the manual, the bash completion and
+ * distlog.yaml. `generate DIR` writes into DIR and DIR/man; `--aliases` and `--examples` print
+ * lists for the Makefile and the tests. Owns the files it writes. Linked with all of distlog except
+ * its main(). Main thread. SPDX-License-Identifier: Apache-2.0 */
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -11,8 +11,8 @@
 #include "../lib/base/utf8.h"
 #include "text.h"
 
-/* Adds text so that roff prints it as it stands: no requests, no ligatures, plain dashes and
- * quotes. */
+/* Appends text, escaped so that roff prints it literally: no requests, no ligatures, plain dashes
+ * and quotes. */
 static void roff(struct buf *out, struct span text) {
     for (size_t i = 0, len; i < text.n; i += len) {
         const unsigned char *u = (const unsigned char *)text.p + i;
@@ -47,8 +47,8 @@ static void roff_text(struct buf *out, const char *text) {
     roff(out, span_of(text));
 }
 
-/* Paragraphs with an empty line between; one that begins with a blank is an example, kept as it is.
- */
+/* Appends paragraphs, which are separated by empty lines. A paragraph that begins with a space is
+ * an example, whose lines are kept. */
 static void paragraphs(struct buf *out, const char *text) {
     while (*text) {
         const char *end = strstr(text, "\n\n");
@@ -76,7 +76,7 @@ static void heading(struct buf *out, const char *name, const char *section, cons
     buf_char(out, '\n');
 }
 
-/* "-n, --limit N" */
+/* Appends an option's heading, such as "-n, --limit N". */
 static void flag(struct buf *out, const struct opt *row) {
     const char *arg = row->type == OPT_BOOL ? NULL : opt_arg(row);
     buf_text(out, ".TP\n");
@@ -97,7 +97,7 @@ static bool is_setting(const struct opt *row) {
     return !(row->bits & OPT_FLAG_ONLY);
 }
 
-/* The flag's help, what it must be, its default and the setting behind it. */
+/* Appends the flag's help, the values that it accepts, its default and its setting. */
 static void flag_help(struct buf *out, const struct opt_section *s, const struct opt *row) {
     roff_text(out, row->help);
     if (row->type == OPT_INT) {
@@ -132,20 +132,20 @@ static void common_options(struct buf *out) {
                   "Override one setting. May be given several times.\n"
                   ".TP\n\\fB\\-h\\fR, \\fB\\-\\-help\\fR\nPrint a summary of this page.\n"
                   ".TP\n\\fB\\-\\-version\\fR\n"
-                  "Print the versions of distlog and of the libraries that it is linked to.\n");
+                  "Print the versions of distlog and of the libraries that it is linked with.\n");
 }
 
 static void exit_status(struct buf *out) {
     buf_printf(out,
                ".SH \"EXIT STATUS\"\n"
-               ".TP\n\\fB%d\\fR\nDone; a daemon: asked to stop, and stopped cleanly.\n"
-               ".TP\n\\fB%d\\fR\nFailed, or left without an engine\\(aqs answer: the next start "
-               "resolves it.\n"
-               ".TP\n\\fB%d\\fR\nWrong usage or configuration: starting again will not help.\n",
+               ".TP\n\\fB%d\\fR\nSuccess; for a daemon: it was asked to stop and stopped cleanly.\n"
+               ".TP\n\\fB%d\\fR\nFailure, or the process exited before an engine answered; the "
+               "next start resolves what was left open.\n"
+               ".TP\n\\fB%d\\fR\nWrong usage or configuration; starting again will not help.\n",
                EXIT_DONE, EXIT_FAILED, EXIT_USAGE);
 }
 
-/* The files and the environment that every command looks at. */
+/* Appends the files and the environment variables that every command uses. */
 static void surroundings(struct buf *out) {
     buf_text(
         out,
@@ -157,9 +157,9 @@ static void surroundings(struct buf *out) {
         ".SH FILES\n"
         ".TP\n\\fI./distlog.yaml\\fR, \\fI\\(ti/.config/distlog/distlog.yaml\\fR, "
         "\\fI/etc/distlog/distlog.yaml\\fR\n"
-        "The settings: the first of these that is there.\n"
+        "The settings: the first of these files that exists.\n"
         ".TP\n\\fI\\(ti/.local/share/distlog\\fR\n"
-        "The data folder, unless \\fBDISTLOG_DATA\\fR or \\fBXDG_DATA_HOME\\fR says otherwise.\n");
+        "The data folder, unless \\fBDISTLOG_DATA\\fR or \\fBXDG_DATA_HOME\\fR is set.\n");
 }
 
 static void see_also(struct buf *out, const char *self) {
@@ -170,7 +170,7 @@ static void see_also(struct buf *out, const char *self) {
     buf_printf(out, "%s.BR distlog.yaml (5),\n.BR distlog (7)\n", self ? ".BR distlog (1),\n" : "");
 }
 
-/* The sections whose settings the command reads, flag or not. */
+/* Appends the sections whose settings the command reads, whether they have a flag or not. */
 static void sections_of(const struct cmd *cmd, struct buf *out) {
     size_t n = 0;
     for (size_t i = 0; cmd->sections && cmd->sections[i]; i++) {
@@ -181,8 +181,8 @@ static void sections_of(const struct cmd *cmd, struct buf *out) {
         if (r == s->n)
             continue;
         buf_text(out, n++ ? ", "
-                          : ".PP\nSettings that have no flag are given with \\fB\\-o\\fR, too. "
-                            "This command\\(aqs own, in \\fBdistlog.yaml\\fR(5): ");
+                          : ".PP\nSettings without a flag can be given with \\fB\\-o\\fR. This "
+                            "command\\(aqs own sections in \\fBdistlog.yaml\\fR(5): ");
         roff_text(out, s->name);
     }
     if (n)
@@ -209,8 +209,8 @@ static void command_page(const struct cmd *cmd, struct buf *out) {
     sections_of(cmd, out);
     exit_status(out);
     if (cmd->aliases) {
-        buf_text(out,
-                 ".SH \"OTHER NAMES\"\nA link by one of these names, with or without .py, runs:\n");
+        buf_text(out, ".SH \"OTHER NAMES\"\nA link with one of these names, with or without .py, "
+                      "runs:\n");
         for (const struct cmd_alias *a = cmd->aliases; a->name; a++) {
             buf_text(out, ".TP\n\\fB");
             roff_text(out, a->name);
@@ -222,7 +222,7 @@ static void command_page(const struct cmd *cmd, struct buf *out) {
     buf_text(out, ".SH EXAMPLES\n");
     for (const struct man_example *e = man_text(cmd->name)->examples; e->command; e++) {
         buf_text(out, ".PP\n");
-        roff_text(out, e->says);
+        roff_text(out, e->purpose);
         buf_text(out, "\n.PP\n.RS 4\n.EX\n");
         roff_text(out, e->command);
         buf_text(out, "\n.EE\n.RE\n");
@@ -233,18 +233,19 @@ static void command_page(const struct cmd *cmd, struct buf *out) {
 
 static void main_page(struct buf *out) {
     heading(out, "distlog", "1",
-            "carry events from nodes to a searchable store, and say when one goes quiet");
+            "carry events from nodes to a searchable store, and report silent nodes");
     buf_text(out,
              ".SH SYNOPSIS\n\\fBdistlog\\fR \\fICOMMAND\\fR [\\fIOPTIONS\\fR] [\\fIARGUMENTS\\fR]\n"
              ".SH DESCRIPTION\n");
     paragraphs(
         out,
-        "distlog carries events from microservice nodes to a searchable store, and says within "
-        "seconds when a node goes quiet. Each stage is a command; they meet on a bus: one SQLite "
-        "file on this machine, or Apache Kafka. distlog(7) is a tour of how they work together.\n\n"
-        "A link by the name distlog-COMMAND runs that command.\n\n"
-        "Results go to standard output, diagnostics to standard error. TERM or INT: a command "
-        "finishes what it holds, commits, and leaves within 5 seconds; a second signal ends it "
+        "distlog carries events from microservice nodes to a searchable store, and reports within "
+        "seconds when a node goes quiet. Each stage is a command; the stages are connected by a "
+        "bus: one SQLite file on this machine, or Apache Kafka. distlog(7) is a tour of how they "
+        "work together.\n\n"
+        "A link named distlog-COMMAND runs that command.\n\n"
+        "Results go to standard output, diagnostics to standard error. On TERM or INT a command "
+        "finishes its current batch, commits, and exits within 5 seconds; a second signal ends it "
         "at once.");
     buf_text(out, ".SH COMMANDS\n");
     for (size_t i = 0; cmd_all[i]; i++) {
@@ -279,7 +280,7 @@ static void setting(struct buf *out, const struct opt_section *s, const struct o
         buf_text(out, "\\fR.");
     }
     if (row->code) {
-        buf_text(out, " Not from a file that others may change:");
+        buf_text(out, " Refused in a file that others may change:");
         for (const char *const *code = row->code; *code; code++) {
             buf_text(out, code == row->code ? " " : ", ");
             roff_text(out, *code);
@@ -302,25 +303,29 @@ static void yaml_page(const struct opt_section *const *sections, struct buf *out
     buf_text(out, ".SH DESCRIPTION\n");
     paragraphs(
         out,
-        "The first that is there is read: the file that -c names, $DISTLOG_CONFIG, "
-        "./distlog.yaml, distlog/distlog.yaml in the user's and in the system's configuration "
-        "folder. Without any, every setting has its default.\n\n"
-        "Each setting is written below its section, or overridden on the command line with "
-        "-o section.key=value, or in the environment: DISTLOG_ and its name in capitals, with _ "
-        "for each dot. The command line wins over the environment, and that over the file. "
-        "distlog config prints what holds, and with --origin where it came from.\n\n"
+        "distlog reads one file of settings: the one named with -c, else the one named by "
+        "$DISTLOG_CONFIG, else the first that exists of ./distlog.yaml and distlog/distlog.yaml "
+        "in the user's and in the system's configuration folder. Without any, every setting has "
+        "its default.\n\n"
+        "Each setting is a key in the mapping of its section. It can be overridden in the "
+        "environment, by a variable named DISTLOG_ followed by the setting's name in capitals "
+        "with _ for each dot, and on the command line with -o section.key=value. The command line "
+        "takes precedence over the environment, and the environment over the file. distlog config "
+        "prints the values in effect, and with --origin where each came from.\n\n"
         "A ./distlog.yaml that others may change is not read: every command that needs settings "
-        "ends with exit code 2 and says how to go on. Others may change a file that belongs "
-        "to another user than the caller or root, or that its group or everyone may write. The "
-        "same goes for the folder that it is in, unless that is sticky as /tmp is, and for what "
-        "a symbolic link leads to. A group with the owner's number, as each user's private "
-        "group has it, does not count. After a look into the file, -c ./distlog.yaml reads it "
-        "anyway. From no file that others may change, however it was named, are the items taken "
-        "that load code or run programs; each such setting below lists them.\n\n"
+        "then exits with code 2 and explains how to proceed. Others may change a file if it "
+        "belongs to a user other than the caller or root, or if its group or everyone may write "
+        "to it. The same applies to the folder that the file is in, unless the folder is sticky "
+        "as /tmp is, and to the target of a symbolic link. A group whose number equals the "
+        "owner's, such as a user's private group, does not count. Once you have inspected the "
+        "file, -c ./distlog.yaml reads it nevertheless. Whichever way a file was named, if others "
+        "may change it, items that load code or run programs are refused; each such setting below "
+        "lists them.\n\n"
         "Durations are written 250ms, 5s, 15m, 2h or 7d, sizes 512KB, 32MB or 10GB. ${NAME} is "
-        "the environment's value, $$ a dollar sign. Paths expand ~/. An unknown or "
-        "repeated key, a wrong type and a bad value are errors that name file, line, key and "
-        "what was expected.");
+        "replaced by the value of that environment variable, and $$ by a dollar sign. ~/ at the "
+        "beginning of a path is expanded. Unknown or repeated keys, wrong types and invalid "
+        "values are errors; the message names the file, the line, the key and what was "
+        "expected.");
     buf_text(out,
              ".PP\n.RS 4\n.EX\nbus:\n  type: local\npubsub:\n  heartbeat_timeout: 10s\n.EE\n.RE\n"
              ".SH SETTINGS\n");
@@ -342,7 +347,7 @@ static void yaml_page(const struct opt_section *const *sections, struct buf *out
     see_also(out, "");
 }
 
-/* Adds the words between the '|' of the n characters at choices. */
+/* Appends the choices, which '|' separates in the n bytes at choices, as a list of words. */
 static void one_of(const char *choices, size_t n, struct buf *values) {
     buf_text(values, " words='");
     for (size_t i = 0; i < n; i++)
@@ -350,8 +355,8 @@ static void one_of(const char *choices, size_t n, struct buf *values) {
     buf_text(values, "' files='' ;;\n");
 }
 
-/* Adds the flags of cmd, and how to complete what is one of a few words or a file: values of flags,
- * and the first operand. */
+/* Appends the flags of cmd, and how to complete the values of its flags and its first operand where
+ * they are one of a few words or a file. */
 static void completion_case(const struct cmd *cmd, struct buf *flags, struct buf *values) {
     buf_printf(flags, "    %s) flags='", cmd->name);
     for (size_t i = 0; cmd->sections && cmd->sections[i]; i++)
@@ -433,7 +438,7 @@ static void completion(const struct opt_section *const *sections, struct buf *ou
     buf_release(&values);
 }
 
-/* Writes out to dir/name and empties it. */
+/* Writes the contents of out to dir/name and clears out. */
 static void save(const char *dir, const char *name, struct buf *out) {
     struct buf path = {0};
     buf_printf(&path, "%s/%s", dir, name);
@@ -446,8 +451,8 @@ static void save(const char *dir, const char *name, struct buf *out) {
     buf_clear(out);
 }
 
-/* One setting at its default. A file of the data folder as it is written, so that it is the same on
- * any machine. */
+/* Appends one setting with its default. A file in the data folder is written as its row has it, not
+ * with the path that it has here, so that the result is the same on every machine. */
 static void yaml_setting(const struct conf *conf, const char *key, int indent, struct buf *out) {
     const struct setting *v = conf_find(conf, key);
     const struct opt *row = v->row;
@@ -464,16 +469,18 @@ static void yaml_setting(const struct conf *conf, const char *key, int indent, s
         buf_printf(out, "%*s%s_file: ''\n", indent, "", row->name);
 }
 
-/* distlog.yaml: every setting, each level of a section's name ("bus.local") opened once. */
+/* Appends distlog.yaml: every setting; each level of a section's name ("bus.local") is a mapping
+ * that is opened once. */
 static void yaml_file(const struct opt_section *const *sections, struct buf *out) {
     struct conf *conf = conf_new(sections);
     struct buf key = {0};
     const char *before = "";
-    buf_text(out, "# Every setting of distlog at its default; distlog.yaml(5) says more.\n"
-                  "# distlog reads the file named by -c FILE, else by $DISTLOG_CONFIG, else\n"
-                  "# ./distlog.yaml, ~/.config/distlog/distlog.yaml, /etc/distlog/distlog.yaml.\n"
-                  "# ${NAME} in a value is the environment, $$ a dollar sign. Files of the\n"
-                  "# embedded engines lie in the data folder if they are named without a /:\n"
+    buf_text(out, "# Every setting of distlog with its default; distlog.yaml(5) explains them.\n"
+                  "# distlog reads the file named with -c FILE, else the one named by\n"
+                  "# $DISTLOG_CONFIG, else the first that exists of ./distlog.yaml,\n"
+                  "# ~/.config/distlog/distlog.yaml and /etc/distlog/distlog.yaml. In values,\n"
+                  "# ${NAME} is an environment variable and $$ a dollar sign. Files of the\n"
+                  "# embedded engines whose names contain no / are in the data folder:\n"
                   "# $DISTLOG_DATA, else $XDG_DATA_HOME/distlog, else ~/.local/share/distlog.\n");
     for (const struct opt_section *s; (s = *sections); sections++) {
         int indent = 2;
