@@ -1,7 +1,7 @@
-# distlog: one file, no configure. `make help` tells the targets.
+# distlog: one file, no configure. `make help` lists the targets.
 #   V=1    show the commands            DEV=1   warnings are errors, contract checks around the engines
 #   SAN=address,undefined | SAN=thread  sanitizers          COV=1   coverage, for gcov
-#   PREFIX=/usr/local DESTDIR= SYSCONFDIR=/etc              where `make install` puts things
+#   PREFIX=/usr/local DESTDIR= SYSCONFDIR=/etc              where `make install` installs
 #   SUDO=sudo                           lets `make` install missing Debian packages when not root
 
 VERSION  := 0.1.0
@@ -17,15 +17,15 @@ PACKAGES := rdkafka libcurl jansson yaml-0.1 sqlite3 libmicrohttpd zlib
 # The tests of our MessagePack reader hold it against msgpack-c, whose name differs between releases of Debian.
 MSGPACK_LIBS = $(shell pkg-config --libs msgpack-c 2>/dev/null || pkg-config --libs msgpack)
 
-# Those of the given flags that this compiler (and its C library, where FORTIFY asks) takes without a warning.
+# Those of the given flags that this compiler, and for FORTIFY its C library, accepts without a warning.
 hash := \#
 known = $(foreach f,$1,$(if $(shell echo '$(hash)include <features.h>' | $(CC) -O2 $f -x c -c -o /dev/null - 2>&1),,$f))
-# Calls and jumps go only where they may, on processors that watch over it (x86 CET; on ARM PAC and BTI).
+# Indirect calls and jumps reach only valid targets, on processors that enforce this (x86: CET; ARM: PAC and BTI).
 GUARD := $(firstword $(call known,-fcf-protection -mbranch-protection=standard))
-# A stack can't be grown past its guard page, and a local variable holds nothing of what was there before.
-# The sanitizers' builds are without: they look for what these hide.
+# The stack can't grow past its guard page, and local variables start zeroed. Sanitizer builds omit these flags,
+# because they look for the bugs that the flags hide.
 HARDEN := $(call known,-fstack-clash-protection -ftrivial-auto-var-init=zero)
-# A distribution may define its own level, or the compiler: ours comes last, and -U before it.
+# The distribution or the compiler may define a level of its own: ours comes last, after an -U.
 FORTIFY := -U_FORTIFY_SOURCE $(or $(call known,-D_FORTIFY_SOURCE=3),-D_FORTIFY_SOURCE=2)
 
 # Objects of different flags never mix: build/<flags>/.
@@ -33,7 +33,7 @@ comma := ,
 flavour = build/$(if $(filter clang%,$(CC)),clang-)$(if $1,$(subst $(comma),-,$1)-)$(if $(COV),cov-)$(if $2,dev,release)
 B ?= $(call flavour,$(SAN),$(DEV))
 
-# -Wcast-qual is not among the warnings: what owns the bytes of a const span frees them through a cast.
+# -Wcast-qual is not among the warnings: the owner of a const span's bytes frees them through a cast.
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DDISTLOG_VERSION='"$(VERSION)"' \
 	-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
 	-Wvla -Wundef -Wnull-dereference $(if $(DEV),-Werror -DDISTLOG_DEV) -fstack-protector-strong $(GUARD) -fPIE \
@@ -47,7 +47,7 @@ LIB_SOURCES := $(wildcard lib/*.c lib/*/*.c lib/*/*/*.c)
 CMD_SOURCES := $(wildcard cmd/*.c)
 OBJECTS     := $(patsubst %.c,$(B)/%.o,$(LIB_SOURCES) $(CMD_SOURCES))
 UNIT_TESTS  := $(patsubst %.c,$(B)/%,$(wildcard test/unit/*.c))
-# Each contract test is a program, but for *_world.c, which is what they share.
+# Each contract test is a program, except *_world.c, which they share.
 WORLDS      := $(wildcard test/contract/*_world.c)
 CONTRACTS   := $(patsubst %.c,$(B)/%,$(filter-out $(WORLDS),$(wildcard test/contract/*.c)))
 TEST_TOOLS  := $(patsubst %.c,$(B)/%,$(wildcard test/tool/*.c))
@@ -62,7 +62,8 @@ C_FILES     := $(wildcard *.c cmd/*.[ch] lib/*.[ch] lib/*/*.[ch] lib/*/*/*.[ch] 
 all: $(B)/distlog
 	$(Q)ln -sf $< distlog
 
-# What building needs is looked for first: a missing package is named, not met as a missing header.
+# Checks first that the packages needed for building are installed, so that a missing one is reported by its name and
+# not as a missing header.
 .PHONY: deps deps-check
 deps:
 	@CC='$(CC)' SUDO='$(SUDO)' sh .ci/deps.sh build
@@ -74,7 +75,7 @@ $(B)/distlog: $(B)/distlog.o $(B)/libdistlog.a
 	@$(if $(V),,echo "  LINK  $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-# distlog.c gets the list of commands from here: nobody keeps a second one.
+# distlog.c gets the list of commands from here, so that there is only one.
 $(B)/distlog.o $(B)/man/distlog.o $(B)/test/fuzz/line.o: ALL_CFLAGS += -DDISTLOG_COMMANDS='$(foreach c,$(COMMANDS),X($(c)))' \
 	-DSYSCONFDIR='"$(SYSCONFDIR)"'
 
@@ -86,7 +87,8 @@ $(B)/%.o: %.c Makefile | deps
 	@$(if $(V),,echo "  CC    $<")
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-# The generator of manual, completion and distlog.yaml is distlog with another main(), which no header has.
+# The generator of the manual, the completion and distlog.yaml is distlog with another main(). The renamed main()
+# has no prototype.
 $(B)/man/distlog.o: ALL_CFLAGS += -Wno-missing-prototypes
 $(B)/man/distlog.o: distlog.c Makefile | deps
 	@mkdir -p $(@D)
@@ -99,34 +101,32 @@ $(B)/man/generate: $(B)/man/generate.o $(B)/man/text.o $(B)/man/distlog.o $(B)/l
 generate: $(B)/man/generate
 	$< .
 
-# A test of base, core or an engine is one cmocka program; it takes what it needs out of the archive.
+# Each unit or contract test is one cmocka program, linked with what it needs from the archive.
 $(UNIT_TESTS) $(CONTRACTS): $(B)/%: $(B)/%.o $(B)/libdistlog.a
 	@$(if $(V),,echo "  LINK  $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -lcmocka
 $(CONTRACTS): $(WORLDS:%.c=$(B)/%.o)
 
-$(B)/test/unit/msgpack_json $(B)/test/fuzz/msgpack: LIBS += $(MSGPACK_LIBS)
-
-# libFuzzer is clang's: `check` builds these in build/fuzz.
+# libFuzzer comes with clang: `check` builds these in build/fuzz.
 $(FUZZERS): $(B)/%: $(B)/%.o $(B)/libdistlog.a
 	@$(if $(V),,echo "  LINK  $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) $(WRAP:%=-Wl,--wrap=%) -fsanitize=fuzzer -o $@ $^ $(LIBS)
-# Functions that a target has in place of the product's own.
+# Functions of the product that a fuzz target replaces by its own.
 $(B)/test/fuzz/line: WRAP = log_write
 $(B)/test/fuzz/bulk_reply $(B)/test/fuzz/search_reply: WRAP = es_client_run clock_sleep_ms
 
-# What the black-box tests feed topics with, and the yardstick of the bench.
+# The tool with which black-box tests fill topics, and the programs that the benchmarks compare with.
 $(TEST_TOOLS) $(BENCHES): $(B)/%: $(B)/%.o $(B)/libdistlog.a
 	@$(if $(V),,echo "  LINK  $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-# What LD_PRELOAD puts before the libraries, to make them fail: a library of its own, without sanitizers.
+# The library that the fault tests preload (LD_PRELOAD) to make calls fail; built without sanitizers.
 $(INTERPOSE): test/faults/interpose.c Makefile | deps
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  LINK  $@")
 	$(Q)$(CC) $(filter-out -fsanitize=% -fPIE --coverage,$(ALL_CFLAGS)) -fPIC -shared -o $@ $<
 
-# ---- tests: `make check` runs all of them, in the flavours they need; the single targets in this one.
+# ---- tests: `make check` runs all of them, in the flavours that they need; single targets run in this flavour.
 
 .PHONY: programs fuzzers unit contract cli lint fuzz check check-fast check-plain check-release coverage
 .PHONY: check-servers check-faults demo bench bench-servers
@@ -135,13 +135,13 @@ fuzzers: $(FUZZERS) $(B)/distlog
 
 JOBS  = $(shell nproc)
 RUN   = test/run -j $(JOBS)
-# Sub-makes use every core unless the user chose a -j.
+# Sub-makes use every core unless the user passed -j.
 BUILD = +@$(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(JOBS)) COV=
 PLAIN := $(call flavour,,)
 ASAN  := $(call flavour,address-undefined,1)
 TSAN  := $(call flavour,thread,1)
 CLI   := $(sort $(wildcard test/cli/[0-9]*.sh))
-# What looks at the sources, and whether the fault tests' oracle and harness do what they should.
+# Checks of the sources, and tests of the fault tests' oracle and harness.
 LINT  := $(sort $(wildcard test/lint/*.sh)) test/lint/style.py $(sort $(wildcard test/faults/*_test.py))
 WITH  = DISTLOG=$1/distlog GENERATE=$1/man/generate BUILD=$1
 
@@ -154,12 +154,12 @@ cli: deps-check programs
 lint: deps-check all programs compile_commands.json
 	@$(RUN) $(call WITH,$(B)) $(LINT)
 
-# What to run after each change: all that needs no process of its own, in one flavour, in less than a minute.
-# Analysers look again only at what changed (test/lint/analyse.py).
+# To run after each change: everything that starts no processes of its own, in one flavour, in less than a minute.
+# The analysers look only at what changed since the last run (test/lint/analyse.py).
 check-fast: deps-check all programs compile_commands.json
 	@$(RUN) $(call WITH,$(B)) $(LINT) $(UNIT_TESTS) $(CONTRACTS)
 
-# gcc with -Werror is the sanitizers' build, clang with -Werror the fuzzers'.
+# The sanitizer builds use gcc with -Werror, the fuzzers' build clang with -Werror.
 check: deps-check compile_commands.json
 	$(BUILD) SAN= DEV= B=$(PLAIN) all programs
 	$(BUILD) SAN=address,undefined DEV=1 B=$(ASAN) programs
@@ -170,17 +170,18 @@ check: deps-check compile_commands.json
 		$(call WITH,$(TSAN)) $(CONTRACTS:$(B)/%=$(TSAN)/%) \
 		$(call WITH,build/fuzz) TEST_TIMEOUT=900 test/fuzz/run.sh
 
-# Every kind of test once, without sanitizers and fuzzing.
+# Each kind of test once, without sanitizers and fuzzing.
 check-plain: deps-check compile_commands.json
 	$(BUILD) SAN= DEV= B=$(PLAIN) all programs
 	@$(RUN) $(call WITH,$(PLAIN)) $(LINT) $(UNIT_TESTS:$(B)/%=$(PLAIN)/%) $(CONTRACTS:$(B)/%=$(PLAIN)/%) $(CLI)
 
-# The same on another release of Debian, with its compiler and its libraries.
+# The same on another release of Debian, with that release's compiler and libraries.
 check-release:
 	@test/release.sh $(OTHER)
 
-# Which lines and branches of the core and of the use cases the tests run. Not optimized: a line is a line then.
-# The script whose allocations fail is left out: gcov's runtime, which writes at exit, does not survive that.
+# Which lines and branches of the core and the use cases the tests cover. Built without optimization, so that machine
+# code maps to lines. The script in which allocations fail is left out: gcov's runtime, which writes at exit, does
+# not survive that.
 COVERED := build/coverage
 coverage: deps-check
 	@sh .ci/deps.sh coverage
@@ -190,8 +191,9 @@ coverage: deps-check
 		$(filter-out test/cli/0570-out-of-memory.sh,$(CLI))
 	@bash test/coverage.sh $(COVERED) lib/core lib/app
 
-# On the real Kafka, Elasticsearch and OpenSearch: contract, cli (scripts that a line `# Also on: kafka`
-# marks; each on a broker of its own) and what only these servers can show, on OpenSearch too where such a line says so.
+# On the real Kafka, Elasticsearch and OpenSearch: contract tests, cli scripts that are marked with a line
+# `# Also on: kafka` (each on a broker of its own), and tests of what only these servers can do, which run on
+# OpenSearch too if such a line says so.
 SERVERS    := test/integration/servers
 ON_SERVERS := $(sort $(wildcard test/integration/[a-z]*-*.sh))
 ON_OS      := $(sort $(shell grep -ls '^# Also on: .*opensearch' $(ON_SERVERS)))
@@ -213,8 +215,8 @@ check-servers: deps-check
 			$(call WITH,$(PLAIN)) $(ON_SERVERS) TEST_STORE=elasticsearch $(ON_ES) TEST_STORE=opensearch $(ON_ES) $(ON_OS) \
 			TEST_STORE= TEST_BUS=kafka $(ON_KAFKA); code=$$?; $(SERVERS) wipe >/dev/null; exit $$code; }
 
-# Rounds of load and seeded faults on every engine, each judged by an oracle: see test/faults/run.py for
-# FAULTS_ON, FAULTS_SEED, FAULTS_ROUNDS and what a failing run asks for.
+# Rounds of load and seeded faults on every engine, each judged by an oracle. test/faults/run.py explains FAULTS_ON,
+# FAULTS_SEED, FAULTS_ROUNDS and the variables that a failing run prints.
 check-faults: deps-check
 	@sh .ci/deps.sh servers
 	$(BUILD) SAN= DEV= B=$(PLAIN) all $(INTERPOSE:$(B)/%=$(PLAIN)/%)
@@ -234,7 +236,7 @@ bench-servers: deps-check all programs
 	@sh .ci/deps.sh servers
 	@$(call WITH,$(B)) bash test/bench/servers.sh
 
-# What editors and clang's tools read. Written only where it changed.
+# For editors and clang's tools. The file is replaced only if its contents change.
 .PHONY: compile_commands.json format
 compile_commands.json:
 	@sh .ci/compile-commands.sh CC=$(firstword $(CC)) SAN= DEV=1 COV= >$@.new
@@ -272,11 +274,11 @@ install: $(B)/distlog
 		chmod 644 $(SYSTEMD)/distlog-$$d.service; done
 	[ -e $(CONFIG)/distlog.yaml ] || install -m 644 distlog.yaml $(CONFIG)
 
-# The names of the tools that distlog replaces, for scripts that call them.
+# Links with the names of the tools that distlog replaces, for scripts that call them.
 install-compat: install $(B)/man/generate
 	for n in $(OLD_NAMES); do ln -sf distlog $(BIN)/$$n; ln -sf distlog $(BIN)/$$n.py; done
 
-# Takes back what install put there. Settings that were changed stay, unless PURGE=1; data always stay.
+# Removes what install installed. Settings that were changed are kept unless PURGE=1; data is always kept.
 uninstall:
 	find $(BIN) $(COMPLETE) -maxdepth 1 -lname distlog -delete
 	for f in man/*.[157]; do rm -f $(MAN)/man$${f##*.}/$${f#man/}; done
@@ -289,19 +291,19 @@ uninstall:
 
 # ---- packages
 
-# The archive is the same, byte for byte, whoever makes it: the files of the commit, in the order of its tree, root's,
-# at the commit's time. What is not committed is not in it.
+# The archive is reproducible byte for byte: the files of the commit, in the order of its tree, owned by root, with
+# the commit's time. Uncommitted changes are not in it.
 DIST := build/distlog-$(VERSION).tar.gz
 .PHONY: dist
 dist:
 	@mkdir -p $(dir $(DIST))
-	@[ -z "$$(git status --porcelain)" ] || echo 'distlog: what is not committed is not in the archive' >&2
+	@[ -z "$$(git status --porcelain)" ] || echo 'distlog: uncommitted changes are not in the archive' >&2
 	$(Q)git -c tar.umask=0022 archive --format=tar --prefix=distlog-$(VERSION)/ HEAD >$(DIST).tar
 	$(Q)gzip -9nc $(DIST).tar >$(DIST) && rm $(DIST).tar
 	@echo $(DIST)
 
-# A Debian package for the release that this runs on; its parts are in .ci/deb/. check-deb installs it in a root of
-# its own (RELEASE, the present one by default), runs, upgrades and purges it there, as root.
+# A Debian package for the release that this runs on; its parts are in .ci/deb/. check-deb installs, runs, upgrades
+# and purges it in a root of its own (RELEASE, by default the release of this machine); it must be run as root.
 RELEASE ?= $(shell . /etc/os-release && echo $$VERSION_CODENAME)
 .PHONY: deb check-deb
 deb: all
@@ -317,20 +319,20 @@ clean:
 
 help:
 	@echo 'make             build ./distlog'
-	@echo 'make demo        build it and watch the whole of it run on this machine, 30 seconds'
+	@echo 'make demo        build it and watch all of it run on this machine, 30 seconds'
 	@echo 'make check-fast  lint, unit and contract tests, in less than a minute'
 	@echo 'make check       every test: lint, unit, contract, cli, again under sanitizers, and fuzzing'
-	@echo 'make check-plain     each of them once, without sanitizers and fuzzing'
-	@echo 'make check-release [OTHER=trixie|bookworm]  the same on another Debian, in a root made for it; as root'
-	@echo 'make check-servers  what the real Kafka, Elasticsearch and OpenSearch can show; needs Java and Maven'
+	@echo 'make check-plain each of them once, without sanitizers and fuzzing'
+	@echo 'make check-release [OTHER=trixie|bookworm]  the same on another Debian, in a root of its own; as root'
+	@echo 'make check-servers  tests on a real Kafka, Elasticsearch and OpenSearch; needs Java and Maven'
 	@echo 'make check-faults [FAULTS_SEED= FAULTS_ROUNDS= FAULTS_ON="local kafka"]'
-	@echo '                 processes, servers, network, disk, clock and memory fail, and nothing is lost or duplicated'
+	@echo '                 processes, servers, network, disk, clock and memory fail; nothing may be lost or duplicated'
 	@echo 'make unit | contract | cli | lint | fuzz [FUZZ_SECONDS=60]      one kind of test'
-	@echo 'make coverage    lines and branches of lib/core and lib/app that unit, contract and cli tests run'
+	@echo 'make coverage    lines and branches of lib/core and lib/app that unit, contract and cli tests cover'
 	@echo 'make bench       speed, as ratios to bare SQLite; make bench-servers: to bare librdkafka and libcurl'
 	@echo 'make install | install-compat | uninstall [PREFIX= DESTDIR= SYSCONFDIR= PURGE=1]'
-	@echo 'make dist        build/distlog-VERSION.tar.gz of what is committed, the same whoever makes it'
-	@echo 'make deb         a Debian package in build/; make check-deb: installed, run, upgraded, purged, as root'
+	@echo 'make dist        build/distlog-VERSION.tar.gz of what is committed, reproducible byte for byte'
+	@echo 'make deb         a Debian package in build/; make check-deb installs, runs and purges it; as root'
 	@echo 'make generate    manual, completion and distlog.yaml from the tables'
 	@echo 'make compile_commands.json   for editors and analysers'
 	@echo 'make format      clang-format over all C'

@@ -1,8 +1,8 @@
 #!/bin/sh
-# deps.sh build|check|coverage|deb|check-deb|servers: are the Debian packages here that `make` (build) or the
-# target of that name (for servers, `make check-servers`) needs?
-# Names what is missing with the line that installs it, and runs that line as root or with SUDO=sudo.
-# Plain sh, because a bare Debian has not even a compiler; no network when nothing is missing.
+# deps.sh build|check|coverage|deb|check-deb|servers|release: checks that the Debian packages are installed that
+# `make` (build) or the target of that name (servers: `make check-servers`, release: `make check-release`) needs.
+# Lists missing ones with the command that installs them, and runs that command as root or with SUDO=sudo.
+# Plain sh, because a minimal Debian may lack everything else; uses no network if nothing is missing.
 # SPDX-License-Identifier: Apache-2.0
 set -u
 
@@ -11,8 +11,8 @@ msgpack=libmsgpack-c-dev
 [ "$(. "${OS_RELEASE:-/etc/os-release}" 2>/dev/null && echo "${ID:-} ${VERSION_ID:-}")" != "debian 12" ] ||
     msgpack=libmsgpack-dev
 
-# probe, package. pc: a pkg-config name, or several with | between them; cmd: a program; file: a file,
-# wildcards allowed.
+# Each line: a probe and its package. pc: a pkg-config name, or several separated by |; cmd: a program; file: a
+# file, in which wildcards are allowed.
 BUILD="
 cmd:${CC:-cc} build-essential
 cmd:pkg-config pkg-config
@@ -69,7 +69,7 @@ check-deb) what="make check-deb" wanted=$DEB$CHECK_DEB ;;
 servers) what="running the real servers" wanted=$SERVERS ;;
 release) what="make check-release" wanted=$RELEASE ;;
 *)
-    echo "usage: $0 build|check|coverage|deb|check-deb|servers" >&2
+    echo "usage: $0 build|check|coverage|deb|check-deb|servers|release" >&2
     exit 2
     ;;
 esac
@@ -93,7 +93,7 @@ present() { # PROBE PACKAGE
 }
 
 missing=
-set -f # the probes' wildcards wait for present()
+set -f # wildcards in probes are expanded in present() only
 while read -r probe package; do
     [ -n "$probe" ] || continue
     set +f

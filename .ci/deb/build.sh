@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # build.sh BUILT VERSION: makes build/distlog_VERSION-1~debN_ARCH.deb from what `make` built in BUILT, for the Debian
-# release that it runs on: the files of `make install`, the dependencies that dpkg-shlibdeps finds, and the
-# scripts beside this one. Prints the package's name. Everything in between is in build/deb/.
+# release that it runs on. The package has the files of `make install`, the dependencies that dpkg-shlibdeps finds,
+# and the scripts beside this one. Prints the package's name. Intermediate files are in build/deb/.
 # SPDX-License-Identifier: Apache-2.0
 set -eu
 cd "$(dirname "$0")/../.."
@@ -26,14 +26,15 @@ mkdir "$doc/examples"
 mv "$doc/fluent.conf" "$doc/distlog.yaml" "$doc/examples"
 install -m 644 "$here/copyright" "$doc/copyright"
 gzip -9nc CHANGELOG.md >"$doc/changelog.gz"
-# Who builds it maintains it, as dpkg-dev's tools have it: DEBFULLNAME and DEBEMAIL, else who made the commit.
+# The maintainer is whoever builds the package, as for dpkg-dev's tools: DEBFULLNAME and DEBEMAIL, else the author of
+# the commit.
 name=${DEBFULLNAME:-$(git log -1 --format=%an 2>/dev/null || echo distlog)}
 maintainer="$name <${DEBEMAIL:-$(git log -1 --format=%ae 2>/dev/null || echo distlog@example.org)}>"
 printf 'distlog (%s) unstable; urgency=medium\n\n  * Version %s; see changelog.gz.\n\n -- %s  %s\n' \
     "$full" "$version" "$maintainer" "$(LC_ALL=C date -uRd "@$SOURCE_DATE_EPOCH")" |
     gzip -9nc >"$doc/changelog.Debian.gz"
 
-# dpkg-shlibdeps wants a source package's control file beside it.
+# dpkg-shlibdeps requires a source package's control file.
 printf 'Source: distlog\n\nPackage: distlog\nArchitecture: any\n' >"$work/debian/control"
 depends=$(cd "$work" && dpkg-shlibdeps -O -e root/usr/bin/distlog 2>/dev/null | sed -n 's/^shlibs:Depends=//p')
 [ -n "$depends" ]
