@@ -61,7 +61,7 @@ static const struct man_text texts[] = {
      "standard output while the silence lasts. Only the bus's timestamps count, and only "
      "silence that the bus has confirmed: a pubsub that was stopped or is behind raises no "
      "false alerts, and it reports the gaps that occurred while it was down.\n\n"
-     "Without operands, the topics are those of the settings in the section topics.",
+     "Without operands, the topics are those of the section topics of the settings.",
      (const struct man_example[]){
          {"distlog pubsub --no-follow", "Route the backlog, then exit."},
          {"distlog pubsub nodes processed_logs alerts --heartbeat-timeout 15s --no-follow",
