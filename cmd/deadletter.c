@@ -198,7 +198,7 @@ static int deadletter_main(struct run *run) {
     const enum exit_code code = deadletter_execute(&d);
     redelivery_release(&d.redelivery);
     buf_release(&d.lines);
-    return code;
+    return (int)code;
 }
 
 const struct cmd cmd_deadletter = {

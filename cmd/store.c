@@ -83,7 +83,7 @@ static int store_run(struct run *run) {
     consumer.turn = store_turn;
     consumer.ctx = &s;
     consumer_init(&s.consumer, &consumer);
-    const int code = store_consume(&s);
+    const int code = (int)store_consume(&s);
     indexer_release(&s.indexer);
     store_report_end(&s);
     consumer_release(&s.consumer);

@@ -43,13 +43,25 @@ enum { UP_ALERT_LEVEL, UP_STORE_LEVEL, UP_PUBSUB_LEVEL, UP_COLLECT_LEVEL, UP_NOD
 
 /* Back to front, so that a stage finds the one that takes what it hands on. */
 static const struct stage up_plan[UP_STAGES] = {
-    [UP_ALERT] = {"alert", "alert", UP_ALERT_LEVEL, .reports = true},
-    [UP_STORE] = {"store", "store", UP_STORE_LEVEL, .reports = true, .counts = true},
-    [UP_PUBSUB] = {"pubsub", "pubsub", UP_PUBSUB_LEVEL, .reports = true, .counts = true},
-    [UP_COLLECT] = {"collect", "collect", UP_COLLECT_LEVEL, .reports = true, .counts = true},
-    [UP_PAYMENT] = {"payment", "node", UP_NODE_LEVEL},
-    [UP_ORDER] = {"order", "node", UP_NODE_LEVEL},
-    [UP_SERVICE] = {"service", "node", UP_NODE_LEVEL},
+    [UP_ALERT] = {.title = "alert", .command = "alert", .level = UP_ALERT_LEVEL, .reports = true},
+    [UP_STORE] = {.title = "store",
+                  .command = "store",
+                  .level = UP_STORE_LEVEL,
+                  .reports = true,
+                  .counts = true},
+    [UP_PUBSUB] = {.title = "pubsub",
+                   .command = "pubsub",
+                   .level = UP_PUBSUB_LEVEL,
+                   .reports = true,
+                   .counts = true},
+    [UP_COLLECT] = {.title = "collect",
+                    .command = "collect",
+                    .level = UP_COLLECT_LEVEL,
+                    .reports = true,
+                    .counts = true},
+    [UP_PAYMENT] = {.title = "payment", .command = "node", .level = UP_NODE_LEVEL},
+    [UP_ORDER] = {.title = "order", .command = "node", .level = UP_NODE_LEVEL},
+    [UP_SERVICE] = {.title = "service", .command = "node", .level = UP_NODE_LEVEL},
 };
 
 /* The terminal colour of a level's lines. */
