@@ -54,7 +54,7 @@ TEST_TOOLS  := $(patsubst %.c,$(B)/%,$(wildcard test/tool/*.c))
 FUZZERS     := $(patsubst %.c,$(B)/%,$(wildcard test/fuzz/*.c))
 BENCHES     := $(patsubst %.c,$(B)/%,$(wildcard test/bench/*.c))
 INTERPOSE   := $(B)/test/faults/interpose.so
-C_FILES     := $(wildcard *.c cmd/*.[ch] lib/*.[ch] lib/*/*.[ch] lib/*/*/*.[ch] man/*.c test/*/*.[ch])
+C_FILES     := $(wildcard *.c cmd/*.[ch] lib/*.[ch] lib/*/*.[ch] lib/*/*/*.[ch] man/*.[ch] test/*/*.[ch])
 
 .SECONDARY:
 
@@ -75,9 +75,9 @@ $(B)/distlog: $(B)/distlog.o $(B)/libdistlog.a
 	@$(if $(V),,echo "  LINK  $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-# distlog.c gets the list of commands from here, so that there is only one.
-$(B)/distlog.o $(B)/man/distlog.o $(B)/test/fuzz/line.o: ALL_CFLAGS += -DDISTLOG_COMMANDS='$(foreach c,$(COMMANDS),X($(c)))' \
-	-DSYSCONFDIR='"$(SYSCONFDIR)"'
+# The list of commands is COMMANDS: nobody keeps a second one.
+$(B)/cmd/commands.o: ALL_CFLAGS += -DDISTLOG_COMMANDS='$(foreach c,$(COMMANDS),X($(c)))'
+$(B)/cmd/settings.o: ALL_CFLAGS += -DSYSCONFDIR='"$(SYSCONFDIR)"'
 
 $(B)/libdistlog.a: $(OBJECTS)
 	$(Q)rm -f $@ && ar rcs $@ $^
@@ -87,13 +87,8 @@ $(B)/%.o: %.c Makefile | deps
 	@$(if $(V),,echo "  CC    $<")
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-# The generator of the manual, the completion and distlog.yaml is distlog with another main(). The renamed main()
-# has no prototype.
-$(B)/man/distlog.o: ALL_CFLAGS += -Wno-missing-prototypes
-$(B)/man/distlog.o: distlog.c Makefile | deps
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -Dmain=distlog_main -c -o $@ $<
-$(B)/man/generate: $(B)/man/generate.o $(B)/man/text.o $(B)/man/distlog.o $(B)/libdistlog.a
+# The generator of manual, completion and distlog.yaml has the very tables that distlog has.
+$(B)/man/generate: $(B)/man/generate.o $(B)/man/text.o $(B)/libdistlog.a
 	@$(if $(V),,echo "  LINK  $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
@@ -340,4 +335,4 @@ help:
 	@sed -n '2,5s/^#/ /p' Makefile
 
 -include $(INTERPOSE:.so=.d) $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(CONTRACTS:=.d) $(FUZZERS:=.d) \
-	$(TEST_TOOLS:=.d) $(BENCHES:=.d) $(WORLDS:%.c=$(B)/%.d) $(B)/distlog.d $(B)/man/distlog.d $(B)/man/generate.d
+	$(TEST_TOOLS:=.d) $(BENCHES:=.d) $(WORLDS:%.c=$(B)/%.d) $(B)/distlog.d $(B)/man/generate.d $(B)/man/text.d

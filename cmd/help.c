@@ -1,111 +1,159 @@
-/* help: the pages on the terminal, made from the rows, for `help`, --help and no command at all;
- * distlog-X(1) says more. Owns nothing. Main thread.
+/* help: see help.h.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "help.h"
+
 #include <stdio.h>
 
-#include "cmd.h"
+/* In characters. */
+enum {
+    HELP_WIDTH = 80,         /* of the page */
+    HELP_OPTION_COLUMN = 28, /* where the help of an option begins */
+    HELP_COMMAND_WIDTH = 10, /* of a command's name */
+    HELP_COMMAND_COLUMN = 14 /* where its summary begins */
+};
 
-enum { WIDTH = 80, COLUMN = 28 }; /* of the page; where an option's help begins */
+/* --- text in columns --- */
 
-/* Goes on from column at to a later one, or to that of the next line. */
-static size_t move(size_t at, size_t column, struct buf *out) {
-    buf_printf(out, "%s%*s", at > column ? "\n" : "", (int)(at > column ? column : column - at),
-               "");
+/* Fills up the line, which is at column `at`, up to another column; on the next line if the column
+ * has been passed. Returns the column. */
+static size_t help_move(size_t at, size_t column, struct buf *out) {
+    if (at > column) {
+        buf_char(out, '\n');
+        at = 0;
+    }
+    buf_printf(out, "%*s", (int)(column - at), "");
     return column;
 }
 
-/* Adds text from column on (the line is at column at, two before it at most), broken between words.
- */
-static void wrap(const char *text, size_t at, size_t column, struct buf *out) {
-    at = move(at && at + 2 > column ? WIDTH : at, column, out);
-    for (size_t n; *text; text += n + strspn(text + n, " ")) {
-        size_t columns = 0;
-        n = strcspn(text, " ");
-        for (size_t i = 0; i < n; i++)
-            columns += (text[i] & 0xc0) != 0x80; /* UTF-8 continuations take no room */
-        if (at > column)
-            at = at + 1 + columns > WIDTH ? move(WIDTH, column, out) : move(at, at + 1, out);
+/* UTF-8: each byte but continuations begins a character. */
+static size_t help_characters(const char *text, size_t n_bytes) {
+    size_t n = 0;
+    for (size_t i = 0; i < n_bytes; i++) {
+        if ((text[i] & 0xc0) != 0x80)
+            n++;
+    }
+    return n;
+}
+
+/* Adds text that begins at column, broken between words, and ends the line. The line is at column
+ * `at`; text starts on the next one unless two blanks fit in between. */
+static void help_wrap(const char *text, size_t at, size_t column, struct buf *out) {
+    if (at > 0 && at + 2 > column)
+        at = HELP_WIDTH;
+    at = help_move(at, column, out);
+    while (*text) {
+        const size_t n = strcspn(text, " "), width = help_characters(text, n);
+        const bool is_first = at == column, fits = at + 1 + width <= HELP_WIDTH;
+        if (!is_first && fits)
+            at = help_move(at, at + 1, out);
+        else if (!is_first)
+            at = help_move(HELP_WIDTH, column, out);
         buf_add(out, text, n);
-        at += columns;
+        at += width;
+        text += n;
+        text += strspn(text, " ");
     }
     buf_char(out, '\n');
 }
 
-/* letter 0: only a long one; flag NULL: only a letter; arg NULL: no value. */
-static void option(char letter, const char *flag, const char *arg, const char *help,
-                   struct buf *out) {
-    size_t from = out->n;
-    buf_printf(out, letter ? "  -%c" : "    ", letter);
+/* --- options --- */
+
+/* letter 0: only a long flag; flag NULL: only a letter; arg NULL: no value. */
+static void help_option(char letter, const char *flag, const char *arg, const char *help,
+                        struct buf *out) {
+    const size_t start = out->n;
+    if (letter)
+        buf_printf(out, "  -%c", letter);
+    else
+        buf_text(out, "    ");
     if (flag)
         buf_printf(out, "%s--%s", letter ? ", " : "  ", flag);
     if (arg)
         buf_printf(out, " %s", arg);
-    wrap(help, out->n - from, COLUMN, out);
+    help_wrap(help, out->n - start, HELP_OPTION_COLUMN, out);
 }
 
-static void common_options(struct buf *out) {
-    option('c', "config", "FILE", "the configuration (see distlog help config)", out);
-    option('o', NULL, "KEY=VALUE", "any setting, such as -o bus.type=kafka", out);
-    option('h', "help", NULL, "this page, or a command's", out);
-    option(0, "version", NULL, "the version, and those of the libraries", out);
+static void help_common_options(struct buf *out) {
+    help_option('c', "config", "FILE", "the configuration (see distlog help config)", out);
+    help_option('o', NULL, "KEY=VALUE", "any setting, such as -o bus.type=kafka", out);
+    help_option('h', "help", NULL, "this page, or a command's", out);
+    help_option(0, "version", NULL, "the version, and those of the libraries", out);
 }
 
-/* The options of the command, then those that every command has. */
-static void options(const struct cmd *cmd, struct buf *out) {
+/* A default that stands for "none" is not worth its place. */
+static bool help_shows_default(const struct opt *row) {
+    const char *def = row->def;
+    return *def && strcmp(def, "0") != 0 && strcmp(def, "0s") != 0;
+}
+
+static void help_row(const struct opt *row, struct buf *out) {
+    BUF_LOCAL struct buf help = {0};
+    buf_text(&help, row->help);
+    if (row->type == OPT_BOOL) {
+        if (strcmp(row->def, "true") == 0)
+            buf_printf(&help, " (on; --no-%s: off)", row->flag);
+        help_option(row->letter, row->flag, NULL, help.p, out);
+        return;
+    }
+    if (help_shows_default(row))
+        buf_printf(&help, " (%s)", row->def);
+    help_option(row->letter, row->flag, opt_arg(row), help.p, out);
+}
+
+/* --- pages --- */
+
+static void help_add_page(const struct cmd *cmd, struct buf *out) {
+    buf_printf(out, "Usage: distlog %s [OPTIONS]", cmd->name);
+    if (cmd->operands)
+        buf_printf(out, " %s", cmd->operands);
+    buf_text(out, "\n\n");
+    help_wrap(cmd->summary, 0, 0, out);
     buf_text(out, "\nOptions:\n");
-    for (const struct opt_section *const *s = cmd->sections; *s; s++)
-        for (size_t i = 0; i < (*s)->n; i++) {
-            const struct opt *row = &(*s)->rows[i];
-            if (!row->flag)
-                continue;
-            BUF_LOCAL struct buf help = {0};
-            buf_text(&help, row->help);
-            bool none = !*row->def || strcmp(row->def, "0") == 0 || strcmp(row->def, "0s") == 0;
-            if (row->type != OPT_BOOL && !none)
-                buf_printf(&help, " (%s)", row->def);
-            else if (row->type == OPT_BOOL && strcmp(row->def, "true") == 0)
-                buf_printf(&help, " (on; --no-%s: off)", row->flag);
-            option(row->letter, row->flag, row->type == OPT_BOOL ? NULL : opt_arg(row), help.p,
-                   out);
+    for (size_t i = 0; cmd->sections[i]; i++) {
+        const struct opt_section *s = cmd->sections[i];
+        for (size_t k = 0; k < s->n; k++) {
+            if (s->rows[k].flag)
+                help_row(&s->rows[k], out);
         }
-    common_options(out);
-}
-
-static void command_page(const struct cmd *cmd, struct buf *out) {
-    buf_printf(out, "Usage: distlog %s [OPTIONS]%s%s\n\n", cmd->name, cmd->operands ? " " : "",
-               cmd->operands ? cmd->operands : "");
-    wrap(cmd->summary, 0, 0, out);
-    options(cmd, out);
+    }
+    help_common_options(out);
     buf_printf(out, "\n`distlog config` shows all settings, distlog-%s(1) tells more.\n",
                cmd->name);
 }
 
-static void overview(struct buf *out) {
+static void help_add_overview(const struct cmd *const *commands, struct buf *out) {
     buf_text(out, "Usage: distlog COMMAND [OPTIONS] [ARGS]\n"
                   "Carries events from services to a searchable store; says when one goes quiet.\n"
                   "\nCommands:\n");
-    for (const struct cmd *const *cmd = cmd_all; *cmd; cmd++) {
-        buf_printf(out, "  %-10s", (*cmd)->name);
-        wrap((*cmd)->summary, 12, 14, out);
+    for (size_t i = 0; commands[i]; i++) {
+        buf_printf(out, "  %-*s", HELP_COMMAND_WIDTH, commands[i]->name);
+        help_wrap(commands[i]->summary, 2 + HELP_COMMAND_WIDTH, HELP_COMMAND_COLUMN, out);
     }
     buf_text(out, "\nOptions:\n");
-    common_options(out);
+    help_common_options(out);
     buf_text(out, "\n`distlog help COMMAND` tells more, distlog(7) is the tour.\n");
 }
 
-static int run_help(struct run *run) {
+void help_print(const struct cmd *const *commands, const struct cmd *cmd) {
     BUF_LOCAL struct buf page = {0};
-    const struct cmd_alias *alias;
-    const struct cmd *cmd = run->argc ? cmd_find(run->argv[0], &alias) : NULL;
-    if (run->argc && !cmd) {
-        cmd_unknown(&run->log, run->argv[0]);
-        return EXIT_USAGE;
-    }
     if (cmd)
-        command_page(cmd, &page);
+        help_add_page(cmd, &page);
     else
-        overview(&page);
-    fwrite(page.p, 1, page.n, stdout);
+        help_add_overview(commands, &page);
+    fwrite(page.p, 1, page.n, stdout); /* main() checks that it was taken */
+}
+
+static int help_run(struct run *run) {
+    const struct cmd *cmd = NULL;
+    if (run->argc > 0) {
+        const struct cmd_alias *alias;
+        cmd = cmd_find(run->commands, run->argv[0], &alias);
+        if (!cmd) {
+            cmd_report_unknown(run->commands, run->argv[0], &run->log);
+            return EXIT_USAGE;
+        }
+    }
+    help_print(run->commands, cmd);
     return EXIT_DONE;
 }
 
@@ -116,5 +164,5 @@ const struct cmd cmd_help = {
     .summary = "say what distlog or one of its commands does",
     .sections = (const struct opt_section *const[]){NULL},
     .without_conf = true,
-    .run = run_help,
+    .run = help_run,
 };
