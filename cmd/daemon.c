@@ -32,7 +32,7 @@ bool daemon_has_bus(const struct run *run) {
     const struct bus_conf *bus = conf_section(run->conf, &bus_section);
     if (strcmp(bus->type, "local") != 0)
         return true;
-    const char *path = *(char **)conf_find(run->conf, "bus.local.path")->field;
+    const char *path = *(const char *const *)conf_find(run->conf, "bus.local.path")->field;
     if (access(path, F_OK) == 0)
         return true;
     log_info(&run->log, "no bus at %s: nothing was ever sent to it (bus.local.path)", path);

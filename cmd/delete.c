@@ -1,4 +1,4 @@
-/* delete: deletes documents from the store: all, or those that match. Owns the store. Main thread.
+/* delete: deletes the documents that match from the store, or all of them. Main thread.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <unistd.h>
@@ -23,49 +23,65 @@ static const struct opt delete_rows[] = {
 static const struct opt_section delete_section =
     OPT_SECTION("delete", "what delete deletes", delete_rows, struct delete_conf);
 
-/* On a person's terminal only. */
-static bool agreed(struct store *store) {
+/* Only for a person at a terminal. */
+static bool delete_confirm(const struct store *store) {
     fprintf(stderr, "Delete every document of %s? [y/N] ", store->place.p);
-    int answer = getchar();
+    const int answer = getchar();
     return answer == 'y' || answer == 'Y';
 }
 
-static void show(uint64_t done, uint64_t all) {
-    fprintf(stderr, "\r%" PRIu64 " of %" PRIu64 "%s", done, all, done == all ? "\n" : "");
+static void delete_show_progress(uint64_t done, uint64_t all) {
+    fprintf(stderr, "\r%" PRIu64 " of %" PRIu64, done, all);
+    if (done == all)
+        fputc('\n', stderr);
 }
 
-static int erase(const struct run *run, const struct filter *f, bool dry_run) {
-    struct err err;
-    BUF_LOCAL struct buf line = {0}, answer = {0};
-    uint64_t count;
-    bool ok = f->store->engine->delete_matching(f->store, &f->query, dry_run,
-                                                isatty(STDERR_FILENO) ? show : NULL, &count,
-                                                &answer, &err) == STORE_OK;
+/* Prints the engine's answer, which there may be also if some could not be deleted. */
+static bool delete_print(const struct run *run, bool dry_run, struct span answer) {
+    BUF_LOCAL struct buf line = {0};
+    if (answer.n == 0)
+        return true;
     buf_text(&line, dry_run ? "Documents to delete: " : "Deleted documents: ");
-    line_json(&line, buf_view(&answer));
+    line_json(&line, answer);
     buf_char(&line, '\n');
-    if (!ok)
-        log_info(&run->log, "%s", err.text);
-    if (answer.n)
-        ok = line_write(run, &line) && ok;
-    if (ok && stop_asked())
-        log_info(&run->log, "stopped before the end: what is left is still there");
-    return ok && !stop_asked() ? EXIT_DONE : EXIT_FAILED;
+    return line_write(run, &line);
 }
 
-static int run_delete(struct run *run) {
+static enum exit_code delete_matching(const struct run *run, const struct filter *f, bool dry_run) {
+    struct err err;
+    BUF_LOCAL struct buf answer = {0};
+    uint64_t count;
+    store_progress *progress = NULL;
+    if (isatty(STDERR_FILENO))
+        progress = delete_show_progress;
+    const enum store_rc rc = f->store->engine->delete_matching(f->store, &f->query, dry_run,
+                                                               progress, &count, &answer, &err);
+    if (rc != STORE_OK)
+        log_info(&run->log, "%s", err.text);
+    const bool is_printed = delete_print(run, dry_run, buf_view(&answer));
+    if (rc != STORE_OK || !is_printed)
+        return EXIT_FAILED;
+    if (stop_asked()) {
+        log_info(&run->log, "stopped before the end: what is left is still there");
+        return EXIT_FAILED;
+    }
+    return EXIT_DONE;
+}
+
+static int delete_run(struct run *run) {
     const struct delete_conf *conf = conf_section(run->conf, &delete_section);
     struct filter f;
-    int code = filter_open(run, NULL, conf->older_than, &f);
-    bool ask = f.all && !conf->yes && !conf->dry_run && isatty(STDIN_FILENO);
-    if (f.store && ask && !agreed(f.store)) {
+    enum exit_code code = filter_open(run, NULL, conf->older_than, &f);
+    const bool deletes_all = f.all && !conf->dry_run;
+    const bool asks = deletes_all && !conf->yes && isatty(STDIN_FILENO);
+    if (f.store && asks && !delete_confirm(f.store)) {
         log_info(&run->log, "nothing was deleted");
         code = EXIT_FAILED;
     } else if (f.store) {
-        code = erase(run, &f, conf->dry_run);
+        code = delete_matching(run, &f, conf->dry_run);
     }
     filter_close(&f);
-    return code;
+    return (int)code;
 }
 
 const struct cmd cmd_delete = {
@@ -73,5 +89,5 @@ const struct cmd cmd_delete = {
     .summary = "delete stored documents",
     .sections = (const struct opt_section *const[]){&delete_section, &filter_section, NULL},
     .aliases = (const struct cmd_alias[]){{"delete_es_storage", NULL}, {NULL, NULL}},
-    .run = run_delete,
+    .run = delete_run,
 };

@@ -10,55 +10,63 @@ struct filter_conf {
     const char *node, *service, *level, *type, *since, *until, *text;
 };
 
-#define WHEN_HELP "; 15m, 2h, 7d ago, or 2026-11-24, \"2026-11-24 06:34\", or with a time zone"
+#define FILTER_TIME_HELP \
+    "; 15m, 2h, 7d ago, or 2026-11-24, \"2026-11-24 06:34\", or with a time zone"
 
 /* An empty value is a shell variable that is not set: it must not widen what is chosen, least of
  * all for delete. */
-enum { ONLY = OPT_FLAG_ONLY | OPT_NOT_EMPTY };
+enum { FILTER_BITS = OPT_FLAG_ONLY | OPT_NOT_EMPTY };
 
 static const struct opt filter_rows[] = {
-    OPT(struct filter_conf, STRING, node, "", .flag = "node", .arg = "ID", .bits = ONLY,
+    OPT(struct filter_conf, STRING, node, "", .flag = "node", .arg = "ID", .bits = FILTER_BITS,
         .help = "only documents of the node with this id"),
-    OPT(struct filter_conf, STRING, service, "", .flag = "service", .arg = "NAME", .bits = ONLY,
-        .help = "only documents of this service"),
-    OPT(struct filter_conf, STRING, level, "", .flag = "level", .arg = "LEVEL", .bits = ONLY,
+    OPT(struct filter_conf, STRING, service, "", .flag = "service", .arg = "NAME",
+        .bits = FILTER_BITS, .help = "only documents of this service"),
+    OPT(struct filter_conf, STRING, level, "", .flag = "level", .arg = "LEVEL", .bits = FILTER_BITS,
         .help = "only documents of this log level, in any letter case"),
-    OPT(struct filter_conf, STRING, type, "", .flag = "type", .arg = "TYPE", .bits = ONLY,
+    OPT(struct filter_conf, STRING, type, "", .flag = "type", .arg = "TYPE", .bits = FILTER_BITS,
         .help = "only documents of this message type, in any letter case"),
-    OPT(struct filter_conf, STRING, since, "", .flag = "since", .arg = "TIME", .bits = ONLY,
-        .help = "only documents of this time or later" WHEN_HELP),
-    OPT(struct filter_conf, STRING, until, "", .flag = "until", .arg = "TIME", .bits = ONLY,
-        .help = "only documents earlier than this" WHEN_HELP),
-    OPT(struct filter_conf, STRING, text, "", .flag = "text", .arg = "WORDS", .bits = ONLY,
+    OPT(struct filter_conf, STRING, since, "", .flag = "since", .arg = "TIME", .bits = FILTER_BITS,
+        .help = "only documents of this time or later" FILTER_TIME_HELP),
+    OPT(struct filter_conf, STRING, until, "", .flag = "until", .arg = "TIME", .bits = FILTER_BITS,
+        .help = "only documents earlier than this" FILTER_TIME_HELP),
+    OPT(struct filter_conf, STRING, text, "", .flag = "text", .arg = "WORDS", .bits = FILTER_BITS,
         .help = "only documents whose message has all these words, in any order and letter case"),
 };
 
 const struct opt_section filter_section = OPT_SECTION(
     "filter", "which documents search and delete choose", filter_rows, struct filter_conf);
 
-static const char *upper(struct arena *arena, const char *text) {
+/* --- the query --- */
+
+/* A copy in capitals, as the store has levels and types. ASCII only: other letters stay. */
+static const char *filter_capitals(struct arena *arena, const char *text) {
     char *copy = arena_printf(arena, "%s", text);
-    for (char *c = copy; *c; c++)
+    for (char *c = copy; *c; c++) {
         if (*c >= 'a' && *c <= 'z')
             *c = (char)(*c - 'a' + 'A');
+    }
     return copy;
 }
 
-/* WHAT takes the place of the flag it stands for; both may be given if they say the same. */
-static int restrict_to(struct filter *f, const char *what, struct err *err) {
-    const char *word = upper(&f->arena, what);
-    bool type = strcmp(word, "REGISTRATION") == 0 || strcmp(word, "HEARTBEAT") == 0;
-    const char **field = type ? &f->query.type : &f->query.level;
+/* The operand takes the place of the flag that it stands for; both may be given if they agree. */
+static int filter_add_operand(struct filter *f, const char *what, struct err *err) {
+    const char *word = filter_capitals(&f->arena, what);
+    const char *flag = "level", **field = &f->query.level;
+    if (strcmp(word, "REGISTRATION") == 0 || strcmp(word, "HEARTBEAT") == 0) {
+        flag = "type";
+        field = &f->query.type;
+    }
     if (**field && strcmp(*field, word) != 0)
-        return err_set(err, "%s and --%s %s contradict each other: nothing is both", word,
-                       type ? "type" : "level", *field);
+        return err_set(err, "%s and --%s %s contradict each other: nothing is both", word, flag,
+                       *field);
     *field = word;
     return 0;
 }
 
 /* 0 for "", which leaves that side open. */
-static int read_time(const char *flag, const char *text, int64_t now_ms, int64_t *ms,
-                     struct err *err) {
+static int filter_parse_time(const char *flag, const char *text, int64_t now_ms, int64_t *ms,
+                             struct err *err) {
     *ms = 0;
     if (!*text)
         return 0;
@@ -69,38 +77,60 @@ static int read_time(const char *flag, const char *text, int64_t now_ms, int64_t
     return 0;
 }
 
-static int make_query(struct filter *f, const struct conf *conf, const char *what,
-                      int64_t older_than_ms, struct err *err) {
-    const struct filter_conf *c = conf_section(conf, &filter_section);
-    struct store_query *q = &f->query;
-    int64_t now_ms = clock_wall_ms(), older_ms = now_ms - older_than_ms;
-    *f = (struct filter){0};
-    *q = (struct store_query){.level = upper(&f->arena, c->level),
-                              .type = upper(&f->arena, c->type),
-                              .node = c->node,
-                              .service = c->service,
-                              .text = c->text,
-                              .limit = -1};
-    if (what && restrict_to(f, what, err) < 0)
+static int filter_add_times(struct store_query *q, const struct filter_conf *conf,
+                            int64_t older_than_ms, struct err *err) {
+    const int64_t now_ms = clock_wall_ms(), older_ms = now_ms - older_than_ms;
+    if (filter_parse_time("since", conf->since, now_ms, &q->since_ms, err) != 0)
         return -1;
-    if (read_time("since", c->since, now_ms, &q->since_ms, err) < 0 ||
-        read_time("until", c->until, now_ms, &q->until_ms, err) < 0)
+    if (filter_parse_time("until", conf->until, now_ms, &q->until_ms, err) != 0)
         return -1;
     if (older_than_ms && (!q->until_ms || older_ms < q->until_ms))
         q->until_ms = older_ms;
-    f->all = !*q->level && !*q->type && !*q->node && !*q->service && !*q->text && !q->since_ms &&
-             !q->until_ms;
     return 0;
 }
 
-int filter_open(const struct run *run, const char *what, int64_t older_than_ms, struct filter *f) {
+static bool filter_is_open(const struct store_query *q) {
+    const char *const texts[] = {q->level, q->type, q->node, q->service, q->text};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        if (*texts[i])
+            return false;
+    }
+    return !q->since_ms && !q->until_ms;
+}
+
+static int filter_make_query(struct filter *f, const struct conf *settings, const char *what,
+                             int64_t older_than_ms, struct err *err) {
+    const struct filter_conf *conf = conf_section(settings, &filter_section);
+    f->query = (struct store_query){.level = filter_capitals(&f->arena, conf->level),
+                                    .type = filter_capitals(&f->arena, conf->type),
+                                    .node = conf->node,
+                                    .service = conf->service,
+                                    .text = conf->text,
+                                    .limit = -1};
+    if (what && filter_add_operand(f, what, err) != 0)
+        return -1;
+    if (filter_add_times(&f->query, conf, older_than_ms, err) != 0)
+        return -1;
+    f->all = filter_is_open(&f->query);
+    return 0;
+}
+
+/* --- the store --- */
+
+enum exit_code filter_open(const struct run *run, const char *what, int64_t older_than_ms,
+                           struct filter *f) {
     struct err err;
-    int code = EXIT_USAGE;
-    if (make_query(f, run->conf, what, older_than_ms, &err) == 0)
-        code = engines_open_store(run->conf, false, &f->store, &err) == STORE_OK ? EXIT_DONE
-                                                                                 : EXIT_FAILED;
-    log_info(&run->log, "%s", f->store ? f->store->place.p : err.text);
-    return code;
+    *f = (struct filter){0};
+    if (filter_make_query(f, run->conf, what, older_than_ms, &err) != 0) {
+        log_info(&run->log, "%s", err.text);
+        return EXIT_USAGE;
+    }
+    if (engines_open_store(run->conf, false, &f->store, &err) != STORE_OK) {
+        log_info(&run->log, "%s", err.text);
+        return EXIT_FAILED;
+    }
+    log_info(&run->log, "%s", f->store->place.p);
+    return EXIT_DONE;
 }
 
 void filter_close(struct filter *f) {

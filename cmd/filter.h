@@ -12,14 +12,15 @@ extern const struct opt_section filter_section;
 struct filter {
     struct store *store;
     struct store_query query; /* limit -1; points into the configuration and into this struct */
-    struct arena arena;       /* has what the query says in capitals */
-    bool all;                 /* the query leaves out nothing */
+    struct arena arena;       /* holds the query's texts in capitals */
+    bool all;                 /* the query chooses every document */
 };
 
-/* Makes the query that the flags say, opens the store and names it in the log. what: NULL, or the
- * operand of search: REGISTRATION and HEARTBEAT restrict the message type, anything else the level,
- * in any letter case. older_than_ms: 0, or the least age of what is chosen. EXIT_DONE with
- * f->store, or the exit code, f->store NULL, and it is said why: EXIT_USAGE is an empty value, a
- * time that is none, or what and a flag that contradict each other. filter_close in any case. */
-int filter_open(const struct run *run, const char *what, int64_t older_than_ms, struct filter *f);
+/* Makes the query of the flags, opens the store and names it in the log. what: NULL, or the operand
+ * of search: REGISTRATION and HEARTBEAT restrict the message type, anything else the level, in any
+ * letter case. older_than_ms: 0, or the least age of what is chosen. EXIT_DONE with f->store; or
+ * the code to exit with, f->store NULL and the reason in the log: EXIT_USAGE for a time that is
+ * none, or for an operand and a flag that contradict each other. filter_close in any case. */
+enum exit_code filter_open(const struct run *run, const char *what, int64_t older_than_ms,
+                           struct filter *f);
 void filter_close(struct filter *f);

@@ -1,11 +1,8 @@
-/* nodes: who is known, UP or silent, since when. Looks at what pubsub keeps in the bus, and reads
- * the beats on to the end; owns no place in any topic. Main thread.
+/* nodes: prints which nodes are known, UP or silent, since when (lib/app/node_view). Main thread.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "../lib/adapter/os/clock.h"
-#include "../lib/base/escape.h"
-#include "../lib/base/mem.h"
-#include "../lib/app/router_conf.h"
-#include "../lib/core/topics.h"
+#include "../lib/app/node_view.h"
+#include "../lib/base/json_writer.h"
 #include "daemon.h"
 #include "line.h"
 
@@ -13,113 +10,119 @@ struct nodes_conf {
     const char *format;
 };
 
-static const struct opt rows[] = {
+static const struct opt nodes_rows[] = {
     OPT(struct nodes_conf, CHOICE, format, "table", .flag = "format", .choices = "table|json",
         .bits = OPT_FLAG_ONLY, .help = "a table, or a JSON object a line"),
 };
 static const struct opt_section nodes_section =
-    OPT_SECTION("nodes", "what nodes prints", rows, struct nodes_conf);
+    OPT_SECTION("nodes", "what nodes prints", nodes_rows, struct nodes_conf);
 
-enum { SERVICE_WIDTH = 16 }; /* of its column; a longer one pushes the node aside */
+/* Of columns; a longer service moves its node to the right. */
+enum { NODES_STATUS_WIDTH = 8, NODES_SERVICE_WIDTH = 16 };
 
-/* All nodes by id; the caller frees them. */
-static struct registry_node *sorted(const struct registry *r, size_t *n) {
-    struct registry_node *nodes = NULL, node;
-    size_t cap = 0;
-    *n = 0;
-    for (size_t place = 0; registry_each(r, &place, &node); nodes[(*n)++] = node)
-        nodes = mem_room(nodes, *n, &cap, sizeof *nodes);
-    if (nodes)
-        qsort(nodes, *n, sizeof *nodes, span_order);
-    return nodes;
+static const char *nodes_status(const struct registry_node *node) {
+    return node->silent ? "silent" : "UP";
 }
 
-static void add_json(struct buf *out, const struct registry_node *n, const char *since,
-                     const char *last) {
+static void nodes_add_time(struct buf *out, int64_t ms, enum datetime_style style) {
+    datetime_format(out, ms, clock_offset_s(ms), style);
+}
+
+/* --- JSON --- */
+
+static void nodes_write_time(struct json_writer *w, const char *key, int64_t ms,
+                             enum datetime_style style) {
+    json_writer_key(w, key);
+    json_writer_plain_begin(w);
+    nodes_add_time(w->out, ms, style);
+    json_writer_plain_end(w);
+}
+
+static void nodes_add_json(struct buf *out, const struct registry_node *node,
+                           enum datetime_style style) {
     BUF_LOCAL struct buf json = {0};
-    buf_text(&json, "{\"node_id\":");
-    escape_json(&json, n->id);
-    buf_text(&json, ",\"service_name\":");
-    escape_json(&json, n->service);
-    buf_printf(&json, ",\"status\":\"%s\",\"since\":\"%s\",\"last_heartbeat\":\"%s\"}",
-               n->silent ? "silent" : "UP", since, last);
+    struct json_writer w = {.out = &json};
+    json_writer_object_begin(&w);
+    json_writer_member_string(&w, "node_id", node->id);
+    json_writer_member_string(&w, "service_name", node->service);
+    json_writer_member_string(&w, "status", span_of(nodes_status(node)));
+    nodes_write_time(&w, "since", node->since_ms, style);
+    nodes_write_time(&w, "last_heartbeat", node->last_seen_ms, style);
+    json_writer_object_end(&w);
     line_json(out, buf_view(&json));
     buf_char(out, '\n');
 }
 
-/* Times and status are of one width, so they come first, and the names last. */
-static void add_row(struct buf *out, const struct registry_node *n, const char *since,
-                    const char *last) {
+/* --- the table --- */
+
+static int nodes_time_width(enum datetime_style style) {
+    if (style == DATETIME_LOCAL)
+        return (int)strlen("2024-01-31 23:59:59");
+    return (int)strlen("2024-01-31T23:59:59+01:00");
+}
+
+static void nodes_add_header(struct buf *out, enum datetime_style style) {
+    const int width = nodes_time_width(style);
+    buf_printf(out, "%-*s%-*s  %-*s  %-*s  NODE\n", NODES_STATUS_WIDTH, "STATUS", width, "SINCE",
+               width, "LAST", NODES_SERVICE_WIDTH, "SERVICE");
+}
+
+/* Status and times have fixed widths, so they come first, and the names last. */
+static void nodes_add_row(struct buf *out, const struct registry_node *node,
+                          enum datetime_style style) {
     BUF_LOCAL struct buf service = {0};
-    escape_printable(&service, n->service.p ? n->service : SPAN_LIT("-"));
-    buf_printf(out, "%-8s%s  %s  %-*s  ", n->silent ? "silent" : "UP", since, last, SERVICE_WIDTH,
-               buf_view(&service).p);
-    escape_printable(out, n->id);
+    struct span name = SPAN_LIT("-");
+    if (node->service.p)
+        name = node->service;
+    escape_printable(&service, name);
+    buf_printf(out, "%-*s", NODES_STATUS_WIDTH, nodes_status(node));
+    nodes_add_time(out, node->since_ms, style);
+    buf_text(out, "  ");
+    nodes_add_time(out, node->last_seen_ms, style);
+    buf_printf(out, "  %-*s  ", NODES_SERVICE_WIDTH, buf_view(&service).p);
+    escape_printable(out, node->id);
     buf_char(out, '\n');
 }
 
-static bool show(const struct run *run, const struct registry *r) {
+/* --- the command --- */
+
+static bool nodes_print(const struct run *run, const struct node_view *view) {
     const struct nodes_conf *conf = conf_section(run->conf, &nodes_section);
-    enum datetime_style style = router_style(conf_section(run->conf, &router_section));
+    const enum datetime_style style = router_style(conf_section(run->conf, &router_section));
+    const bool is_table = strcmp(conf->format, "table") == 0;
     BUF_LOCAL struct buf out = {0};
-    size_t n;
-    struct registry_node *nodes = sorted(r, &n);
-    bool table = strcmp(conf->format, "table") == 0;
-    int width =
-        (int)strlen(style == DATETIME_LOCAL ? "2024-01-31 23:59:59" : "2024-01-31T23:59:59+01:00");
-    if (table)
-        buf_printf(&out, "%-8s%-*s  %-*s  %-*s  NODE\n", "STATUS", width, "SINCE", width, "LAST",
-                   SERVICE_WIDTH, "SERVICE");
-    for (struct registry_node *node = nodes; node < nodes + n; node++) {
-        BUF_LOCAL struct buf since = {0}, last = {0};
-        datetime_format(&since, node->since_ms, clock_offset_s(node->since_ms), style);
-        datetime_format(&last, node->last_seen_ms, clock_offset_s(node->last_seen_ms), style);
-        (table ? add_row : add_json)(&out, node, since.p, last.p);
+    if (is_table)
+        nodes_add_header(&out, style);
+    for (size_t i = 0; i < view->n; i++) {
+        if (is_table)
+            nodes_add_row(&out, &view->nodes[i], style);
+        else
+            nodes_add_json(&out, &view->nodes[i], style);
     }
-    bool ok = line_write(run, &out);
-    free(nodes);
-    return ok;
+    return line_write(run, &out);
 }
 
-/* Loads the registry up to the end of the input and to the bus's time. */
-static enum bus_rc look(const struct run *run, struct registry *r, struct err *err) {
-    const struct router_conf *conf = conf_section(run->conf, &router_section);
+static void nodes_report_lag(const struct run *run, const struct node_view *view) {
     const struct topics_conf *topics = conf_section(run->conf, &topics_section);
-    BUF_LOCAL struct buf state = {0};
-    topics_state(&state, conf->group);
-    uint64_t garbage;
-    int64_t left = 0;
-    struct bus_batch now = {0};
-    struct bus *bus;
-    enum bus_rc rc = engines_open_bus(run->conf, &(struct bus_open){0}, &bus, err);
-    if (rc != BUS_OK)
-        return rc;
-    rc = router_load(bus, state.p, topics->input, NULL, r, &garbage, err);
-    if (rc == BUS_OK)
-        rc = bus->engine->lag(bus, conf->group, topics->input, &left, err);
-    if (rc == BUS_OK)
-        rc = bus->engine->poll(bus, 0, &now, err);
-    struct registry_position part;
-    for (size_t i = 0; rc == BUS_OK && registry_position(r, i, &part); i++)
-        registry_confirm(r, part.partition, 0, now.now_ms);
-    if (rc == BUS_OK && left)
-        log_info(&run->log, "pubsub is behind: %" PRId64 " records of %s are not routed yet", left,
-                 topics->input);
-    bus->engine->close(bus);
-    return rc;
+    if (view->lag)
+        log_info(&run->log, "pubsub is behind: %" PRId64 " records of %s are not routed yet",
+                 view->lag, topics->input);
 }
 
-static int run_nodes(struct run *run) {
-    struct registry *registry = router_registry(conf_section(run->conf, &router_section));
+static int nodes_run(struct run *run) {
+    struct node_view view;
     struct err err;
     int code = EXIT_FAILED;
-    if (daemon_has_bus(run)) {
-        if (look(run, registry, &err) != BUS_OK)
-            log_info(&run->log, "%s", err.text);
-        else if (show(run, registry))
+    if (!daemon_has_bus(run))
+        return EXIT_FAILED;
+    if (node_view_load(&view, run->conf, &err) != BUS_OK) {
+        log_info(&run->log, "%s", err.text);
+    } else {
+        nodes_report_lag(run, &view);
+        if (nodes_print(run, &view))
             code = EXIT_DONE;
     }
-    registry_free(registry);
+    node_view_release(&view);
     return code;
 }
 
@@ -127,5 +130,5 @@ const struct cmd cmd_nodes = {
     .name = "nodes",
     .summary = "show who is known, UP or silent, since when",
     .sections = (const struct opt_section *const[]){&nodes_section, NULL},
-    .run = run_nodes,
+    .run = nodes_run,
 };

@@ -1,20 +1,15 @@
-/* search: prints the documents that match, newest first, one a line. Owns the store. Main thread.
+/* search: prints the documents that match, one a line: newest first, or following the store
+ * (lib/app/search). Main thread.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "../lib/app/search.h"
 
-#include "../lib/adapter/os/clock.h"
-#include "../lib/base/escape.h"
-#include "../lib/base/map.h"
-#include "../lib/adapter/os/stop.h"
-#include "../lib/app/outage.h"
 #include "../lib/app/shutdown.h"
 #include "../lib/base/datetime.h"
+#include "../lib/base/json_writer.h"
 #include "filter.h"
 #include "line.h"
 
-enum {
-    FLUSH_BYTES = 64 * 1024, /* what a long result gathers before it is written */
-    FOLLOW_MS = 500,         /* between two looks for new documents */
-};
+enum { SEARCH_FLUSH_BYTES = 64 * 1024 }; /* what a long result gathers before it is written */
 
 struct search_conf {
     int64_t limit;
@@ -35,122 +30,101 @@ static const struct opt search_rows[] = {
 static const struct opt_section search_section =
     OPT_SECTION("search", "how search prints", search_rows, struct search_conf);
 
-struct searching {
+/* What is printed, and how. */
+struct search_output {
     const struct run *run;
-    const struct search_conf *conf;
-    struct outage outage;
-    struct filter filter;
+    bool is_raw;
     struct buf lines;
+    struct buf raw; /* one document */
     uint64_t found;
-    bool failed; /* standard output can't be written */
-    /* --follow: */
-    struct buf last; /* lines of the documents found first, newest first */
-    struct map seen; /* their ids: what is stored during the first search may be found twice */
 };
 
-static void add_line(struct buf *lines, const struct search_conf *conf,
-                     const struct store_hit *hit) {
+/* The members of a JSON object without its braces: text that may stand in another object. */
+static struct span search_members(struct span object) {
+    return (struct span){object.p + 1, object.n - 2};
+}
+
+/* The document as the node sent it, in the object that the store made of it. */
+static struct span search_raw(struct search_output *o, const struct store_hit *hit) {
+    const struct span members = search_members(hit->json);
+    struct json_writer w = {.out = &o->raw};
+    buf_clear(&o->raw);
+    json_writer_object_begin(&w);
+    json_writer_member_string(&w, "_id", hit->id);
+    json_writer_key(&w, "@timestamp");
+    json_writer_plain_begin(&w);
+    datetime_format(&o->raw, hit->at_ms, 0, DATETIME_RFC3339);
+    json_writer_plain_end(&w);
+    if (members.n > 0)
+        json_writer_raw(&w, members);
+    json_writer_object_end(&w);
+    return buf_view(&o->raw);
+}
+
+static bool search_on_hit(void *ctx, const struct store_hit *hit) {
+    struct search_output *o = ctx;
     struct span json = hit->json;
-    if (strcmp(conf->format, "raw") == 0) {
-        BUF_LOCAL struct buf id = {0};
-        escape_json(&id, hit->id);
-        buf_text(lines, "{\"_id\":");
-        line_json(lines, buf_view(&id));
-        buf_text(lines, ",\"@timestamp\":\"");
-        datetime_format(lines, hit->at_ms, 0, DATETIME_RFC3339);
-        buf_text(lines, json.n > 2 ? "\"," : "\"");
-        json = (struct span){json.p + 1, json.n - 1};
-    }
-    line_json(lines, json);
-    buf_char(lines, '\n');
-}
-
-static bool print_hit(void *ctx, const struct store_hit *hit) {
-    struct searching *s = ctx;
-    if (map_get(&s->seen, hit->id))
+    if (o->is_raw)
+        json = search_raw(o, hit);
+    line_json(&o->lines, json);
+    buf_char(&o->lines, '\n');
+    o->found++;
+    if (o->lines.n < SEARCH_FLUSH_BYTES)
         return true;
-    add_line(&s->lines, s->conf, hit);
-    s->found++;
-    if (s->lines.n >= FLUSH_BYTES)
-        s->failed = !line_write(s->run, &s->lines);
-    return !s->failed && !stop_asked();
+    return line_write(o->run, &o->lines);
 }
 
-/* What is found before following: newest first, to be printed the other way round. */
-static bool keep_hit(void *ctx, const struct store_hit *hit) {
-    struct searching *s = ctx;
-    if (map_get(&s->seen, hit->id))
-        return true; /* the first try broke off behind it */
-    add_line(&s->last, s->conf, hit);
-    map_put(&s->seen, hit->id, s);
-    return !stop_asked();
+static bool search_on_pause(void *ctx) {
+    struct search_output *o = ctx;
+    return line_write(o->run, &o->lines);
 }
 
-/* One search, printed; with --follow it is tried until it works. Returns the exit code. */
-static int search(struct searching *s, const struct store_query *query, store_each *each) {
-    struct err err;
-    struct store *store = s->filter.store;
-    enum store_rc rc;
-    while ((rc = store->engine->search(store, query, each, s, &err)) == STORE_RETRY &&
-           s->conf->follow) {
-        outage_report(&s->outage, &err, outage_retrying);
-        outage_sleep(&s->outage);
-        if (stop_asked())
-            return EXIT_DONE;
-    }
-    if (rc == STORE_OK)
-        outage_recovered(&s->outage);
+static void search_add_title(struct search_output *o, const char *what) {
+    if (what)
+        line_add(&o->lines, "Search results for %:\n", span_of(what));
     else
-        log_info(&s->run->log, "%s", err.text);
-    return rc == STORE_OK && !s->failed && line_write(s->run, &s->lines) ? EXIT_DONE : EXIT_FAILED;
+        buf_text(&o->lines, "Search results:\n");
 }
 
-/* Prints the newest ones, oldest of them first, and then whatever is stored until told to stop. */
-static int follow(struct searching *s) {
-    char cursor[STORE_CURSOR] = "";
-    struct store_query new = s->filter.query;
-    new.cursor = cursor;
-    new.limit = -1;
-    new.oldest_first = true;
-    int code = search(s, &new, print_hit); /* sets the cursor to the end */
-    if (code == EXIT_DONE)
-        code = search(s, &s->filter.query, keep_hit);
-    for (size_t from, end = s->last.n; end > 0; end = from) {
-        const char *before = memrchr(s->last.p, '\n', end - 1);
-        from = before ? (size_t)(before + 1 - s->last.p) : 0;
-        buf_add(&s->lines, s->last.p + from, end - from);
-    }
-    buf_release(&s->last);
-    while (code == EXIT_DONE && !stop_asked()) {
-        code = search(s, &new, print_hit);
-        if (code == EXIT_DONE && !stop_asked())
-            clock_sleep_ms(FOLLOW_MS);
-    }
-    return code;
+static enum exit_code search_print(struct search_output *o, const struct filter *f,
+                                   bool is_following) {
+    const struct log *log = &o->run->log;
+    const struct search search = {.log = log,
+                                  .store = f->store,
+                                  .query = &f->query,
+                                  .on_hit = search_on_hit,
+                                  .on_pause = search_on_pause,
+                                  .ctx = o};
+    struct err err;
+    enum search_result result;
+    if (is_following)
+        result = search_follow(&search, &err);
+    else
+        result = search_once(&search, &err);
+    if (result == SEARCH_FAILED)
+        log_info(log, "%s", err.text);
+    if (result != SEARCH_DONE)
+        return EXIT_FAILED;
+    if (o->found == 0 && !is_following)
+        log_info(log, "nothing found");
+    return EXIT_DONE;
 }
 
-static int print_all(struct searching *s, const char *what) {
-    line_add(&s->lines, what ? "Search results for %:\n" : "Search results:\n", span_of(what));
-    s->filter.query.limit = s->conf->limit;
-    if (s->conf->follow)
-        return follow(s);
-    int code = search(s, &s->filter.query, print_hit);
-    if (code == EXIT_DONE && !s->found)
-        log_info(&s->run->log, "nothing found");
-    return code;
-}
-
-static int run_search(struct run *run) {
-    struct searching s = {.run = run, .conf = conf_section(run->conf, &search_section)};
-    int code = filter_open(run, run->argv[0], 0, &s.filter);
-    outage_init(&s.outage, &run->log, NULL);
+static int search_run(struct run *run) {
+    const struct search_conf *conf = conf_section(run->conf, &search_section);
+    struct search_output output = {.run = run, .is_raw = strcmp(conf->format, "raw") == 0};
+    struct filter filter;
+    enum exit_code code = filter_open(run, run->argv[0], 0, &filter);
     shutdown_arm();
-    if (s.filter.store)
-        code = print_all(&s, run->argv[0]);
-    map_release(&s.seen);
-    buf_release(&s.lines);
-    filter_close(&s.filter);
-    return code;
+    if (filter.store) {
+        filter.query.limit = conf->limit;
+        search_add_title(&output, run->argv[0]);
+        code = search_print(&output, &filter, conf->follow);
+    }
+    buf_release(&output.lines);
+    buf_release(&output.raw);
+    filter_close(&filter);
+    return (int)code;
 }
 
 const struct cmd cmd_search = {
@@ -160,5 +134,5 @@ const struct cmd cmd_search = {
     .summary = "print the stored documents that match",
     .sections = (const struct opt_section *const[]){&search_section, &filter_section, NULL},
     .aliases = (const struct cmd_alias[]){{"search_es_storage", NULL}, {NULL, NULL}},
-    .run = run_search,
+    .run = search_run,
 };
