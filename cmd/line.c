@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include "../lib/base/escape.h"
 
 bool line_write(const struct run *run, struct buf *lines) {
     const struct span all = buf_view(lines);

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "../lib/adapter/os/clock.h"
 #include "../lib/app/node_view.h"
+#include "../lib/base/escape.h"
 #include "../lib/base/json_writer.h"
 #include "daemon.h"
 #include "line.h"
