@@ -81,7 +81,7 @@ static int alert_run(struct run *run) {
     consumer_release(&a.consumer);
     arena_release(&a.arena);
     buf_release(&a.lines);
-    return code;
+    return (int)code;
 }
 
 const struct cmd cmd_alert = {

@@ -13,12 +13,6 @@ struct err {
 
 /* Sets the text, which is cut off where the buffer ends. Always returns -1. */
 int err_set(struct err *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* The same as an expression with the value rc: `return err_as(BUS_FATAL, err, "…");`. Only a macro
- * can return any type, and only a comma operator can make an expression of two steps in standard C:
- * these two macros are the product's only ones. */
-#define err_as(rc, ...) (err_set(__VA_ARGS__), (rc))
 /* Puts "PREFIX: " in front of the text: for the caller that knows the file or the address. Always
  * returns -1. */
 int err_prefix(struct err *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* The same as an expression with the value rc. */
-#define err_prefix_as(rc, ...) (err_prefix(__VA_ARGS__), (rc))

@@ -47,8 +47,10 @@ static inline bool event_same_key(struct span a, struct span b) {
 
 static bool event_on_member(void *ctx, const struct json_member *m, struct err *err) {
     struct event_parser *parser = ctx;
-    if (m->key.n == 0)
-        return err_as(false, err, "a key is empty");
+    if (m->key.n == 0) {
+        err_set(err, "a key is empty");
+        return false;
+    }
     parser->keys[parser->n_keys++] = m->key;
     if (m->value.type != JSON_TYPE_STRING)
         return true;

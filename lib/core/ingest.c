@@ -27,15 +27,17 @@ static bool ingest_on_member(void *ctx, const struct json_member *m, struct err 
 static enum input_rc ingest_add(struct ingest_reader *r, struct ingest_record record) {
     struct ingest_records *records = r->records;
     const size_t size = record.json.n + record.key.n;
-    if (size > r->limits->max_record)
-        return err_as(
-            INPUT_LARGE, r->err,
-            "a record of %zu bytes, its key counted twice, exceeds bus.max_record (%zu bytes)",
-            size, r->limits->max_record);
-    if (records->n == r->limits->max_records)
-        return err_as(INPUT_LARGE, r->err,
-                      "more than %zu records in one request (collect.max_records)",
-                      r->limits->max_records);
+    if (size > r->limits->max_record) {
+        err_set(r->err,
+                "a record of %zu bytes, its key counted twice, exceeds bus.max_record (%zu bytes)",
+                size, r->limits->max_record);
+        return INPUT_LARGE;
+    }
+    if (records->n == r->limits->max_records) {
+        err_set(r->err, "more than %zu records in one request (collect.max_records)",
+                r->limits->max_records);
+        return INPUT_LARGE;
+    }
     records->items = mem_room(records->items, records->n, &records->cap, sizeof *records->items);
     records->items[records->n++] = record;
     return INPUT_OK;
@@ -81,8 +83,10 @@ static enum input_rc ingest_read_array(struct ingest_reader *r, struct span in, 
     char next = ',';
     for (size_t number = 1; next == ','; number++) {
         const enum input_rc rc = ingest_read_object(r, in, &at);
-        if (rc != INPUT_OK)
-            return err_prefix_as(rc, r->err, "record %zu of the array", number);
+        if (rc != INPUT_OK) {
+            err_prefix(r->err, "record %zu of the array", number);
+            return rc;
+        }
         at = json_space(in, at);
         next = at < in.n ? in.p[at] : '\0';
         if (next != ',' && next != ']')
@@ -110,8 +114,10 @@ static enum input_rc ingest_read_lines(struct ingest_reader *r, struct span in, 
         if (is_blank)
             continue;
         const enum input_rc rc = ingest_read_one(r, line);
-        if (rc != INPUT_OK)
-            return err_prefix_as(rc, r->err, "%s %zu", unit, number);
+        if (rc != INPUT_OK) {
+            err_prefix(r->err, "%s %zu", unit, number);
+            return rc;
+        }
     }
     return INPUT_OK;
 }
@@ -256,10 +262,10 @@ enum ingest_format ingest_format_of(struct span content_type, struct err *err) {
         for (const char *const *name = ingest_rows[format].content_types; *name; name++)
             if (span_is_word(type, *name))
                 return (enum ingest_format)format;
-    return err_as(INGEST_UNKNOWN, err,
-                  "expected a Content-Type of application/json, application/x-ndjson, "
-                  "application/msgpack, or application/x-www-form-urlencoded with a parameter "
-                  "'json' or 'ndjson'");
+    err_set(err, "expected a Content-Type of application/json, application/x-ndjson, "
+                 "application/msgpack, or application/x-www-form-urlencoded with a parameter "
+                 "'json' or 'ndjson'");
+    return INGEST_UNKNOWN;
 }
 
 struct span ingest_tag(struct span path, struct arena *arena) {

@@ -12,19 +12,19 @@ from collections import Counter
 
 import analyse
 
-# rule: (limit today, final limit). Today's is lowered as the code is rewritten, never raised.
+# rule: the most that the product may have.
 LIMITS = {
-    "nested ?:": (28, 0),
-    "comma operator": (19, 0),
-    "assignment in an expression": (68, 0),
-    "x = x || ...": (21, 0),
-    "?: per 1,000 lines": (38.6, 12),
-    "line over 100 columns": (7, 0),
-    "function over 60 lines": (0, 0),
-    "function over complexity 15": (25, 0),
-    "file over 500 lines": (0, 0),
-    "body on the line of its if": (0, 0),
-    "two statements on a line": (0, 0),
+    "nested ?:": 0,
+    "comma operator": 0,
+    "assignment in an expression": 0,
+    "x = x || ...": 0,
+    "?: per 1,000 lines": 12,
+    "line over 100 columns": 0,
+    "function over 60 lines": 0,
+    "function over complexity 15": 0,
+    "file over 500 lines": 0,
+    "body on the line of its if": 0,
+    "two statements on a line": 0,
 }
 COLUMNS, FUNCTION_LINES, FILE_LINES = 100, 60, 500
 
@@ -315,8 +315,8 @@ class Measures:
         yield "lines of code", self.count["lines"], ""
         yield "lines over 80 columns, %", round(
             100 * self.count["over 80"] / max(self.count["lines"], 1), 1), ""
-        for rule, (today, final) in LIMITS.items():
-            yield rule, self.value(rule), f"limit {today}, finally {final}"
+        for rule, limit in LIMITS.items():
+            yield rule, self.value(rule), f"limit {limit}"
 
 
 def measure(files):
@@ -393,7 +393,7 @@ def self_test(tap):
         for number, text in enumerate(texts, 1):
             measures = Measures()
             measures.add("bad.c", text)
-            tap(measures.value(rule) > LIMITS[rule][1], f"would see: {rule} ({number})")
+            tap(measures.value(rule) > LIMITS[rule], f"would see: {rule} ({number})")
     measures = Measures()
     deep = "int f(int a)\n{\n" + "for (; a; a++) {\n" * 6 + "}\n" * 6 + "return a;\n}\n"
     measures.add_complexity(analyse.text_findings("clang-tidy", deep))
@@ -427,10 +427,10 @@ def main():
 
     for label, value, limits in measures.table():
         print(f"# {label:32} {value:>8}  {limits}")
-    for rule, (today, _) in LIMITS.items():
+    for rule, limit in LIMITS.items():
         places = [f"{name}:{line} {detail}" for name, line, detail in measures.places[rule]]
         value = measures.value(rule)
-        tap(value <= today, f"{rule}: {value}, at most {today}", places)
+        tap(value <= limit, f"{rule}: {value}, at most {limit}", places)
     self_test(tap)
     print(f"1..{numbers['tests']}")
     return numbers["failures"] > 0

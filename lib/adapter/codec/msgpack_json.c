@@ -344,10 +344,14 @@ enum input_rc msgpack_json(struct span body, size_t limit, struct buf *out, stru
         if (!msgpack_read(body, &at, &value))
             return err_set(err, "the MessagePack is truncated: it ends within a value");
         const char *why = msgpack_add(&w, &value);
-        if (why == msgpack_too_large)
-            return err_as(INPUT_LARGE, err, "%s at byte %zu of the MessagePack", why, at - 1);
-        if (why)
-            return err_as(INPUT_BAD, err, "%s at byte %zu of the MessagePack", why, at - 1);
+        if (why == msgpack_too_large) {
+            err_set(err, "%s at byte %zu of the MessagePack", why, at - 1);
+            return INPUT_LARGE;
+        }
+        if (why) {
+            err_set(err, "%s at byte %zu of the MessagePack", why, at - 1);
+            return INPUT_BAD;
+        }
     }
     if (w.in != w.levels)
         return err_set(err, "the MessagePack is truncated: it ends within a value");

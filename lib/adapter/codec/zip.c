@@ -61,9 +61,10 @@ static enum input_rc zip_inflate_member(z_stream *z, size_t from, size_t limit, 
         else
             want = ZIP_STEP;
         const int rc = zip_inflate_step(z, want, out);
-        if (out->n - from > limit)
-            return err_as(INPUT_LARGE, err, "the body is larger than %zu bytes when decompressed",
-                          limit);
+        if (out->n - from > limit) {
+            err_set(err, "the body is larger than %zu bytes when decompressed", limit);
+            return INPUT_LARGE;
+        }
         if (rc == Z_STREAM_END)
             return INPUT_OK;
         if (rc == Z_NEED_DICT)

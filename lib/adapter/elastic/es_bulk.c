@@ -262,9 +262,10 @@ static enum store_rc es_bulk_judge_items(struct es_session *s, struct store_doc 
     for (size_t i = 0; i < call->docs; i++) {
         struct err why;
         const struct span item = json_item(items, &at, &s->arena);
-        if (!item.p)
-            return err_as(STORE_RETRY, err, "%s: the answer to a bulk request does not fit it",
-                          call->host);
+        if (!item.p) {
+            err_set(err, "%s: the answer to a bulk request does not fit it", call->host);
+            return STORE_RETRY;
+        }
         if (!es_bulk_judge(docs[i], item, &s->arena, &why)) {
             rc = STORE_RETRY;
             err_set(err, "%s: can't store: %.600s", call->host, why.text);

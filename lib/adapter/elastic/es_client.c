@@ -50,15 +50,21 @@ struct es_client {
 
 enum store_rc es_client_open(struct es_client **out, const struct es_conf *conf, struct err *err) {
     for (size_t i = 0; i < conf->urls.n; i++) {
-        if (http_client_check_url(conf->urls.items[i], err) != 0)
-            return err_prefix_as(STORE_FATAL, err, "store.elasticsearch.urls");
+        if (http_client_check_url(conf->urls.items[i], err) != 0) {
+            err_prefix(err, "store.elasticsearch.urls");
+            return STORE_FATAL;
+        }
     }
-    if (conf->urls.n == 0)
-        return err_as(STORE_FATAL, err, "store.elasticsearch.urls: expected a URL");
+    if (conf->urls.n == 0) {
+        err_set(err, "store.elasticsearch.urls: expected a URL");
+        return STORE_FATAL;
+    }
     struct http_client *http =
         http_client_new(&conf->http, ES_CLIENT_GZIP_FROM, ES_CLIENT_REPLY_MAX, err);
-    if (!http)
-        return err_prefix_as(STORE_FATAL, err, "store.elasticsearch.ca");
+    if (!http) {
+        err_prefix(err, "store.elasticsearch.ca");
+        return STORE_FATAL;
+    }
     *out = mem_calloc(1, sizeof **out);
     (*out)->conf = conf;
     (*out)->http = http;
@@ -161,7 +167,8 @@ static enum store_rc es_client_no_answer(const struct es_call *call, struct err 
         hint = "set store.elasticsearch.ca to the authority that signed it";
     else if (strstr(why, "Operation timed out"))
         hint = "it is slow, or store.elasticsearch.timeout is too short";
-    return err_as(STORE_RETRY, err, "%s: %s (%s)", call->host, why, hint);
+    err_set(err, "%s: %s (%s)", call->host, why, hint);
+    return STORE_RETRY;
 }
 
 enum store_rc es_call_error(const struct es_call *call, const char *doing, struct err *err) {

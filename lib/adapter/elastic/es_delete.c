@@ -31,7 +31,8 @@ static enum store_rc es_delete_ask_task(struct es_session *s, const char *method
         return rc;
     if (s->call.http.status == 403)
         rights = ES_DELETE_TASK_RIGHTS;
-    return err_prefix_as(rc, err, "the deletion goes on in the engine%s", rights);
+    err_prefix(err, "the deletion goes on in the engine%s", rights);
+    return rc;
 }
 
 static void es_delete_report(const json_t *task, store_progress *progress) {
@@ -131,7 +132,8 @@ static enum store_rc es_delete_read_result(const struct es_session *s, const jso
         doing = "count";
     if (failure.n == 0)
         buf_text(&failure, "its answer is not understood");
-    return err_as(STORE_FATAL, err, "%s: can't %s: %s", s->call.host, doing, failure.p);
+    err_set(err, "%s: can't %s: %s", s->call.host, doing, failure.p);
+    return STORE_FATAL;
 }
 
 static enum store_rc es_delete_request(struct es_session *s, const struct store_query *query,

@@ -40,9 +40,9 @@ static enum store_rc es_session_judge_version(struct es_session *s, const json_t
         return STORE_OK;
     if (!version.p)
         version = SPAN_LIT("something else");
-    return err_as(STORE_FATAL, err,
-                  "%s: found %s%.*s, but distlog needs Elasticsearch 8 or OpenSearch 2",
-                  s->call.host, name, SPAN_ARG(version));
+    err_set(err, "%s: found %s%.*s, but distlog needs Elasticsearch 8 or OpenSearch 2",
+            s->call.host, name, SPAN_ARG(version));
+    return STORE_FATAL;
 }
 
 static enum store_rc es_session_check_version(struct es_session *s, struct err *err) {
@@ -104,21 +104,24 @@ static enum store_rc es_session_read_index(struct es_session *s, const char *nam
         mapping->shards = strtoul(shards.p, NULL, 10);
     if (!wrong)
         return STORE_OK;
-    return err_as(
-        STORE_FATAL, err,
+    err_set(
+        err,
         "%s: index %s has an incompatible mapping: %s must be %s (reindex it, or choose another "
         "store.index)",
         s->call.host, name, wrong, wanted);
+    return STORE_FATAL;
 }
 
 static enum store_rc es_session_read_indices(struct es_session *s, json_t *reply, struct err *err) {
     const char *name;
     json_t *index;
-    if (!json_is_object(reply))
-        return err_as(STORE_FATAL, err,
-                      "%s: can't read the index's mapping: its answer is not "
-                      "understood",
-                      s->call.host);
+    if (!json_is_object(reply)) {
+        err_set(err,
+                "%s: can't read the index's mapping: its answer is not "
+                "understood",
+                s->call.host);
+        return STORE_FATAL;
+    }
     json_object_foreach(reply, name, index) {
         const enum store_rc rc = es_session_read_index(s, name, index, err);
         if (rc != STORE_OK)
@@ -139,9 +142,9 @@ enum store_rc es_session_read_mapping(struct es_session *s, bool must_exist, str
         rc = STORE_OK;
         if (must_exist)
             rc = STORE_FATAL;
-        return err_as(rc, err,
-                      "%s: there is no index %s (nothing was stored yet, or see store.index)",
-                      s->call.host, s->wildcard);
+        err_set(err, "%s: there is no index %s (nothing was stored yet, or see store.index)",
+                s->call.host, s->wildcard);
+        return rc;
     }
     if (rc != STORE_OK)
         return rc;

@@ -61,7 +61,7 @@ enum store_rc es_template_install(struct es_session *s, struct err *err) {
         es_session_request(s, "PUT", path.p, "install the index template", err);
     if (s->call.http.status != 403)
         return rc;
-    return err_prefix_as(STORE_FATAL, err,
-                         "grant manage_index_templates, or install the template by hand and set "
-                         "store.elasticsearch.template: false");
+    err_prefix(err, "grant manage_index_templates, or install the template by hand and set "
+                    "store.elasticsearch.template: false");
+    return STORE_FATAL;
 }

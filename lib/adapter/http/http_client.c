@@ -51,9 +51,10 @@ static bool http_client_is_set(const char *text) {
 
 struct http_client *http_client_new(const struct http_client_conf *conf, size_t gzip_from,
                                     size_t reply_max, struct err *err) {
-    if (http_client_is_set(conf->ca) && access(conf->ca, R_OK) != 0)
-        return err_as(NULL, err, "cannot read the certificates in %s: %s", conf->ca,
-                      strerror(errno));
+    if (http_client_is_set(conf->ca) && access(conf->ca, R_OK) != 0) {
+        err_set(err, "cannot read the certificates in %s: %s", conf->ca, strerror(errno));
+        return NULL;
+    }
     curl_global_init(CURL_GLOBAL_DEFAULT);
     struct http_client *c = mem_calloc(1, sizeof *c);
     *c = (struct http_client){.conf = conf, .gzip_from = gzip_from, .reply_max = reply_max};

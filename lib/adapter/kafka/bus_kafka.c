@@ -175,14 +175,15 @@ static enum bus_rc bus_kafka_open(const struct conf *conf, const struct bus_open
     int no_answer = kafka_transaction_init(&b->transaction, &b->producer, &b->consumer.client);
     const bool is_writer = !how->group && how->delivered;
     enum bus_rc rc;
-    if (no_wake || no_answer)
-        rc = err_as(BUS_FATAL, err,
-                    "kafka %s: cannot create a pipe: %s (check ulimit -n, or LimitNOFILE)",
-                    b->conf->brokers, strerror(errno));
-    else if (is_writer)
+    if (no_wake || no_answer) {
+        err_set(err, "kafka %s: cannot create a pipe: %s (check ulimit -n, or LimitNOFILE)",
+                b->conf->brokers, strerror(errno));
+        rc = BUS_FATAL;
+    } else if (is_writer) {
         rc = bus_kafka_open_writer(b, err);
-    else
+    } else {
         rc = bus_kafka_open_reader(b, err);
+    }
     if (rc == BUS_OK)
         *out = &b->base;
     else
@@ -230,9 +231,10 @@ static void bus_kafka_undo(struct bus *bus) {
 static enum bus_rc bus_kafka_try_put(struct kafka_bus *b, const struct kafka_put *put,
                                      struct err *err) {
     const size_t size = put->key.n + put->value.n;
-    if ((int64_t)size > b->how.max_record)
-        return err_as(BUS_POISON, err, "a record of %zu bytes for topic %s exceeds bus.max_record",
-                      size, put->topic);
+    if ((int64_t)size > b->how.max_record) {
+        err_set(err, "a record of %zu bytes for topic %s exceeds bus.max_record", size, put->topic);
+        return BUS_POISON;
+    }
     int count = 0;
     enum bus_rc rc = bus_kafka_ensure_topic(b, put->topic, 0, &count, err);
     if (rc == BUS_OK && b->transactional_id)
@@ -283,8 +285,9 @@ static enum bus_rc bus_kafka_flush(struct bus *bus, int limit_ms, struct err *er
         return bus_kafka_given_up(b, err);
     if (b->producer.queued == 0)
         return BUS_OK;
-    return err_as(BUS_RETRY, err, "kafka %s: %llu records are not yet acknowledged",
-                  b->conf->brokers, (unsigned long long)b->producer.queued);
+    err_set(err, "kafka %s: %llu records are not yet acknowledged", b->conf->brokers,
+            (unsigned long long)b->producer.queued);
+    return BUS_RETRY;
 }
 
 static struct kafka_detached bus_kafka_detached(struct kafka_bus *b) {

@@ -146,11 +146,13 @@ static struct kafka_admin_answer kafka_admin_request_topic(struct kafka_client *
 static enum bus_rc kafka_admin_create(struct kafka_client *c, const struct kafka_topic *topic,
                                       const char *doing, struct err *err) {
     const char *brokers = c->conf->brokers;
-    if (!c->conf->create_topics)
-        return err_as(
-            BUS_FATAL, err,
+    if (!c->conf->create_topics) {
+        err_set(
+            err,
             "kafka %s: topic %s does not exist (create it, or set bus.kafka.create_topics: true)",
             brokers, topic->name);
+        return BUS_FATAL;
+    }
     struct kafka_admin_answer a = kafka_admin_request_topic(c, topic);
     switch (a.code) {
     case RD_KAFKA_RESP_ERR_NO_ERROR:
@@ -158,19 +160,21 @@ static enum bus_rc kafka_admin_create(struct kafka_client *c, const struct kafka
         return BUS_OK;
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
-        return err_as(BUS_FATAL, err,
-                      "kafka %s: topic %s does not exist, and this user may not create it: %s "
-                      "(create it, or grant the user Create)",
-                      brokers, topic->name, a.why);
+        err_set(err,
+                "kafka %s: topic %s does not exist, and this user may not create it: %s "
+                "(create it, or grant the user Create)",
+                brokers, topic->name, a.why);
+        return BUS_FATAL;
     default:
         break;
     }
     if (a.why[0] == '\0')
         return kafka_errors_explain(c, a.code, doing, err);
-    return err_as(BUS_RETRY, err,
-                  "kafka %s: cannot create topic %s: %s (check bus.kafka.partitions and "
-                  "bus.kafka.replication)",
-                  brokers, topic->name, a.why);
+    err_set(err,
+            "kafka %s: cannot create topic %s: %s (check bus.kafka.partitions and "
+            "bus.kafka.replication)",
+            brokers, topic->name, a.why);
+    return BUS_RETRY;
 }
 
 /* A topic that was created a moment ago is unknown, or without leaders, until its creation has
@@ -220,10 +224,11 @@ enum bus_rc kafka_admin_grow(struct kafka_client *c, const char *topic, int coun
     const char *why = a.why;
     if (*why == '\0')
         why = rd_kafka_err2str(a.code);
-    return err_as(BUS_FATAL, err,
-                  "kafka %s: topic %s has too few partitions: %s (raise them to %d, as many as "
-                  "the input has)",
-                  c->conf->brokers, topic, why, count);
+    err_set(err,
+            "kafka %s: topic %s has too few partitions: %s (raise them to %d, as many as "
+            "the input has)",
+            c->conf->brokers, topic, why, count);
+    return BUS_FATAL;
 }
 
 /* --- offsets --- */

@@ -169,8 +169,8 @@ static enum bus_rc kafka_client_create(struct kafka_client *c, rd_kafka_conf_t *
     const char *hint = "";
     if (strstr(why, "kerberos"))
         hint = ": sasl.mechanism is not set";
-    return err_as(BUS_FATAL, err, "kafka %s: %s (see bus.kafka.properties%s)", c->conf->brokers,
-                  why, hint);
+    err_set(err, "kafka %s: %s (see bus.kafka.properties%s)", c->conf->brokers, why, hint);
+    return BUS_FATAL;
 }
 
 enum bus_rc kafka_client_open(struct kafka_client *c, struct err *err) {

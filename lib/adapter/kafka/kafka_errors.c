@@ -95,10 +95,11 @@ enum bus_rc kafka_errors_explain(const struct kafka_client *c, rd_kafka_resp_err
     if (!cure)
         cure = kafka_errors_cure(reason);
     const bool is_permanent = known || code == RD_KAFKA_RESP_ERR__FATAL;
-    return err_as(is_permanent ? BUS_FATAL : BUS_RETRY, err, "kafka %s: cannot %s: %s (%s)",
-                  c->conf->brokers, doing, reason, cure);
+    err_set(err, "kafka %s: cannot %s: %s (%s)", c->conf->brokers, doing, reason, cure);
+    return is_permanent ? BUS_FATAL : BUS_RETRY;
 }
 
 enum bus_rc kafka_errors_given_up(const struct kafka_client *c, struct err *err) {
-    return err_as(BUS_FATAL, err, "kafka %s: %s", c->conf->brokers, c->reason);
+    err_set(err, "kafka %s: %s", c->conf->brokers, c->reason);
+    return BUS_FATAL;
 }

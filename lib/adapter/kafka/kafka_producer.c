@@ -87,16 +87,19 @@ enum bus_rc kafka_producer_put(struct kafka_producer *p, const struct kafka_put 
         p->queued++;
         return BUS_OK;
     case RD_KAFKA_RESP_ERR__QUEUE_FULL:
-        return err_as(BUS_FULL, err, "kafka %s: the producer queue is full", brokers);
+        err_set(err, "kafka %s: the producer queue is full", brokers);
+        return BUS_FULL;
     case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-        return err_as(BUS_POISON, err,
-                      "a record of %zu bytes for topic %s exceeds message.max.bytes (check "
-                      "bus.kafka.properties)",
-                      put->value.n + put->key.n, put->topic);
+        err_set(err,
+                "a record of %zu bytes for topic %s exceeds message.max.bytes (check "
+                "bus.kafka.properties)",
+                put->value.n + put->key.n, put->topic);
+        return BUS_POISON;
     case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
         /* The input got more partitions: the next open gives the state topic as many. */
-        return err_as(BUS_FATAL, err, "kafka %s: topic %s has no partition %d", brokers, put->topic,
-                      (int)put->partition);
+        err_set(err, "kafka %s: topic %s has no partition %d", brokers, put->topic,
+                (int)put->partition);
+        return BUS_FATAL;
     default:
         kafka_errors_explain(&p->client, code, "write", err);
         if (p->transactional_id && !p->client.fatal)

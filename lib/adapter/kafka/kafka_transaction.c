@@ -49,7 +49,8 @@ void kafka_transaction_note_read(struct kafka_transaction *t) {
 }
 
 static enum bus_rc kafka_transaction_interrupted(struct err *err) {
-    return err_as(BUS_ABORTED, err, "the consumer group was rebalanced before the commit");
+    err_set(err, "the consumer group was rebalanced before the commit");
+    return BUS_ABORTED;
 }
 
 /* --- opening and closing --- */
@@ -222,18 +223,19 @@ static enum bus_rc kafka_transaction_start_sending(struct kafka_transaction *t,
     const char *brokers = t->producer->conf->brokers;
     if (!kafka_transaction_has_offset(offsets)) {
         kafka_transaction_undo(t);
-        return err_as(BUS_ABORTED, err,
-                      "kafka %s: cannot commit: this reader has no partition assigned", brokers);
+        err_set(err, "kafka %s: cannot commit: this reader has no partition assigned", brokers);
+        return BUS_ABORTED;
     }
     t->offsets = rd_kafka_topic_partition_list_copy(offsets);
     thrd_t thread;
     if (thrd_create(&thread, kafka_transaction_send_offsets, t) != thrd_success) {
         rd_kafka_topic_partition_list_destroy(t->offsets);
         t->offsets = NULL;
-        return err_as(
-            BUS_RETRY, err,
+        err_set(
+            err,
             "kafka %s: cannot commit: no thread could be created (check ulimit -u, or TasksMax)",
             brokers);
+        return BUS_RETRY;
     }
     thrd_detach(thread);
     kafka_transaction_enter(t, KAFKA_SENDING_OFFSETS);
@@ -335,9 +337,9 @@ static enum bus_rc kafka_transaction_commit_offsets(struct kafka_transaction *t,
     case RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS:
     case RD_KAFKA_RESP_ERR__STATE:
         kafka_transaction_undo(t);
-        return err_as(BUS_ABORTED, err,
-                      "kafka %s: cannot commit: the consumer group was rebalanced",
-                      t->consumer->conf->brokers);
+        err_set(err, "kafka %s: cannot commit: the consumer group was rebalanced",
+                t->consumer->conf->brokers);
+        return BUS_ABORTED;
     default:
         return kafka_errors_explain(t->consumer, code, "commit offsets", err);
     }

@@ -159,14 +159,19 @@ static enum bus_rc sqlite_bus_put(struct bus *handle, const char *topic, int32_t
                                   struct err *err) {
     struct sqlite_bus *bus = (struct sqlite_bus *)handle;
     (void)partition; /* there is only one */
-    if ((int64_t)(key.n + value.n) > bus->how.max_record)
-        return err_as(BUS_POISON, err, "a record of %zu bytes for topic %s exceeds bus.max_record",
-                      key.n + value.n, topic);
-    if (!bus->how.group && bus->writer.bytes.used > QUEUE_BYTES)
-        return err_as(BUS_FULL, err, "the write queue is full: %d MB are waiting to be written",
-                      QUEUE_BYTES >> 20);
-    if (bus->retention.full)
-        return err_as(BUS_FULL, err, "%s", bus->retention.full_reason.text);
+    if ((int64_t)(key.n + value.n) > bus->how.max_record) {
+        err_set(err, "a record of %zu bytes for topic %s exceeds bus.max_record", key.n + value.n,
+                topic);
+        return BUS_POISON;
+    }
+    if (!bus->how.group && bus->writer.bytes.used > QUEUE_BYTES) {
+        err_set(err, "the write queue is full: %d MB are waiting to be written", QUEUE_BYTES >> 20);
+        return BUS_FULL;
+    }
+    if (bus->retention.full) {
+        err_set(err, "%s", bus->retention.full_reason.text);
+        return BUS_FULL;
+    }
     sqlite_writer_put(&bus->writer, topic, key, value, tag);
     return BUS_OK;
 }
