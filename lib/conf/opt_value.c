@@ -37,7 +37,7 @@ static bool opt_value_is_printable(struct span s) {
 /* A copy in the arena, or NULL with err. */
 static char *opt_value_copy(struct span s, struct arena *arena, struct err *err) {
     if (!opt_value_is_printable(s)) {
-        err_set(err, "the value must be one line of printable UTF-8");
+        err_set(err, "the value is not one line of printable UTF-8");
         return NULL;
     }
     return (char *)arena_span(arena, s).p;

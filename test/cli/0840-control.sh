@@ -48,7 +48,7 @@ printed "search, raw" '"_id":"e\\u001b'
 run distlog search "$evil"
 printed "search for such a text" 'Search results for e\\x1b\[31mv\\xc2\\x9b2Ji\\x7fl'
 run distlog search --since "$evil"
-printed "a time that is none" "must be one line of printable UTF-8"
+printed "a time that is none" "not one line of printable UTF-8"
 
 # On the command line and in the settings
 run distlog "$evil"

@@ -162,7 +162,7 @@ static void words(void **state) {
     refused(state, "shop.kind", "big|small",
             "f:1: shop.kind: 'big|small' is not one of big, small");
     refused(state, "shop.name", "a\xff",
-            "f:1: shop.name: the value must be one line of printable UTF-8");
+            "f:1: shop.name: the value is not one line of printable UTF-8");
     assert_string_equal(of(state)->kind, "small");
 }
 
@@ -183,7 +183,7 @@ static void quoting(void **state) {
                                       "\xef\xbb\xbf", "\xe2\x80\xa8", "\xff"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         refused(state, "shop.name", bad[i],
-                "f:1: shop.name: the value must be one line of printable UTF-8");
+                "f:1: shop.name: the value is not one line of printable UTF-8");
 }
 
 static void lists_and_mappings(void **state) {
