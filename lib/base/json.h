@@ -2,7 +2,8 @@
  * tokens, and reports the members of the outermost object. It builds no tree, because a tree would
  * lose how numbers are spelled. test/unit and test/fuzz compare it with jansson. Owns nothing:
  * results point into the input or into the caller's arena. Pure. Any thread. json.c scans;
- * json_find.c picks values out of a text. SPDX-License-Identifier: Apache-2.0 */
+ * json_find.c picks values out of a text.
+ * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
 #include "arena.h"

@@ -1,6 +1,6 @@
 /* conf_yaml: see conf_yaml.h. libyaml makes a tree, which is walked along the table of settings.
- * The table bounds how deep that goes, because an unknown key ends it. SPDX-License-Identifier:
- * Apache-2.0 */
+ * The table bounds how deep that goes, because an unknown key ends it.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "conf_yaml.h"
 
 #include <ctype.h>

@@ -1,5 +1,6 @@
-/* when: any bytes as a timestamp, of a record or of --since. What is taken is a time that is
- * written as one that reads the same again. SPDX-License-Identifier: Apache-2.0 */
+/* datetime: any bytes as a timestamp, of a record or of --since. What is accepted must format as a
+ * text that parses to the same time.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
 #include "../../lib/base/datetime.h"

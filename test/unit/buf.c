@@ -1,4 +1,5 @@
-/* Tests of base/buf, base/arena, base/err and base/utf8. SPDX-License-Identifier: Apache-2.0 */
+/* Tests of base/buf, escape, base64, arena, err and utf8.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

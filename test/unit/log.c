@@ -1,5 +1,6 @@
 /* Tests of base/log. Standard error is a datagram socket while a message is written: each write()
- * becomes one datagram. SPDX-License-Identifier: Apache-2.0 */
+ * becomes one datagram.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -267,7 +267,7 @@ static void hint(const char *word, const char *says) {
     assert_string_equal(n.hint, says);
 }
 
-static void nearest(void **state) {
+static void suggestions(void **state) {
     (void)state;
     hint("stroe", "; did you mean 'store'?");
     hint("searhc", "; did you mean 'search'?");
@@ -353,7 +353,7 @@ int main(void) {
         CASE(paths),
         CASE(data_folder),
         CASE(unknown_keys),
-        CASE(nearest),
+        CASE(suggestions),
         CASE(environment),
         CASE(flags_of_the_command_line),
         CASE(secrets),
