@@ -26,7 +26,7 @@ _distlog()
     nodes) flags='--format --config --help --version' ;;
     deadletter) flags='--raw --config --help --version' ;;
     up) flags='--demo --for --config --help --version' ;;
-    config) flags='--origin --check --config --help --version' ;;
+    config) flags='--origin --check --format --config --help --version' ;;
     help) flags='--config --help --version' ;;
     esac
     case $command:$prev in
@@ -81,6 +81,7 @@ _distlog()
     nodes:--format) words='table json' files='' ;;
     deadletter:*deadletter) words='list show retry' files='' ;;
     up:--for) words='' files= ;;
+    config:--format) words='yaml json' files='' ;;
     help:help) words=$commands files='' ;;
     *) case $cur in
         -*) words=$flags files='' ;;

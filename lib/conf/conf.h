@@ -67,6 +67,11 @@ bool conf_has_section(const struct conf *c, const char *key);
  * any. where may be "". Returns -1. */
 int conf_unknown(const struct conf *c, const char *key, const char *where, struct err *err);
 
+/* Returns true if the item of this name is a secret, in a map whose row has OPT_SECRET. */
+bool conf_is_secret_item(const char *name);
+/* Returns true if v contains a secret, in part or as a whole, so that it is not printed as it is.
+ */
+bool conf_is_hidden(const struct setting *v);
 /* Appends the value as a user would write it in YAML, on one line; a secret that is set is ******.
  */
 void conf_print(const struct setting *v, struct buf *out);

@@ -33,8 +33,7 @@ static void conf_write_text(const char *text, struct buf *out) {
     buf_char(out, '\'');
 }
 
-/* True if the item of this name in a map that may contain secrets is one. */
-static bool conf_is_secret_name(const char *name) {
+bool conf_is_secret_item(const char *name) {
     static const char *const words[] = {"password", "secret", "token", "oauth", "jaas", "pem"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strstr(name, words[i]))
@@ -42,15 +41,14 @@ static bool conf_is_secret_name(const char *name) {
     return false;
 }
 
-/* True if v contains a secret, so that not all of it is printed. */
-static bool conf_is_hidden(const struct setting *v) {
+bool conf_is_hidden(const struct setting *v) {
     if (!(v->row->bits & OPT_SECRET))
         return false;
     if (opt_has_file(v->row))
         return **(char **)v->field != '\0';
     const struct str_map *map = v->field;
     for (size_t i = 0; i < map->n; i++)
-        if (conf_is_secret_name(map->keys[i]))
+        if (conf_is_secret_item(map->keys[i]))
             return true;
     return false;
 }
@@ -72,7 +70,7 @@ static void conf_write_map(const struct str_map *map, bool may_have_secrets, str
             buf_text(out, ", ");
         conf_write_text(map->keys[i], out);
         buf_text(out, ": ");
-        if (may_have_secrets && conf_is_secret_name(map->keys[i]))
+        if (may_have_secrets && conf_is_secret_item(map->keys[i]))
             buf_text(out, conf_hidden);
         else
             conf_write_text(map->values[i], out);

@@ -120,4 +120,47 @@ like "$out" '# properties: .sasl.username: me, sasl.password: \*{6}.$' \
     "a map with secrets is printed without them"
 unlike "$out$err" hush "its secrets appear nowhere"
 unlike "$(cat "$TOP/distlog.yaml")" 'properties_file' "a map has no setting for a file with its secret"
+
+# as_yaml: rewrites `config --format json` as the YAML that config prints, but for the '#' before a secret.
+as_yaml() {
+    python3 -c '
+import json, re, sys
+def scalar(v):
+    if not isinstance(v, str):
+        return json.dumps(v)
+    if v == "******" or re.fullmatch(r"[A-Za-z0-9/._]([A-Za-z0-9/._+:@%=-]*[A-Za-z0-9/._+@%=-])?", v) and v != "null":
+        return v
+    return "\x27" + re.sub(r"([\x27$])", r"\1\1", v) + "\x27"
+def value(v):
+    if isinstance(v, list):
+        return "[" + ", ".join(map(scalar, v)) + "]"
+    if isinstance(v, dict):
+        return "{" + ", ".join(scalar(k) + ": " + scalar(x) for k, x in v.items()) + "}"
+    return scalar(v)
+maps = {"routes", "properties", "weights"}
+def write(settings, indent):
+    for k, v in settings.items():
+        if isinstance(v, dict) and "origin" in v:
+            print(indent + k + ": " + value(v["value"]) + "  # " + v["origin"])
+        elif isinstance(v, dict) and k not in maps:
+            print(indent + k + ":")
+            write(v, indent + "  ")
+        else:
+            print(indent + k + ": " + value(v))
+write(json.load(sys.stdin), "")'
+}
+# shellcheck disable=SC2016
+options=(-o node.token=hush -o collect.auth.token_file=secret -o 'node.message=it"s \ $5, ü' -o collect.max_records=7
+    -o 'bus.kafka.properties=sasl.username=me,sasl.password=hush' -o 'collect.cors_allow_origins=http://a.example,https://b')
+for origin in --no-origin --origin; do
+    yaml=$(distlog config $origin "${options[@]}" | sed 's/^\( *\)# /\1/')
+    run distlog config $origin --format json "${options[@]}"
+    is "$(as_yaml <<<"$out")" "$yaml" "config $origin --format json says the same as the YAML"
+    unlike "$out" hush "and no secret either"
+done
+is "$(distlog config --format json | python3 -c '
+import json, sys
+c = json.load(sys.stdin)
+print(c["bus"]["kafka"]["partitions"], c["bus"]["kafka"]["create_topics"], c["collect"]["routes"], c["bus"]["max_record"])')" \
+    "3 True {'log.input': 'nodes'} 1MB" "numbers, booleans and mappings have their types"
 done_testing

@@ -37,6 +37,7 @@ forbidden() { # FILE
     case $1 in
     lib/core/*) echo "$IO|$(others)" ;;
     lib/conf/conf_yaml*) others 'yaml\.h' ;;
+    lib/conf/conf_json*) others jansson ;;
     lib/adapter/kafka/*) others rdkafka ;;
     lib/adapter/sqlite/*) others sqlite3 ;;
     lib/adapter/elastic/*) others jansson ;;
