@@ -52,11 +52,11 @@ static void check_access(struct span value) {
     if (access_allows(&token, value))
         check(strncasecmp(value.p, "Bearer ", 7) == 0 && ends_with(value, " " TOKEN));
     check(access_allows(&none, value));
-    enum access_page page = access_page(&basic, value, &allow);
-    check((page == ACCESS_PAGE) == span_is(value, ORIGIN) &&
-          (page == ACCESS_PAGE) == (allow != NULL));
-    check(page != ACCESS_NO_PAGE || value.n == 0);
-    check(access_page(&none, value, &allow) == ACCESS_NO_PAGE);
+    enum access_origin page = access_check_origin(&basic, value, &allow);
+    check((page == ACCESS_ORIGIN_ALLOWED) == span_is(value, ORIGIN) &&
+          (page == ACCESS_ORIGIN_ALLOWED) == (allow != NULL));
+    check(page != ACCESS_ORIGIN_NONE || value.n == 0);
+    check(access_page(&none, value, &allow) == ACCESS_ORIGIN_NONE);
     access_release(&basic);
     access_release(&token);
     access_release(&none);

@@ -1,20 +1,24 @@
 /* line: any words, a NUL byte between them, as a command line; those of the form DISTLOG_NAME=VALUE
- * in front are the environment. No command runs. What is wrong is said; what is accepted is
- * settings that, written as YAML, are accepted again and are the same. SPDX-License-Identifier:
- * Apache-2.0 */
-int distlog_main(int argc, char **argv);
-#define main distlog_main /* its parts are what is called here */
-#include "../../distlog.c"
-#undef main
-
+ * in front are the environment. No command runs. Wrong usage is reported; what is accepted is
+ * settings that, written as YAML, are accepted again and are the same.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
+
+#include "../../cmd/command_line.h"
+#include "../../cmd/commands.h"
+#include "../../cmd/settings.h"
+#include "../../lib/base/mem.h"
+#include "../../lib/conf/conf_yaml.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
+/* The Makefile links this target with --wrap. */
 void __wrap_log_write(const struct log *log, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-static size_t said; /* diagnostics; the Makefile links this target with --wrap */
+static size_t n_logged;
+static struct cmd_sections sections;
 
 static void check(bool holds) {
     if (!holds)
@@ -28,7 +32,7 @@ void __wrap_log_write(const struct log *log, enum log_level level, const char *f
     va_start(args, format);
     check(vsnprintf(text, sizeof text, format, args) > 0 && log->prefix);
     va_end(args);
-    said++;
+    n_logged++;
 }
 
 static bool has_secret(const struct conf *conf) {
@@ -51,7 +55,7 @@ static bool has_secret(const struct conf *conf) {
 }
 
 static void same_again(const struct conf *conf) {
-    struct conf *again = conf_new(cmd_sections());
+    struct conf *again = conf_new(sections.list);
     struct buf one = {0}, two = {0};
     struct err err = {""};
     conf_write(conf, false, &one);
@@ -63,25 +67,33 @@ static void same_again(const struct conf *conf) {
     buf_release(&two);
 }
 
+/* Loads the settings that the line asks for, but reads no file that is not named. */
+static enum exit_code load(struct command_line *l) {
+    struct notify notify = {0};
+    struct run run = {.conf = conf_new(sections.list), .log = l->log, .notify = &notify};
+    struct settings_file file = {.path = l->config_file, .is_chosen = true};
+    if (file.path && !*file.path)
+        file.path = NULL;
+    const enum exit_code code = settings_load(l, &file, &run);
+    if (code == EXIT_DONE)
+        same_again(run.conf);
+    conf_free(run.conf);
+    return code;
+}
+
 /* Everything that main() does but run the command. */
 static void run_line(int argc, char **argv) {
-    static struct line l;
-    l = (struct line){0};
-    said = 0;
-    int code = read_line(&l, argc, argv);
-    if (!code && l.cmd && !l.help && !l.version && (code = check_operands(&l)) == 0) {
-        struct conf *conf = conf_new(cmd_sections());
-        if (l.run.config_file && !*l.run.config_file)
-            l.run.config_file = NULL;
-        code = configure(&l, conf);
-        if (!code)
-            same_again(conf);
-        conf_free(conf);
-    }
-    check(code == (said ? EXIT_USAGE : EXIT_DONE));
-    free(l.given);
-    buf_release(&l.letters);
-    arena_release(&l.arena);
+    static struct command_line l;
+    memset(&l, 0, sizeof l);
+    n_logged = 0;
+    enum exit_code code = command_line_read(&l, commands_all, argc, argv);
+    const bool runs = l.cmd && !l.wants_help && !l.wants_version;
+    if (code == EXIT_DONE && runs)
+        code = command_line_check_operands(&l);
+    if (code == EXIT_DONE && runs)
+        code = load(&l);
+    check(code == (n_logged > 0 ? EXIT_USAGE : EXIT_DONE));
+    command_line_release(&l);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
@@ -89,6 +101,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
     static char own[] = "distlog";
     char *argv[WORDS + 2] = {own}, *env[WORDS];
     int argc = 1, set = 0;
+    if (!sections.list[0])
+        cmd_sections_init(&sections, commands_all);
     struct span in = {(const char *)bytes, n}, word;
     while (argc + set <= WORDS && span_next(&in, '\0', &word)) {
         char *text = mem_strndup(word.p, word.n), *equals = strchr(text, '=');
