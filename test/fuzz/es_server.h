@@ -71,8 +71,9 @@ static inline struct store *es_store(struct span replies, struct span open, bool
         conf = conf_new(engines_sections);
         check(conf_set(conf, "store.type", SPAN_LIT("elasticsearch"), OPT_YAML, "", &err) == 0);
     }
+    const struct store_conf *settings = conf_section(conf, &store_section);
     es_replies = open;
-    enum store_rc rc = store_es.open(conf, "logs", create, &store, &err);
+    enum store_rc rc = store_es.open(conf, settings->index, create, &store, &err);
     check(rc == STORE_OK ? store != NULL : *err.text);
     es_replies = replies;
     return rc == STORE_OK ? store : NULL;

@@ -52,11 +52,11 @@ static void check_access(struct span value) {
     if (access_allows(&token, value))
         check(strncasecmp(value.p, "Bearer ", 7) == 0 && ends_with(value, " " TOKEN));
     check(access_allows(&none, value));
-    enum access_origin page = access_check_origin(&basic, value, &allow);
-    check((page == ACCESS_ORIGIN_ALLOWED) == span_is(value, ORIGIN) &&
-          (page == ACCESS_ORIGIN_ALLOWED) == (allow != NULL));
+    const enum access_origin page = access_check_origin(&basic, value, &allow);
+    const bool is_allowed = page == ACCESS_ORIGIN_ALLOWED;
+    check(is_allowed == span_is(value, ORIGIN) && is_allowed == (allow != NULL));
     check(page != ACCESS_ORIGIN_NONE || value.n == 0);
-    check(access_page(&none, value, &allow) == ACCESS_ORIGIN_NONE);
+    check(access_check_origin(&none, value, &allow) == ACCESS_ORIGIN_NONE);
     access_release(&basic);
     access_release(&token);
     access_release(&none);
