@@ -80,14 +80,14 @@ static int pubsub_run(struct run *run) {
     const struct router_topics topics = pubsub_topics(run);
     router_init(&p.router, &p.consumer, run->conf, &run->log, &topics);
     struct err err;
-    int code = EXIT_USAGE;
+    enum exit_code code = EXIT_USAGE;
     if (router_check(&p.router, &err) == 0)
         code = (int)pubsub_consume(&p, &topics);
     else
         cmd_fail(run, EXIT_USAGE, "%s", err.text);
     router_release(&p.router);
     buf_release(&p.lines);
-    return code;
+    return (int)code;
 }
 
 const struct cmd cmd_pubsub = {

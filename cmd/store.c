@@ -46,8 +46,10 @@ static int store_consume(struct storing *s) {
     const enum store_rc rc = indexer_open_store(&s->indexer, &err);
     if (rc != STORE_OK && stop_asked())
         return EXIT_DONE;
-    if (rc != STORE_OK)
-        return cmd_fail(s->run, EXIT_FAILED, "%s", err.text);
+    if (rc != STORE_OK) {
+        cmd_fail(s->run, EXIT_FAILED, "%s", err.text);
+        return EXIT_FAILED;
+    }
     BUF_LOCAL struct buf flow = {0};
     buf_printf(&flow, "%s → %s", s->indexer.conf.input, s->indexer.store->place.p);
     const bool is_done = consumer_run(&s->consumer, flow.p, &err);
@@ -83,13 +85,13 @@ static int store_run(struct run *run) {
     consumer.turn = store_turn;
     consumer.ctx = &s;
     consumer_init(&s.consumer, &consumer);
-    const int code = store_consume(&s);
+    const enum exit_code code = store_consume(&s);
     indexer_release(&s.indexer);
     store_report_end(&s);
     consumer_release(&s.consumer);
     buf_release(&s.stored);
     buf_release(&s.refused);
-    return code;
+    return (int)code;
 }
 
 const struct cmd cmd_store = {

@@ -13,7 +13,6 @@
 #include "../../lib/conf/conf_yaml.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
-/* The Makefile links this target with --wrap. */
 void __wrap_log_write(const struct log *log, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
