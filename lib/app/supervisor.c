@@ -237,8 +237,21 @@ static int64_t supervisor_silence_most_ms(const struct supervisor *s, const stru
     return INT64_MAX;
 }
 
+/* If this process was suspended, or its own output was not taken (a terminal after Ctrl-S), nobody
+ * has read what the stages write, and they may have waited for that: all that they owe is a sign of
+ * life from now on. A stage gives one each half of watchdog_ms, so that a quarter is left. */
+static void supervisor_excuse(struct supervisor *s, int64_t now_ms) {
+    const bool was_away = now_ms - s->watched_ms > s->watchdog_ms / 4;
+    s->watched_ms = now_ms;
+    if (!was_away)
+        return;
+    for (struct stage *stage = s->stages; stage < s->stages + s->n; stage++)
+        stage->alive_ms = now_ms;
+}
+
 /* Kills stages that hang; what happens then is what happens after any crash. */
-static void supervisor_watch(const struct supervisor *s, int64_t now_ms) {
+static void supervisor_watch(struct supervisor *s, int64_t now_ms) {
+    supervisor_excuse(s, now_ms);
     for (struct stage *stage = s->stages; stage < s->stages + s->n; stage++) {
         if (now_ms - stage->alive_ms < supervisor_silence_most_ms(s, stage))
             continue;

@@ -80,6 +80,7 @@ struct supervisor {
                     struct span text);
     void *ctx;
 
+    int64_t watched_ms; /* when it last looked at the signs of life */
     bool is_stopping;
     enum supervisor_outcome outcome; /* the first that was not OK */
     struct supervisor_total totals[SUPERVISOR_TOTALS];

@@ -73,6 +73,29 @@ is "$(lines up.err 'no sign of life')" 1 "the others were left alone"
 stop up
 is $status 0 "TERM: exit 0"
 
+# up itself is suspended, as with Ctrl-Z, while a stage waits for it to take its output
+export DISTLOG_DATA=$TMP/suspended-data
+start up distlog up -o collect.listen=127.0.0.1:0 -o up.watchdog=4s
+wait_for 20 has up.err 'ready: '
+store=$(child up store) url=$(posted up)
+kill -STOP "${pids[up]}"
+run distlog node --quiet --url "$url" --interval 1ms --count 3000 --weights INFO=1
+is $status 0 "records are posted meanwhile"
+# waits PID: is it in a write to a pipe that is full?
+waits() { grep -q '^1 0x[12] ' "/proc/$1/syscall"; }
+wait_for 20 waits "$store"
+ok $? "store waits for up to take its lines"
+end=$((SECONDS + 10)) # longer than up.watchdog
+longer() { [ "$SECONDS" -ge "$end" ]; }
+wait_for 20 longer
+kill -CONT "${pids[up]}"
+all_stored() { [ "$(lines up.out '^store +\| Log stored')" -ge 3000 ]; }
+wait_for 40 all_stored
+ok $? "it goes on when up does"
+unlike "$(cat up.err)" 'no sign of life' "and is not killed for what up did not do"
+stop up
+is $status 0 "TERM: exit 0"
+
 # A stage that fails at its start
 export DISTLOG_DATA=$TMP/foreign-data
 mkdir "$DISTLOG_DATA" && echo "nothing of distlog's" >"$DISTLOG_DATA/store.db"
