@@ -28,7 +28,7 @@ static const struct opt rows[] = {
         .help = "three simulated nodes too, one of which falls silent for 12 s and comes back"),
     OPT_ROW("for", struct up_conf, MS, run_for, "0", .flag = "for", .bits = OPT_FLAG_ONLY,
             .help = "end after that time; 0: never"),
-    /* Longer than store may wait for one answer: store.elasticsearch.timeout is 60 s. */
+    /* A stage gives signs of life also while it waits for its engine. */
     OPT(struct up_conf, MS, watchdog, "90s", .max = 86400000,
         .help = "a stage that gives no sign of life for this long is killed and restarted; 0: "
                 "never"),

@@ -100,6 +100,11 @@ static enum bus_rc consumer_open(struct consumer *c, struct bus **bus, struct er
 
 /* --- one step of the loop --- */
 
+void consumer_alive(void *ctx) {
+    struct consumer *c = ctx;
+    notify_alive(c->conf.notify, clock_mono_ms());
+}
+
 void consumer_recovered(struct consumer *c) {
     if (!c->last_turn_failed)
         outage_recovered(&c->outage);
@@ -165,7 +170,7 @@ static enum turn_result consumer_step(struct consumer *c, struct bus *bus, struc
     const int wait_ms = consumer_wait_ms(c);
     c->rereads = false;
     c->is_at_end = false;
-    notify_alive(c->conf.notify, clock_mono_ms());
+    consumer_alive(c);
     const enum bus_rc rc = bus->engine->poll(bus, wait_ms, &batch, err);
     if (rc == BUS_ABORTED)
         c->is_fresh = true;
@@ -226,6 +231,8 @@ static enum consumer_verdict consumer_session(struct consumer *c, struct err *er
         return CONSUMER_LEFT;
     if (rc != BUS_OK)
         return CONSUMER_FAILED;
+    bus->alive = consumer_alive;
+    bus->alive_ctx = c;
     enum consumer_verdict verdict;
     do {
         const enum turn_result result = consumer_step(c, bus, err);

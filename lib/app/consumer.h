@@ -98,5 +98,8 @@ enum bus_rc consumer_commit(struct consumer *c, struct bus *bus, struct err *err
 /* An engine has answered: an outage, if one lasts, is over; but after a turn that failed only a
  * turn that succeeds shows that. */
 void consumer_recovered(struct consumer *c);
+/* A sign of life for the service manager. ctx: the consumer, so that this can be the alive of a
+ * bus or a store. */
+void consumer_alive(void *ctx);
 /* What a turn comes to after the bus answered rc to its last call. */
 enum turn_result consumer_result(enum bus_rc rc);

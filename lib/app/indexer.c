@@ -42,9 +42,12 @@ enum store_rc indexer_open_store(struct indexer *x, struct err *err) {
         indexer_wait(x, err);
         rc = engines_open_store(x->conf.settings, true, &x->store, err);
     }
-    if (rc == STORE_OK)
-        outage_recovered(&x->consumer->outage);
-    return rc;
+    if (rc != STORE_OK)
+        return rc;
+    x->store->alive = consumer_alive;
+    x->store->alive_ctx = x->consumer;
+    outage_recovered(&x->consumer->outage);
+    return STORE_OK;
 }
 
 void indexer_refresh(struct indexer *x) {

@@ -94,7 +94,18 @@ struct bus {
     /* Writers: a descriptor that is readable when poll() has deliveries to report; owned by the
      * engine. -1: there is none, so call poll() from time to time. */
     int wake;
+    /* Set by the handle's owner after open(), or NULL: called again and again with alive_ctx from
+     * within restore() and replay(), which may take minutes, so that a watchdog can tell that from
+     * a hang. */
+    void (*alive)(void *ctx);
+    void *alive_ctx;
 };
+
+/* For engines. */
+static inline void bus_alive(const struct bus *bus) {
+    if (bus->alive)
+        bus->alive(bus->alive_ctx);
+}
 
 /* An engine. bus is a handle from its open(); err is never NULL. */
 struct bus_engine {

@@ -44,6 +44,8 @@ static struct bus_check *bus_check_enter(struct bus *bus, struct err *err) {
     struct bus_check *c = (struct bus_check *)bus;
     bus_check_must(!c->is_fatal, c, "used after BUS_FATAL");
     err->text[0] = '\0';
+    c->inner->alive = bus->alive;
+    c->inner->alive_ctx = bus->alive_ctx;
     return c;
 }
 

@@ -71,7 +71,18 @@ struct store {
     const struct store_engine *engine;
     /* "store local /var/lib/distlog/store.db, index logs", for people; owned by the engine. */
     struct buf place;
+    /* Set by the handle's owner after open(), or NULL: called at least once a second with alive_ctx
+     * while a call waits for another machine. That may be for minutes, and a watchdog has to tell
+     * it from a hang. */
+    void (*alive)(void *ctx);
+    void *alive_ctx;
 };
+
+/* For engines. */
+static inline void store_alive(const struct store *store) {
+    if (store->alive)
+        store->alive(store->alive_ctx);
+}
 
 /* An engine. store is a handle from its open(). */
 struct store_engine {

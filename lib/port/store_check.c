@@ -31,6 +31,8 @@ static struct store_check *store_check_enter(struct store *store) {
     store_check_must(!c->is_fatal, c, "a call after STORE_FATAL");
     store_check_must(!c->is_busy, c, "a call from within a callback");
     c->is_busy = true;
+    c->inner->alive = store->alive;
+    c->inner->alive_ctx = store->alive_ctx;
     return c;
 }
 

@@ -92,6 +92,47 @@ ok $? "and reports what it waits for"
 stop away
 is $status 0 "it stops all the same"
 
+# A store that answers late: each bulk request takes longer than the time between two signs of life
+cat >late.py <<'PY'
+import http.server, json, re, time
+class Late(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        self.answer({"version": {"number": "8.19.0"}} if self.path == "/" else {})
+    def do_PUT(self):
+        self.body()
+        self.answer({"acknowledged": True})
+    def do_POST(self):
+        n = self.body().count(b'"create"')
+        time.sleep(10 if "_bulk" in self.path else 0)
+        self.answer({"items": [{"create": {"status": 201}}] * n})
+    def body(self):
+        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+    def answer(self, what):
+        text = json.dumps(what).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+    log_message = lambda *_: None
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Late)
+print(server.server_port, flush=True)
+server.serve_forever()
+PY
+start late python3 late.py
+wait_for 20 has late.out '[0-9]'
+export DISTLOG_DATA=$TMP/late-data
+printf 'processed_logs\tk\t{"node_id":"n","message_type":"LOG","log_level":"INFO","log_id":"n_1"}\n' | "$BUS" put
+manage late-store distlog store -o store.type=elasticsearch -o store.elasticsearch.urls=http://127.0.0.1:"$(cat late.out)"
+wait_for 40 has late-store.out 'stored successfully'
+ok $? "a document is stored after 10 s"
+gap=$(longest_gap late-store)
+ok "$(awk -v gap="$gap" -v most=$INTERVAL_S 'BEGIN { print !(gap > 0 && gap < most) }')" \
+    "store gives signs of life while it waits for the answer"
+stop late-store
+stop late
+export DISTLOG_DATA=$TMP/data
+
 # Why it can't run
 manage wrong distlog collect --listen nonsense
 await wrong

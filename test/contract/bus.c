@@ -285,6 +285,39 @@ static void replay_reads_from_a_time_on_and_commits_nothing(void **state) {
     seen_release(&seen);
 }
 
+static void count_sign(void *ctx) {
+    ++*(int *)ctx;
+}
+
+static bool ignore_state(void *ctx, int32_t partition, struct span key, struct span value) {
+    (void)ctx, (void)partition, (void)key, (void)value;
+    return true;
+}
+
+/* A large state or a long replay takes minutes, for which no watchdog should kill a reader. */
+static void long_reads_give_signs_of_life(void **state) {
+    struct world *w = *state;
+    struct seen seen = {0};
+    struct err err = {0};
+    int signs = 0;
+    feed(w, w->in, "k", "v", 0, 10);
+    struct bus *bus = open_reader(w, w->group);
+    bus->alive = count_sign;
+    bus->alive_ctx = &signs;
+    read_n(bus, &seen, 10);
+    put(bus, w->state, "a", "1", 0);
+    put(bus, w->state, "b", "2", 0);
+    assert_int_equal(commit(bus), BUS_OK);
+    signs = 0;
+    assert_int_equal(bus->engine->restore(bus, w->state, -1, ignore_state, NULL, &err), BUS_OK);
+    assert_true(signs >= 2);
+    signs = 0;
+    assert_int_equal(replay(w, bus, 0, -1, 0), 10);
+    assert_true(signs >= 10);
+    close_bus(bus);
+    seen_release(&seen);
+}
+
 static void a_second_reader_takes_over_when_the_first_leaves(void **state) {
     struct world *w = *state;
     struct seen a = {0}, b = {0};
@@ -684,6 +717,7 @@ int main(int argc, char **argv) {
         CASE(undo_drops_what_was_put_and_reads_again),
         CASE(restore_gives_the_newest_of_each_key),
         CASE(replay_reads_from_a_time_on_and_commits_nothing),
+        CASE(long_reads_give_signs_of_life),
         CASE(a_second_reader_takes_over_when_the_first_leaves),
         CASE(a_waiting_reader_is_woken),
         CASE(a_signal_ends_the_wait),

@@ -291,7 +291,7 @@ static enum bus_rc bus_kafka_flush(struct bus *bus, int limit_ms, struct err *er
 }
 
 static struct kafka_detached bus_kafka_detached(struct kafka_bus *b) {
-    struct kafka_detached d = {.metadata = b->metadata, .bound = b->metadata};
+    struct kafka_detached d = {.bus = &b->base, .metadata = b->metadata, .bound = b->metadata};
     if (b->consumer.client.rk && kafka_transaction_is_open(&b->transaction))
         d.bound = &b->consumer.client;
     return d;

@@ -20,6 +20,7 @@ enum {
 
 /* One partition that is being read. */
 struct kafka_detached_read {
+    const struct bus *bus;
     struct kafka_client client;
     int64_t next; /* offset */
     int64_t to;
@@ -73,6 +74,7 @@ static enum bus_rc kafka_detached_read_partition(struct kafka_detached_read *r,
     r->next = at->offset;
     r->until_ms = clock_mono_ms() + TIMEOUT_MS;
     while (rc == BUS_OK && !r->stopped && r->next < r->to) {
+        bus_alive(r->bus);
         rd_kafka_message_t *m = rd_kafka_consumer_poll(r->client.rk, POLL_MS);
         rc = kafka_detached_handle(r, m, err);
         if (m)
@@ -95,7 +97,8 @@ enum bus_rc kafka_detached_replay(const struct kafka_detached *d, const char *to
     if (rc == BUS_OK)
         rc = kafka_admin_offsets(d->metadata, starts, from_ms, err);
     for (int i = 0; rc == BUS_OK && i < starts->cnt; i++) {
-        struct kafka_detached_read r = {.client = {.conf = d->metadata->conf,
+        struct kafka_detached_read r = {.bus = d->bus,
+                                        .client = {.conf = d->metadata->conf,
                                                    .kind = KAFKA_DETACHED_CONSUMER,
                                                    .name = "distlog-look"},
                                         .to = ends->elems[i].offset,

@@ -8,6 +8,7 @@
 
 /* The clients that are asked for offsets, both open and borrowed. */
 struct kafka_detached {
+    const struct bus *bus; /* whose alive is called while it reads */
     struct kafka_client *metadata;
     /* Where its view of a partition ends, reading ends: a consumer's view stops before the first
      * open transaction, of which a reader that has one itself can't await the end. */

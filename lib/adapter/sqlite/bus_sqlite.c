@@ -329,10 +329,31 @@ static enum bus_rc sqlite_bus_poll(struct bus *handle, int wait_ms, struct bus_b
 
 /* --- reads that change nothing --- */
 
+/* Whom to call for each of what is read. */
+struct sqlite_bus_walk {
+    const struct bus *bus;
+    bus_each_state *each_state;
+    bus_each_record *each_record;
+    void *ctx;
+};
+
+static bool sqlite_bus_on_state(void *ctx, int32_t partition, struct span key, struct span value) {
+    const struct sqlite_bus_walk *walk = ctx;
+    bus_alive(walk->bus);
+    return walk->each_state(walk->ctx, partition, key, value);
+}
+
+static bool sqlite_bus_on_record(void *ctx, const struct bus_record *record) {
+    const struct sqlite_bus_walk *walk = ctx;
+    bus_alive(walk->bus);
+    return walk->each_record(walk->ctx, record);
+}
+
 static enum bus_rc sqlite_bus_restore(struct bus *handle, const char *topic, int32_t partition,
                                       bus_each_state *each, void *ctx, struct err *err) {
     struct sqlite_bus *bus = (struct sqlite_bus *)handle;
-    sqlite_read_state(&bus->file.db, topic, partition, each, ctx);
+    struct sqlite_bus_walk walk = {.bus = handle, .each_state = each, .ctx = ctx};
+    sqlite_read_state(&bus->file.db, topic, partition, sqlite_bus_on_state, &walk);
     return sqlite_bus_take_error(bus, err);
 }
 
@@ -340,7 +361,8 @@ static enum bus_rc sqlite_bus_replay(struct bus *handle, const char *topic, int3
                                      int64_t from_ms, int64_t to, bus_each_record *each, void *ctx,
                                      struct err *err) {
     struct sqlite_bus *bus = (struct sqlite_bus *)handle;
-    sqlite_read_range(&bus->file.db, topic, partition, from_ms, to, each, ctx);
+    struct sqlite_bus_walk walk = {.bus = handle, .each_record = each, .ctx = ctx};
+    sqlite_read_range(&bus->file.db, topic, partition, from_ms, to, sqlite_bus_on_record, &walk);
     return sqlite_bus_take_error(bus, err);
 }
 
