@@ -11,7 +11,11 @@
 #include "../core/topics.h"
 #include "commit.h"
 
-enum { CONSUMER_WAIT_MS = 1000 }; /* a poll; a signal ends it */
+enum {
+    CONSUMER_WAIT_MS = 1000, /* a poll; a signal ends it */
+    CONSUMER_UNASSIGNED_MOST =
+        20 /* polls in a row without a partition: more than a rebalance has */
+};
 
 void consumer_init(struct consumer *c, const struct consumer_conf *conf) {
     *c = (struct consumer){.conf = *conf, .state = CONSUMER_OPENING};
@@ -118,6 +122,16 @@ static int consumer_wait_ms(const struct consumer *c) {
     return c->conf.max_wait_ms(c->conf.ctx);
 }
 
+/* The records of a turn that failed come again, and show whether the outage is over; but not to a
+ * reader whose partitions have gone to another one for good. */
+static void consumer_note_partitions(struct consumer *c, size_t n) {
+    c->unassigned_polls++;
+    if (n > 0)
+        c->unassigned_polls = 0;
+    if (c->unassigned_polls >= CONSUMER_UNASSIGNED_MOST)
+        c->last_turn_failed = false;
+}
+
 /* Looks at what a batch brings beside its records. */
 static void consumer_note_batch(struct consumer *c, const struct bus_batch *batch) {
     if (batch->lost)
@@ -126,6 +140,7 @@ static void consumer_note_batch(struct consumer *c, const struct bus_batch *batc
     consumer_enter(c, batch->standby ? CONSUMER_STANDBY : CONSUMER_READING);
     if (batch->standby)
         c->is_fresh = true;
+    consumer_note_partitions(c, batch->n_parts);
     c->is_at_end = batch->n_parts > 0;
     for (size_t i = 0; i < batch->n_parts; i++) {
         if (!batch->parts[i].at_end)

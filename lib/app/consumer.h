@@ -75,6 +75,7 @@ struct consumer {
     bool rereads;          /* the last turn ended with TURN_REREAD */
     bool is_at_end;        /* the last poll found nothing left in any partition */
     bool last_turn_failed; /* so that a successful poll does not prove recovery: only a turn does */
+    unsigned unassigned_polls; /* in a row that found no partition to be this reader's */
 };
 
 void consumer_init(struct consumer *c, const struct consumer_conf *conf);

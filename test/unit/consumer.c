@@ -15,7 +15,7 @@
 
 #include "../../lib/app/consumer.h"
 
-enum { STEPS_MAX = 12 };
+enum { STEPS_MAX = 32 };
 
 /* One poll, and the turn that follows if the poll brings something. */
 struct step {
@@ -248,6 +248,32 @@ static void only_a_turn_shows_that_turns_work_again(void **state) {
     assert_message(NULL);
 }
 
+/* A turn that fails, polls without a partition, and the last turn. */
+static void run_without_partitions(size_t polls) {
+    struct step steps[STEPS_MAX] = {{.n = 1, .turn = TURN_RETRY}};
+    for (size_t i = 1; i <= polls; i++)
+        steps[i].standby = true; /* of all that the puppet does, this is without a partition */
+    steps[polls + 1] = (struct step){.n = 1, .at_end = true};
+    assert_true(run(steps, polls + 2));
+    assert_message("READY=1\nSTATUS=nodes");
+    assert_message("READY=1\nSTATUS=waiting: the turn fails");
+}
+
+static void who_has_no_partition_any_more_has_no_turn_to_show_it(void **state) {
+    (void)state;
+    run_without_partitions(20);
+    assert_message("STATUS=standing by: another reader of the group is active");
+    assert_message("READY=1\nSTATUS=nodes");
+    assert_message(NULL);
+}
+
+static void a_rebalance_is_over_sooner(void **state) {
+    (void)state;
+    run_without_partitions(19);
+    assert_message("STATUS=nodes");
+    assert_message(NULL);
+}
+
 static void a_poll_shows_that_polls_work_again(void **state) {
     (void)state;
     assert_true(RUN({.n = 1}, {.poll = BUS_RETRY}, {.n = 0}, {.at_end = true}));
@@ -352,6 +378,8 @@ int main(void) {
         CASE(an_aborted_turn_is_no_outage_yet),
         CASE(two_aborted_turns_are_one),
         CASE(only_a_turn_shows_that_turns_work_again),
+        CASE(who_has_no_partition_any_more_has_no_turn_to_show_it),
+        CASE(a_rebalance_is_over_sooner),
         CASE(a_poll_shows_that_polls_work_again),
         CASE(an_aborted_poll_makes_fresh),
         CASE(opens_again),
