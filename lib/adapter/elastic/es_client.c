@@ -45,8 +45,8 @@ const struct opt_section es_section =
 struct es_client {
     const struct es_conf *conf;
     struct http_client *http;
-    size_t host; /* the one to ask */
-    const struct store *store;
+    size_t host;               /* index in conf->urls of the host to ask next */
+    const struct store *store; /* whose alive is called during waits; NULL: none */
 };
 
 enum store_rc es_client_open(struct es_client **out, const struct es_conf *conf, struct err *err) {
@@ -83,8 +83,8 @@ void es_client_set_store(struct es_client *c, const struct store *store) {
     c->store = store;
 }
 
-/* Starts a call at the host that is in turn. */
-static void begin(struct es_client *c, struct es_call *call) {
+/* Starts a call at the host whose turn it is. */
+static void es_client_start(struct es_client *c, struct es_call *call) {
     BUF_LOCAL struct buf url = {0};
     call->host = c->conf->urls.items[c->host];
     size_t n = strlen(call->host);
@@ -130,16 +130,21 @@ void es_client_run(struct es_client *c, struct es_call *calls, size_t n) {
         calls[i].n_tried = 0;
         es_client_start(c, &calls[i]);
     }
-    while (running) {
-        http_client_wait(c->http, WAIT_MS);
-        store_alive(c->store);
-        for (struct http_call *done; (done = http_client_done(c->http));)
-            running -= finish(c, (struct es_call *)done);
-        if (!stop_asked() || clock_mono_ms() - stop_asked_ms() < LEAVE_MS)
-            continue;
-        for (size_t i = 0; i < n; i++)
-            http_client_cancel(&calls[i].http, "no answer before it was time to leave");
-        return;
+    while (running > 0) {
+        http_client_wait(c->http, ES_CLIENT_WAIT_MS);
+        if (c->store)
+            store_alive(c->store);
+        struct http_call *ended = http_client_done(c->http);
+        while (ended) {
+            if (es_client_finish(c, es_client_call_of(ended)))
+                running--;
+            ended = http_client_done(c->http);
+        }
+        if (es_client_must_leave()) {
+            for (size_t i = 0; i < n; i++)
+                http_client_cancel(&calls[i].http, "no answer before it was time to leave");
+            return;
+        }
     }
 }
 

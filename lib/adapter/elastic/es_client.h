@@ -35,11 +35,14 @@ struct es_call {
 enum store_rc es_client_open(struct es_client **out, const struct es_conf *conf, struct err *err);
 /* Frees the client. NULL is fine. */
 void es_client_close(struct es_client *c);
-/* Whose alive es_client_run calls while it waits; borrowed until close. */
+/* From now on es_client_run calls the alive callback of this store while it waits. store is
+ * borrowed until close. */
 void es_client_set_store(struct es_client *c, const struct store *store);
-/* Runs the calls side by side. A host that can't be reached is left for the next; a call that
- * reached none has status 0. One that broke off in mid-way is not repeated here. Ends all of
- * them 4.5 s after the process was told to stop. */
+
+/* Runs n calls side by side and returns when all of them have ended. A host that cannot be reached
+ * is skipped for the next one; a call that reached none has status 0. A request that may have left
+ * is not repeated, because the cluster may have processed it. All calls are cancelled 4.5 s after
+ * the process was asked to stop. */
 void es_client_run(struct es_client *c, struct es_call *calls, size_t n);
 
 /* Explains a call whose status is not 2xx: err gets the host, the engine's reason and the setting

@@ -30,17 +30,35 @@ static void store_es_close(struct store *store) {
     free(s);
 }
 
-static enum store_rc connect(struct store_es *s, bool create, struct err *err) {
-    enum store_rc rc = es_client_open(&s->client, s->conf, err);
+/* Connects; create: for storing, which needs the template first. */
+static enum store_rc store_es_connect(struct store_es *s, const struct es_conf *conf,
+                                      const char *index, bool create, struct err *err) {
+    enum store_rc rc = es_session_open(&s->session, conf, index, err);
     if (rc != STORE_OK)
         return rc;
-    es_client_set_store(s->client, &s->base);
-    rc = check_version(s, err);
-    if (rc == STORE_OK && create && s->conf->template)
-        rc = install_template(s, err);
-    if (rc == STORE_OK)
-        rc = look_at_index(s, !create, err);
-    return rc;
+    es_client_set_store(s->session.client, &s->base);
+    if (create && conf->template) {
+        rc = es_template_install(&s->session, err);
+        if (rc != STORE_OK)
+            return rc;
+    }
+    return es_session_read_mapping(&s->session, !create, err);
+}
+
+/* "store elasticsearch https://es1:9200, https://es2:9200, index logs" */
+static void store_es_describe(struct store_es *s) {
+    const struct str_list *urls = &s->session.conf->urls;
+    struct buf *place = &s->base.place;
+    if (s->session.is_opensearch)
+        buf_text(place, "store opensearch ");
+    else
+        buf_text(place, "store elasticsearch ");
+    for (size_t i = 0; i < urls->n; i++) {
+        if (i > 0)
+            buf_text(place, ", ");
+        buf_text(place, urls->items[i]);
+    }
+    buf_printf(place, ", index %s", s->session.index);
 }
 
 static enum store_rc store_es_open(const struct conf *conf, const char *index, bool create,
