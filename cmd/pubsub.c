@@ -82,7 +82,7 @@ static int pubsub_run(struct run *run) {
     struct err err;
     enum exit_code code = EXIT_USAGE;
     if (router_check(&p.router, &err) == 0)
-        code = (int)pubsub_consume(&p, &topics);
+        code = pubsub_consume(&p, &topics);
     else
         cmd_fail(run, EXIT_USAGE, "%s", err.text);
     router_release(&p.router);

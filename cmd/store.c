@@ -41,7 +41,7 @@ static enum turn_result store_turn(void *ctx, const struct turn *turn, struct er
     return result;
 }
 
-static int store_consume(struct storing *s) {
+static enum exit_code store_consume(struct storing *s) {
     struct err err;
     const enum store_rc rc = indexer_open_store(&s->indexer, &err);
     if (rc != STORE_OK && stop_asked())
@@ -56,7 +56,7 @@ static int store_consume(struct storing *s) {
     /* So that what follows `store --no-follow` finds the documents. */
     if (is_done)
         indexer_refresh(&s->indexer);
-    return (int)daemon_conclude(s->run, is_done, &err);
+    return daemon_conclude(s->run, is_done, &err);
 }
 
 static void store_report_end(struct storing *s) {
