@@ -102,6 +102,8 @@ $(UNIT_TESTS) $(CONTRACTS): $(B)/%: $(B)/%.o $(B)/libdistlog.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -lcmocka
 $(CONTRACTS): $(WORLDS:%.c=$(B)/%.o)
 
+$(B)/test/unit/msgpack_json $(B)/test/fuzz/msgpack: LIBS += $(MSGPACK_LIBS)
+
 # libFuzzer comes with clang: `check` builds these in build/fuzz.
 $(FUZZERS): $(B)/%: $(B)/%.o $(B)/libdistlog.a
 	@$(if $(V),,echo "  LINK  $@")
