@@ -1,4 +1,4 @@
-/* alert: prints what the alerts topic brings, a line each. Main thread.
+/* alert: prints the records of the alerts topic, a line each. Main thread.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "../lib/core/event.h"
 #include "daemon.h"
@@ -11,10 +11,9 @@ struct alert_conf {
 
 static const struct opt alert_rows[] = {
     OPT(struct alert_conf, STRING, group, "", .flag = "group", .arg = "NAME",
-        .help =
-            "go on where this consumer group left off; empty: from now on, for this reader alone"),
+        .help = "consumer group to resume; empty: print new alerts only, and store no position"),
     OPT(struct alert_conf, BOOL, from_start, "false", .flag = "from-start", .bits = OPT_FLAG_ONLY,
-        .help = "without a group: begin with the oldest alert that is there"),
+        .help = "without a group: start with the oldest alert on the bus"),
 };
 static const struct opt_section alert_section =
     OPT_SECTION("alert", "what alert prints", alert_rows, struct alert_conf);
@@ -45,11 +44,12 @@ static void alert_add_record(struct alerting *a, const struct bus_record *record
     if (event_parse(record->value, &a->arena, &e, &err) == INPUT_OK)
         alert_add_line(&a->lines, &e);
     else
-        log_info(&a->run->log, "%s-%" PRId32 " offset %" PRId64 " is not an alert: %s", a->input,
+        log_warn(&a->run->log,
+                 "skipped %s-%" PRId32 " offset %" PRId64 ", which is not an alert: %s", a->input,
                  record->partition, record->offset, err.text);
 }
 
-/* Commits after the lines are out: a crash may print some of them again, but loses none. */
+/* Commits after the lines are printed: a crash may repeat some of them, but loses none. */
 static enum turn_result alert_turn(void *ctx, const struct turn *turn, struct err *err) {
     struct alerting *a = ctx;
     const struct bus_batch *batch = turn->batch;
@@ -89,7 +89,7 @@ const struct cmd cmd_alert = {
     .operands = "[ALERTS]",
     .max_operands = 1,
     .topics = true,
-    .summary = "print alerts as they come",
+    .summary = "print alerts as they arrive",
     .sections = (const struct opt_section *const[]){&alert_section, &daemon_section, NULL},
     .aliases = (const struct cmd_alias[]){{"alert_system", NULL}, {NULL, NULL}},
     .run = alert_run,

@@ -1,9 +1,8 @@
-/* collect: takes records over HTTP as Fluentd's in_http does, and answers 200 when the bus has them
- * durably. One loop, one thread: serve the sockets; write what all complete requests brought as one
- * group; answer them; what arrived meanwhile is the next group (natural group commit). Owns the
- * server and the collector. Main thread.
- * SPDX-License-Identifier: Apache-2.0 */
-
+/* collect: accepts records over HTTP as Fluentd's in_http does, and answers 200 once they are
+ * durable on the bus. One loop, one thread: serve the sockets, write the records of all complete
+ * requests as one group, answer these; requests that arrived meanwhile form the next group (natural
+ * group commit). Owns the server and the collector. Main thread. SPDX-License-Identifier:
+ * Apache-2.0 */
 #include "../lib/adapter/os/clock.h"
 #include "../lib/adapter/os/stop.h"
 #include "../lib/app/collector.h"
@@ -38,38 +37,36 @@ struct auth_conf {
 #define HTTP(key, T, field, ...) OPT_ROW(key, struct collect_conf, T, http.field, __VA_ARGS__)
 static const struct opt collect_rows[] = {
     HTTP("listen", STRING, listen, "127.0.0.1:9880", .flag = "listen", .arg = "HOST:PORT",
-         .help = "where to listen; [::1]:PORT for IPv6, *:PORT for every address, port 0 for a "
-                 "free one"),
+         .help = "address to listen on; [::1]:PORT for IPv6, *:PORT for all addresses, port 0 "
+                 "for any free port"),
     OPT(struct collect_conf, MAP, routes, "log.input=nodes", .bits = OPT_NAME,
-        .help =
-            "which topic a tag goes to; the tag is the path, /log.input; / goes to topics.input"),
+        .help = "topic for each tag; the path is the tag (/log.input), and / goes to topics.input"),
     HTTP("max_body", BYTES, max_body, "32MB", .min = 1, .max = INT64_C(1) << 30,
-         .help = "largest body of one request"),
+         .help = "maximum size of a request body"),
     OPT(struct collect_conf, BYTES, max_inflated, "64MB", .min = 1, .max = INT64_C(1) << 30,
-        .help = "largest body of one request after gzip or deflate is undone, or MessagePack made "
-                "JSON"),
+        .help = "maximum size of a request body after decompression or conversion from "
+                "MessagePack"),
     OPT(struct collect_conf, INT, max_records, "500000", .min = 1, .max = 100000000,
-        .help = "most records in one request"),
+        .help = "maximum number of records in a request"),
     HTTP("max_buffered", BYTES, max_buffered, "256MB", .min = 1,
-         .help = "most bytes of all bodies that are being received at once"),
+         .help = "maximum memory for all request bodies being received"),
     HTTP("max_header", BYTES, max_header, "64KB", .min = 4096, .max = 1 << 24,
-         .help = "largest request line and headers of one request"),
+         .help = "maximum size of the request line and headers"),
     HTTP("max_connections", INT, max_connections, "1000", .min = 1, .max = 1000000,
-         .help = "most connections at once; near it, the longest idle ones are closed"),
+         .help = "maximum number of connections; near it, the longest idle ones are closed"),
     HTTP("keepalive_timeout", MS, keepalive_ms, "10s", .min = 1, .max = 86400000,
-         .help = "how long a connection may stay open between requests"),
+         .help = "how long a connection may be idle between requests"),
     HTTP("request_timeout", MS, request_ms, "30s", .min = 1, .max = 86400000,
-         .help = "how long one request may take to arrive, and the bus to take its records"),
+         .help = "how long a request may take to arrive, and the bus to store its records"),
     OPT(struct collect_conf, LIST, cors_allow_origins, "",
-        .help =
-            "web pages that may post: exact origins, or *; none: requests with CORS are refused"),
+        .help = "origins of web pages that may post, or *; empty: CORS requests are refused"),
 };
 static const struct opt_section collect_section =
     OPT_SECTION("collect", "HTTP ingest", collect_rows, struct collect_conf);
 
 static const struct opt tls_rows[] = {
     OPT(struct tls_conf, STRING, cert, "", .bits = OPT_PATH, .arg = "FILE",
-        .help = "certificate chain (PEM); with it collect speaks HTTPS only"),
+        .help = "certificate chain (PEM); if set, collect accepts HTTPS only"),
     OPT(struct tls_conf, STRING, key, "", .bits = OPT_PATH | OPT_KEY, .arg = "FILE",
         .help = "the certificate's private key (PEM)"),
 };
@@ -77,22 +74,22 @@ static const struct opt_section tls_section =
     OPT_SECTION("collect.tls", "HTTPS", tls_rows, struct tls_conf);
 
 static const struct opt auth_rows[] = {
-    OPT(struct auth_conf, STRING, user, "", .help = "who may post, by basic authentication"),
-    OPT(struct auth_conf, STRING, password, "", .bits = OPT_SECRET, .help = "that user's password"),
+    OPT(struct auth_conf, STRING, user, "", .help = "user name for basic authentication"),
+    OPT(struct auth_conf, STRING, password, "", .bits = OPT_SECRET,
+        .help = "password for basic authentication"),
     OPT(struct auth_conf, STRING, token, "", .bits = OPT_SECRET,
-        .help = "bearer token that may post; with a user too, either is taken"),
+        .help = "bearer token; if a user is set too, either is accepted"),
 };
-static const struct opt_section auth_section =
-    OPT_SECTION("collect.auth", "who may post; all empty: everybody who reaches it", auth_rows,
-                struct auth_conf);
+static const struct opt_section auth_section = OPT_SECTION(
+    "collect.auth", "who may post; all empty: no authentication", auth_rows, struct auth_conf);
 
 struct collect {
     const struct run *run;
     const struct collect_conf *conf;
     struct http_server *server;
     struct collector collector;
-    struct buf flow;   /* of the first line of the log */
-    struct buf status; /* what is reported while all is well */
+    struct buf flow;   /* "http://…, log.input → nodes", for the first log line */
+    struct buf status; /* the STATUS while no outage lasts */
     int64_t totals_ms; /* when the totals were last reported, monotonic */
     uint64_t reported; /* the sum of what was reported then */
 };
@@ -102,11 +99,11 @@ struct collect {
 static int collect_check_auth(const struct auth_conf *auth, struct err *err) {
     const bool has_user = auth->user[0], has_password = auth->password[0];
     if (has_user != has_password)
-        return err_set(
-            err, "collect.auth.user and collect.auth.password: one without the other; set both or "
-                 "none");
+        return err_set(err,
+                       "collect.auth.user and collect.auth.password: only one is set; set both or "
+                       "neither");
     if (strchr(auth->user, ':'))
-        return err_set(err, "collect.auth.user: a user's name can't have a ':'");
+        return err_set(err, "collect.auth.user: a user name must not contain ':'");
     return 0;
 }
 
@@ -130,13 +127,13 @@ static int collect_init(struct collect *c, struct err *err) {
     return collect_check_auth(auth, err);
 }
 
-/* Reads the certificate and its key, if there are any. 0, or -1 with err. */
+/* Reads the certificate and its key, if they are set. 0, or -1 with err. */
 static int collect_read_tls(const struct tls_conf *tls, struct buf *cert, struct buf *key,
                             struct err *err) {
     const bool has_cert = tls->cert[0], has_key = tls->key[0];
     if (has_cert != has_key)
         return err_set(
-            err, "collect.tls.cert and collect.tls.key: one without the other; set both or none");
+            err, "collect.tls.cert and collect.tls.key: only one is set; set both or neither");
     if (has_cert && file_read(cert, tls->cert, COLLECT_PEM_BYTES, err) != 0)
         return err_prefix(err, "collect.tls.cert");
     if (has_key && file_read(key, tls->key, COLLECT_PEM_BYTES, err) != 0)
@@ -144,7 +141,7 @@ static int collect_read_tls(const struct tls_conf *tls, struct buf *cert, struct
     return 0;
 }
 
-/* Opens the server. EXIT_DONE, or with err the code to leave with. */
+/* Opens the server. EXIT_DONE, or the exit code of the failure, with err. */
 static enum exit_code collect_listen(struct collect *c, struct err *err) {
     const struct tls_conf *tls = conf_section(c->run->conf, &tls_section);
     BUF_LOCAL struct buf cert = {0}, key = {0};
@@ -183,36 +180,34 @@ static int collect_open_queue(struct collect *c, struct err *err) {
     return ingest_queue_open(&c->collector.queue, &conf, err);
 }
 
-static void collect_warn_of_strangers(const struct collect *c) {
+static void collect_warn_if_exposed(const struct collect *c) {
     const struct log *log = &c->run->log;
     const struct http_server_facts *facts = http_server_facts(c->server);
     const bool has_auth = access_is_required(&c->collector.access);
     const bool has_tls = strncmp(facts->url, "https", 5) == 0;
-    const char *anybody = "anybody there can post (collect.auth)";
-    const char *readable = "what is sent can be read on the way (collect.tls)";
+    const char *anybody = "requests need no authentication (set collect.auth)";
+    const char *readable = "records are sent unencrypted (set collect.tls)";
     if (facts->loopback || (has_auth && has_tls))
         return;
     if (has_auth)
-        log_info(log, "%s can be reached from other machines: %s", facts->url, readable);
+        log_warn(log, "%s is reachable from other machines: %s", facts->url, readable);
     else if (has_tls)
-        log_info(log, "%s can be reached from other machines: %s", facts->url, anybody);
+        log_warn(log, "%s is reachable from other machines: %s", facts->url, anybody);
     else
-        log_info(log, "%s can be reached from other machines: %s, %s", facts->url, anybody,
-                 readable);
+        log_warn(log, "%s is reachable from other machines: %s, %s", facts->url, anybody, readable);
 }
 
 static void collect_warn_of_limits(const struct collect *c) {
     const struct http_server_facts *facts = http_server_facts(c->server);
     if (facts->max_connections >= c->conf->http.max_connections)
         return;
-    log_info(&c->run->log,
-             "collect.max_connections is %" PRId64
-             ", but the limit of open files (ulimit -n) allows "
-             "%" PRId64,
+    log_warn(&c->run->log,
+             "collect.max_connections is %" PRId64 ", but the open-file limit allows only %" PRId64
+             " (raise ulimit -n or LimitNOFILE)",
              c->conf->http.max_connections, facts->max_connections);
 }
 
-/* --- what is reported to whoever started collect --- */
+/* --- reports to the supervisor --- */
 
 /* Before the bus is opened: where records can be posted. */
 static void collect_report_address(const struct collect *c) {
@@ -222,18 +217,18 @@ static void collect_report_address(const struct collect *c) {
         notify_send(c->run->notify, "X_DISTLOG_ROUTE=%s", routes->keys[0]);
 }
 
-/* collect is ready also while the bus is away, for it answers; the outage has then reported what it
- * waits for. */
+/* collect is ready even during an outage of the bus, because it answers requests; the outage has
+ * then set the STATUS. */
 static void collect_report_ready(struct collect *c) {
     struct outage *outage = &c->collector.queue.outage;
-    buf_printf(&c->status, "taking records at %s", http_server_facts(c->server)->url);
+    buf_printf(&c->status, "accepting records at %s", http_server_facts(c->server)->url);
     outage->status = c->status.p;
     notify_send(c->run->notify, "READY=1");
     if (!outage->is_ongoing)
         notify_send(c->run->notify, "STATUS=%s", c->status.p);
 }
 
-/* variables: what the same message says before them, with its line break; or "". */
+/* variables: further variables of the same message, each with its line break; or "". */
 static void collect_report_totals(struct collect *c, const char *variables) {
     const uint64_t accepted = c->collector.queue.accepted;
     const uint64_t refused = http_server_facts(c->server)->refused;
@@ -266,7 +261,7 @@ static void collect_drain(struct collect *c) {
     const int64_t begin_ms = clock_mono_ms();
     http_server_quiesce(c->server);
     for (;;) {
-        /* At least once: a request may have arrived that nobody has looked at. */
+        /* At least once: a request may have arrived that has not been read. */
         collect_turn(c, COLLECT_DRAIN_TURN_MS);
         const bool is_drained = facts->in_flight == 0 && ingest_queue_is_empty(&c->collector.queue);
         if (is_drained || clock_mono_ms() - begin_ms >= COLLECT_DRAIN_MS)
@@ -274,7 +269,7 @@ static void collect_drain(struct collect *c) {
     }
 }
 
-/* Serves until asked to stop; then answers what is in flight and hands everything to the bus. */
+/* Serves until asked to stop; then answers the requests in flight and flushes the bus. */
 static enum exit_code collect_serve(struct collect *c) {
     struct err err;
     while (!stop_asked())
@@ -282,7 +277,8 @@ static enum exit_code collect_serve(struct collect *c) {
     collect_drain(c);
     enum exit_code code = EXIT_DONE;
     if (ingest_queue_flush(&c->collector.queue, shutdown_left_ms(), &err) != 0) {
-        cmd_fail(c->run, EXIT_FAILED, "left without the bus's answer: %s", err.text);
+        cmd_fail(c->run, EXIT_FAILED, "stopped before the bus confirmed every record: %s",
+                 err.text);
         code = EXIT_FAILED;
     }
     collect_report_totals(c, "STOPPING=1\n");
@@ -310,7 +306,7 @@ static int run_collect(struct run *run) {
     struct err err;
     enum exit_code code = collect_start(&c, &err);
     if (code == EXIT_DONE) {
-        collect_warn_of_strangers(&c);
+        collect_warn_if_exposed(&c);
         collect_warn_of_limits(&c);
         code = collect_serve(&c);
     } else {
@@ -328,7 +324,7 @@ static int run_collect(struct run *run) {
 
 const struct cmd cmd_collect = {
     .name = "collect",
-    .summary = "take records over HTTP and put them on the bus",
+    .summary = "accept records over HTTP and put them on the bus",
     .sections =
         (const struct opt_section *const[]){&collect_section, &tls_section, &auth_section, NULL},
     .run = run_collect,

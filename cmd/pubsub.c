@@ -1,4 +1,4 @@
-/* pubsub: routes what the nodes sent, and prints an alarm when one goes quiet (lib/app/router).
+/* pubsub: routes the nodes' records, and prints an alarm when a node goes quiet (lib/app/router).
  * Main thread.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "../lib/app/router.h"
@@ -12,8 +12,7 @@ struct pubsub {
     struct buf lines;
 };
 
-/* The alarms are in the bus by now: if standard output can't take them (logged), nothing is lost.
- */
+/* The alarms are on the bus by now, so nothing is lost if standard output fails (logged). */
 static void pubsub_print(struct pubsub *p) {
     const struct router *r = &p->router;
     for (size_t i = 0; i < r->n_alarms; i++)
@@ -75,7 +74,7 @@ static enum exit_code pubsub_consume(struct pubsub *p, const struct router_topic
 
 static int pubsub_run(struct run *run) {
     if (run->argc != 0 && run->argc != 3)
-        return cmd_fail(run, EXIT_USAGE, "name all three topics, IN PROCESSED ALERTS, or none");
+        return cmd_fail(run, EXIT_USAGE, "expected all three topics, IN PROCESSED ALERTS, or none");
     struct pubsub p = {.run = run};
     const struct router_topics topics = pubsub_topics(run);
     router_init(&p.router, &p.consumer, run->conf, &run->log, &topics);
@@ -95,7 +94,7 @@ const struct cmd cmd_pubsub = {
     .operands = "[IN PROCESSED ALERTS]",
     .max_operands = 3,
     .topics = true,
-    .summary = "route records of nodes, and tell when a node goes quiet",
+    .summary = "route the records of nodes, and alert when a node goes quiet",
     .sections = (const struct opt_section *const[]){&router_section, &daemon_section, NULL},
     .aliases = (const struct cmd_alias[]){{"pub_sub_model", NULL}, {NULL, NULL}},
     .run = pubsub_run,

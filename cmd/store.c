@@ -25,8 +25,8 @@ static void store_add_line(void *ctx, const struct store_doc *doc) {
         line_add(&s->stored, "Log stored successfully: %, %\n", doc->node, doc->type);
 }
 
-/* Whatever becomes of the turn, what was stored is in the index; what was refused comes again
- * unless the turn is done. */
+/* Stored documents are in the index whether or not the turn succeeds; refused ones come again
+ * unless it does. */
 static enum turn_result store_turn(void *ctx, const struct turn *turn, struct err *err) {
     struct storing *s = ctx;
     buf_clear(&s->stored);
@@ -53,7 +53,7 @@ static enum exit_code store_consume(struct storing *s) {
     BUF_LOCAL struct buf flow = {0};
     buf_printf(&flow, "%s → %s", s->indexer.conf.input, s->indexer.store->place.p);
     const bool is_done = consumer_run(&s->consumer, flow.p, &err);
-    /* So that what follows `store --no-follow` finds the documents. */
+    /* So that a command after `store --no-follow` finds the documents. */
     if (is_done)
         indexer_refresh(&s->indexer);
     return daemon_conclude(s->run, is_done, &err);
@@ -71,10 +71,11 @@ static int store_run(struct run *run) {
     const struct topics_conf *topics = conf_section(run->conf, &topics_section);
     const struct store_conf *conf = conf_section(run->conf, &store_section);
     if (!*conf->group)
-        return cmd_fail(run, EXIT_USAGE, "store.group: expected a name");
+        return cmd_fail(run, EXIT_USAGE, "store.group: expected a name, got none");
     struct storing s = {.run = run, .is_quiet = conf->quiet};
     const struct indexer_conf indexer = {.settings = run->conf,
                                          .log = &run->log,
+                                         .notify = run->notify,
                                          .group = conf->group,
                                          .input = run->argc ? run->argv[0] : topics->processed,
                                          .each = conf->quiet ? NULL : store_add_line,

@@ -9,7 +9,7 @@
 
 enum { COLLECTOR_TAG_SHOWN_BYTES = 256 }; /* of an unknown tag, in the answer */
 
-/* What a request's head says about its records. */
+/* What the head of a request states about its records. */
 struct collector_facts {
     const char *topic;
     enum inflate_coding coding;
@@ -46,7 +46,7 @@ static void collector_refuse_tag(const struct collector *c, struct http_request 
     BUF_LOCAL struct buf reason = {0};
     if (tag.n > COLLECTOR_TAG_SHOWN_BYTES)
         tag.n = COLLECTOR_TAG_SHOWN_BYTES;
-    buf_text(&reason, "no route for the tag '");
+    buf_text(&reason, "no route for tag '");
     escape_printable(&reason, tag);
     buf_text(&reason, "'; known tags:");
     for (size_t i = 0; i < routes->n; i++) {
@@ -57,7 +57,7 @@ static void collector_refuse_tag(const struct collector *c, struct http_request 
     http_refuse(r, 404, reason.p);
 }
 
-/* GET / for a person, GET /healthz for a supervisor. */
+/* GET / is for people, GET /healthz for supervisors. */
 static void collector_answer_get(const struct collector *c, struct http_request *r) {
     if (span_is(r->path, "/")) {
         http_respond(r, 200,
@@ -75,7 +75,7 @@ static void collector_answer_get(const struct collector *c, struct http_request 
 
 /* --- the head --- */
 
-/* Answers a browser that asks whether a page of an origin that may post may do so. */
+/* Answers the preflight request of a page whose origin may post. */
 static void collector_answer_preflight(struct http_request *r) {
     const struct span headers = http_header(r, "Access-Control-Request-Headers");
     http_field(r, "Access-Control-Allow-Methods", "POST");
@@ -102,8 +102,7 @@ static bool collector_answer_page(const struct collector *c, struct http_request
         is_allowed = page == ACCESS_ORIGIN_ALLOWED && span_is(method, "POST");
     }
     if (!is_allowed) {
-        http_refuse(r, 403,
-                    "this origin and method may not post here (collect.cors_allow_origins)");
+        http_refuse(r, 403, "this origin or method is not allowed (collect.cors_allow_origins)");
         return true;
     }
     if (is_preflight)
@@ -122,7 +121,7 @@ static const char *collector_topic(const struct collector *c, struct span tag) {
     return NULL;
 }
 
-/* Finds out what the body will need, or refuses the request. */
+/* Finds out how to read the body, or refuses the request. */
 static void collector_expect_records(struct collector *c, struct http_request *r) {
     struct collector_facts facts;
     struct err err;
@@ -134,7 +133,7 @@ static void collector_expect_records(struct collector *c, struct http_request *r
     }
     facts.coding = inflate_coding_of(http_header(r, "Content-Encoding"));
     if (facts.coding == INFLATE_UNKNOWN) {
-        http_refuse(r, 415, "Content-Encoding: gzip, x-gzip or deflate expected");
+        http_refuse(r, 415, "unsupported Content-Encoding; expected gzip, x-gzip or deflate");
         return;
     }
     facts.format = ingest_format_of(http_header(r, "Content-Type"), &err);
@@ -147,7 +146,7 @@ static void collector_expect_records(struct collector *c, struct http_request *r
     r->owner = kept;
 }
 
-/* Whatever can be refused before the body is received, is. */
+/* Refuses whatever can be refused before the body is received. */
 void collector_on_head(void *ctx, struct http_request *r) {
     struct collector *c = ctx;
     if (collector_answer_page(c, r))
@@ -160,10 +159,11 @@ void collector_on_head(void *ctx, struct http_request *r) {
         if (has_get)
             allow = "GET, POST, PUT";
         http_field(r, "Allow", allow);
-        http_refuse(r, 405, "records come with POST or PUT");
+        http_refuse(r, 405, "send records with POST or PUT");
     } else if (!access_allows(&c->access, http_header(r, "Authorization"))) {
         http_field(r, "WWW-Authenticate", access_challenge(&c->access));
-        http_refuse(r, 401, "a user and password or a token is needed (collect.auth)");
+        http_refuse(r, 401,
+                    "authentication required: user and password, or a bearer token (collect.auth)");
     } else {
         collector_expect_records(c, r);
     }

@@ -1,6 +1,6 @@
-/* collector: what collect does with an HTTP request: judges its head, turns its body into records,
- * hands them to the ingest queue, and answers. A request goes through it once: what its head says
- * about its records is found out when the head is there, and kept with the request.
+/* collector: what collect does with an HTTP request: checks its head, turns its body into records,
+ * hands them to the ingest queue, and answers. What the head states about the records is found out
+ * once, when the head has arrived, and kept with the request.
  * Owns the queue, the expected credentials, and one request's memory. Main thread, from within
  * http_server_run. Callers: cmd/collect.c.
  * SPDX-License-Identifier: Apache-2.0 */
@@ -17,14 +17,14 @@ struct collector_conf {
     const char *user, *password, *token;
     const struct str_list *origins; /* web pages that may post: see core/access.h */
     struct ingest_limits limits;
-    size_t max_inflated; /* bytes of a body that is not compressed any more, or made JSON */
+    size_t max_inflated; /* bytes of a body after decompression or conversion to JSON */
 };
 
 struct collector {
     struct collector_conf conf;
     struct access access;
     struct ingest_queue queue;
-    /* Of the request that is being handled. */
+    /* Of the request being handled. */
     struct arena arena;
     struct ingest_records records;
 };

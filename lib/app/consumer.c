@@ -66,11 +66,11 @@ static void consumer_enter(struct consumer *c, enum consumer_state state) {
         break;
     case CONSUMER_READING:
         if (from == CONSUMER_STANDBY)
-            log_info(log, "active now");
+            log_info(log, "active: now reading as group %s", c->conf.open.group);
         consumer_set_status(c, c->flow.p);
         break;
     case CONSUMER_STANDBY:
-        log_info(log, "another reader of the group %s is active: standing by", c->conf.open.group);
+        log_info(log, "standing by: another reader of group %s is active", c->conf.open.group);
         consumer_set_status(c, "standing by: another reader of the group is active");
         break;
     case CONSUMER_OPENING:
@@ -87,7 +87,7 @@ static void consumer_introduce(struct consumer *c, const struct bus *bus) {
     c->is_introduced = true;
 }
 
-/* BUS_RETRY: asked to stop before the bus could be opened. */
+/* BUS_RETRY: a stop was requested before the bus could be opened. */
 static enum bus_rc consumer_open(struct consumer *c, struct bus **bus, struct err *err) {
     enum bus_rc rc = engines_open_bus(c->conf.settings, &c->conf.open, bus, err);
     while (rc == BUS_RETRY && !stop_asked()) {
@@ -97,7 +97,9 @@ static enum bus_rc consumer_open(struct consumer *c, struct bus **bus, struct er
     }
     if (rc != BUS_OK)
         return rc;
-    consumer_introduce(c, *bus); /* an outage, if one lasts, is over when a poll has succeeded */
+    /* An outage that began while opening ends with the first poll that succeeds. */
+    c->outage.place = (*bus)->place.p;
+    consumer_introduce(c, *bus);
     consumer_enter(c, CONSUMER_STARTING);
     return BUS_OK;
 }
@@ -109,7 +111,9 @@ void consumer_alive(void *ctx) {
     notify_alive(c->conf.notify, clock_mono_ms());
 }
 
-void consumer_recovered(struct consumer *c) {
+/* The bus answered: an outage, if one lasts, is over. After a failed turn only a turn that succeeds
+ * proves that. */
+static void consumer_recovered(struct consumer *c) {
     if (!c->last_turn_failed)
         outage_recovered(&c->outage);
 }
@@ -132,10 +136,12 @@ static void consumer_note_partitions(struct consumer *c, size_t n) {
         c->last_turn_failed = false;
 }
 
-/* Looks at what a batch brings beside its records. */
+/* Handles what a batch reports besides its records. */
 static void consumer_note_batch(struct consumer *c, const struct bus_batch *batch) {
     if (batch->lost)
-        log_info(c->conf.log, "retention removed %" PRIu64 " records of %s before they were read",
+        log_warn(c->conf.log,
+                 "retention removed %" PRIu64 " records of %s before they were read; raise its "
+                 "retention, or keep a reader running",
                  batch->lost, c->conf.open.input);
     consumer_enter(c, batch->standby ? CONSUMER_STANDBY : CONSUMER_READING);
     if (batch->standby)
@@ -148,7 +154,7 @@ static void consumer_note_batch(struct consumer *c, const struct bus_batch *batc
     }
 }
 
-/* Keeps what a turn's result means for the next one. */
+/* Remembers what a turn's result means for the next one. */
 static enum turn_result consumer_note_result(struct consumer *c, const struct bus_batch *batch,
                                              enum turn_result result) {
     const bool failed_before = c->last_turn_failed;
@@ -165,7 +171,7 @@ static enum turn_result consumer_note_result(struct consumer *c, const struct bu
     case TURN_ABORTED:
         c->is_fresh = true;
         c->last_turn_failed = true;
-        /* It can happen once; before a third try in a row, wait. */
+        /* One abort is normal; before a third attempt in a row, wait. */
         if (failed_before)
             return TURN_RETRY;
         break;
@@ -179,7 +185,7 @@ static enum turn_result consumer_note_result(struct consumer *c, const struct bu
     return result;
 }
 
-/* A poll, and the turn of what it brought. */
+/* One poll, and the turn for what it returned. */
 static enum turn_result consumer_step(struct consumer *c, struct bus *bus, struct err *err) {
     struct bus_batch batch = {0};
     const int wait_ms = consumer_wait_ms(c);
@@ -205,10 +211,10 @@ enum consumer_verdict { CONSUMER_GOES_ON, CONSUMER_REOPENS, CONSUMER_LEFT, CONSU
 static enum consumer_verdict consumer_after_error(struct consumer *c, enum turn_result result,
                                                   struct err *err) {
     const bool is_fatal = result == TURN_REOPEN;
-    /* If no poll ever succeeded, opening the bus again won't help. */
+    /* If no poll ever succeeded, reopening the bus won't help. */
     const bool cannot_reopen = is_fatal && c->state == CONSUMER_STARTING;
     if (cannot_reopen || shutdown_is_overdue()) {
-        err_prefix(err, "leaving");
+        err_prefix(err, "giving up");
         return CONSUMER_FAILED;
     }
     if (result != TURN_ABORTED) {
@@ -253,6 +259,7 @@ static enum consumer_verdict consumer_session(struct consumer *c, struct err *er
         const enum turn_result result = consumer_step(c, bus, err);
         verdict = consumer_after(c, result, err);
     } while (verdict == CONSUMER_GOES_ON);
+    c->outage.place = NULL; /* the handle owns it */
     bus->engine->close(bus);
     return verdict;
 }
@@ -339,9 +346,10 @@ enum bus_rc consumer_dead_letter(struct consumer *c, struct bus *bus, const char
         bus->engine->put(bus, destination.p, -1, key, buf_view(&envelope), 0, err);
     if (rc != BUS_POISON)
         return rc;
-    /* Its topic takes less than bus.max_record says. The stream must go on. */
-    log_info(c->conf.log, "%s-%" PRId32 " offset %" PRId64 " is lost: no room in %s: %s", topic,
-             record->partition, record->offset, destination.p, err->text);
+    /* The dead-letter topic accepts less than bus.max_record. The stream must go on. */
+    log_warn(c->conf.log,
+             "dropped %s-%" PRId32 " offset %" PRId64 ": its dead letter does not fit into %s: %s",
+             topic, record->partition, record->offset, destination.p, err->text);
     return BUS_OK;
 }
 

@@ -1,9 +1,9 @@
 /* consumer: the loop of every reader of a topic. Opens the bus, polls it, hands each batch to a
- * turn, opens the bus again when it must, and leaves when it is time to. Logs outages, standby and
- * what retention removed unread; reports to the service manager.
+ * turn, reopens the bus after a fatal error, and returns when it is time to exit. Logs outages,
+ * standby and records that retention removed unread; reports to the service manager.
  *
- * A turn is everything that follows from one batch, up to and including its commit: it happens as a
- * whole or not at all.
+ * A turn is everything that follows from one batch, up to and including its commit. It takes effect
+ * as a whole or not at all.
  *
  * Owns the bus and the outage. Main thread.
  * Callers: lib/app and cmd/.
@@ -18,36 +18,36 @@
 struct turn {
     struct bus *bus; /* for puts, consumer_dead_letter and consumer_commit */
     const struct bus_batch *batch;
-    /* What was known about the partitions is void, because the bus was opened, another reader was
-     * active, or a turn was aborted: load it again. Stays set until a turn succeeds. */
+    /* The bus was opened, another reader was active, or a turn was aborted: whatever was known
+     * about the partitions is stale and must be loaded again. Stays set until a turn succeeds. */
     bool is_fresh;
 };
 
-/* What a turn has come to, and with it what the consumer does next. Where err is mentioned, the
- * turn has filled it. */
+/* The outcome of a turn, which decides what the consumer does next. Where err is mentioned, the
+ * turn has set it. */
 enum turn_result {
     TURN_DONE,    /* handled and committed, or there was nothing to do */
     TURN_REREAD,  /* the turn has called undo(): its records come again, at once */
-    TURN_ABORTED, /* the bus dropped it (err): its records come again */
-    TURN_RETRY,   /* the bus did not answer (err): go on after a wait, or leave if it is time to */
-    TURN_REOPEN,  /* the bus is of no use any more (err): open it again */
-    TURN_STOP     /* leave, failed (err; its text is empty if the turn has logged why) */
+    TURN_ABORTED, /* the bus aborted it (err): its records come again */
+    TURN_RETRY,   /* the bus did not answer (err): go on after a wait, or exit if it is time to */
+    TURN_REOPEN,  /* the handle is unusable (err): open the bus again */
+    TURN_STOP     /* failed: exit (err; its text is empty if the turn has logged why) */
 };
 
 /* Handles a batch that has records; with turns_when_idle also one without. */
 typedef enum turn_result consumer_turn(void *ctx, const struct turn *turn, struct err *err);
 
-/* A number that a daemon reports when it ends. */
+/* A count that a daemon reports when it stops. */
 struct total {
     const char *name; /* words joined by '_' */
     uint64_t value;
 };
 
 enum consumer_state {
-    CONSUMER_OPENING,  /* there is no bus yet, or not any more */
+    CONSUMER_OPENING,  /* the bus is not open */
     CONSUMER_STARTING, /* it is open, but no poll has succeeded: a fatal error would come again */
     CONSUMER_READING,  /* this reader is active */
-    CONSUMER_STANDBY,  /* another reader of the group is */
+    CONSUMER_STANDBY,  /* another reader of the group is active */
     CONSUMER_LEAVING
 };
 
@@ -68,7 +68,7 @@ struct consumer_conf {
 struct consumer {
     struct consumer_conf conf;
     struct outage outage;
-    struct buf flow; /* what it reads and where that goes: for the first line and the STATUS */
+    struct buf flow; /* "nodes → processed_logs": for the first log line and the STATUS */
     enum consumer_state state;
     bool is_introduced;    /* the first line was logged */
     bool is_fresh;         /* as in struct turn */
@@ -79,28 +79,26 @@ struct consumer {
 };
 
 void consumer_init(struct consumer *c, const struct consumer_conf *conf);
-/* Reads until it is time to leave. flow ("nodes → processed_logs") describes it for people and is
- * copied. True: asked to leave or at the end of the input, and everything that was handled is
- * committed; false: failed, with err as of TURN_STOP. */
+/* Reads until it is time to exit. flow ("nodes → processed_logs") describes it for people and is
+ * copied. True: asked to stop or at the end of the input, and everything that was handled is
+ * committed; false: failed, with err as for TURN_STOP. */
 bool consumer_run(struct consumer *c, const char *flow, struct err *err);
-/* Tells the service manager that the daemon ends, and with which totals: a list that ends with a
- * NULL name. With a list, logs it as well. */
+/* Reports to the service manager that the daemon stops, and its totals: a list that ends with a
+ * NULL name, which is logged as well; or NULL for a daemon that counts nothing. */
 void consumer_report_end(struct consumer *c, const struct total *totals);
 void consumer_release(struct consumer *c);
 
 /* For turns. */
-/* Puts a record of topic into the dead letters of the input, for reason, which may be err's own
- * text. BUS_OK also if it does not fit there either (logged); else what put() answered. */
+/* Puts a record of topic into the input's dead-letter topic, for reason, which may be err's own
+ * text. Returns what put() answered, but BUS_OK where the letter does not fit into that topic
+ * either: the record is then dropped with a warning. */
 enum bus_rc consumer_dead_letter(struct consumer *c, struct bus *bus, const char *topic,
                                  const struct bus_record *record, const char *reason,
                                  struct err *err);
-/* Commits, waiting as long as the bus answers BUS_RETRY, until it is time to leave without. */
+/* Commits, retrying as long as the bus answers BUS_RETRY, until the limit for stopping is over. */
 enum bus_rc consumer_commit(struct consumer *c, struct bus *bus, struct err *err);
-/* An engine has answered: an outage, if one lasts, is over; but after a turn that failed only a
- * turn that succeeds shows that. */
-void consumer_recovered(struct consumer *c);
 /* A sign of life for the service manager. ctx: the consumer, so that this can be the alive of a
  * bus or a store. */
 void consumer_alive(void *ctx);
-/* What a turn comes to after the bus answered rc to its last call. */
+/* The outcome of a turn to whose last call the bus answered rc. */
 enum turn_result consumer_result(enum bus_rc rc);

@@ -17,7 +17,7 @@ void failure_report(const struct log *log, const struct notify *notify, const ch
     vsnprintf(reason, sizeof reason, format, args);
     va_end(args);
     log_error(log, "%s", reason);
-    /* A line break in the text would begin another variable. */
+    /* A line break in the text would start another variable of the message. */
     BUF_LOCAL struct buf printable = {0};
     escape_printable(&printable, span_of(reason));
     notify_send(notify, "X_DISTLOG_REASON=%s", buf_view(&printable).p);

@@ -1,5 +1,5 @@
-/* failure: why this process is about to end with an error. The log line is for people; the report
- * (X_DISTLOG_REASON, lib/adapter/os/notify.h) is for whoever started the process and restarts it.
+/* failure: why this process is about to exit with an error. The log line is for people; the report
+ * (X_DISTLOG_REASON, lib/adapter/os/notify.h) is for the supervisor that started the process.
  * Owns nothing. Main thread. Callers: lib/app and cmd/.
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once

@@ -16,6 +16,7 @@ void indexer_init(struct indexer *x, struct consumer *consumer, const struct ind
     const struct bus_conf *bus = conf_section(conf->settings, &bus_section);
     *x = (struct indexer){
         .conf = *conf, .consumer = consumer, .max_record = (size_t)bus->max_record};
+    outage_init(&x->outage, conf->log, conf->notify);
 }
 
 void indexer_release(struct indexer *x) {
@@ -29,11 +30,20 @@ struct bus_open indexer_open(const struct indexer *x) {
         .group = x->conf.group, .input = x->conf.input, .max_records = INDEXER_BATCH};
 }
 
-/* The store is away. A password that was changed meanwhile may be what it waits for. */
+/* The store does not answer. The cause may be a password that has been changed, so the secrets are
+ * read again. */
 static void indexer_wait(struct indexer *x, const struct err *err) {
-    outage_report(&x->consumer->outage, err, outage_retrying);
-    outage_sleep(&x->consumer->outage);
+    outage_report(&x->outage, err, outage_retrying);
+    outage_sleep(&x->outage);
     conf_renew_secrets(x->conf.settings);
+}
+
+/* The store answered. If an outage of the bus lasts, the STATUS remains that. */
+static void indexer_recovered(struct indexer *x) {
+    const struct outage *bus = &x->consumer->outage;
+    x->outage.place = x->store->place.p;
+    x->outage.status = bus->is_ongoing ? NULL : bus->status;
+    outage_recovered(&x->outage);
 }
 
 enum store_rc indexer_open_store(struct indexer *x, struct err *err) {
@@ -46,7 +56,7 @@ enum store_rc indexer_open_store(struct indexer *x, struct err *err) {
         return rc;
     x->store->alive = consumer_alive;
     x->store->alive_ctx = x->consumer;
-    outage_recovered(&x->consumer->outage);
+    indexer_recovered(x);
     return STORE_OK;
 }
 
@@ -60,15 +70,15 @@ void indexer_refresh(struct indexer *x) {
 static int indexer_parse(struct indexer *x, const struct bus_record *record, struct event *e,
                          struct err *err) {
     if (!record->value.p)
-        return err_set(err, "the record is null");
+        return err_set(err, "the record has no value (null)");
     if (record->value.n > x->max_record)
-        return err_set(err, "the record has %zu bytes, more than bus.max_record", record->value.n);
+        return err_set(err, "the record is larger than bus.max_record: %zu bytes", record->value.n);
     if (event_parse(record->value, &x->arena, e, err) != INPUT_OK)
         return -1;
     return 0;
 }
 
-/* The record's own id if it has one that the index takes, else its place on the bus. */
+/* The record's own id if it has one that the index accepts, else its position on the bus. */
 static struct span indexer_id(struct indexer *x, const struct bus_record *record,
                               const struct event *e) {
     const struct span own = e->log_id.text;
@@ -78,7 +88,7 @@ static struct span indexer_id(struct indexer *x, const struct bus_record *record
                                 record->partition, record->offset, record->ts_ms));
 }
 
-/* The record as a document. One that can never be stored has its verdict already. */
+/* Makes a document of the record. One that can never be stored gets its verdict here. */
 static struct store_doc indexer_document(struct indexer *x, const struct bus_record *record) {
     struct event e;
     struct err err;
@@ -105,8 +115,8 @@ static struct store_doc indexer_document(struct indexer *x, const struct bus_rec
 
 /* --- a turn --- */
 
-/* Sends the documents until each has its verdict; what is sent again are those without one. If the
- * result is not STORE_OK, it is time to leave, with err. */
+/* Sends the documents until each has its verdict; only those without one are sent again. If the
+ * result is not STORE_OK, it is time to exit, with err. */
 static enum store_rc indexer_store(struct indexer *x, struct store_doc *docs, size_t n,
                                    struct err *err) {
     enum store_rc rc = x->store->engine->bulk(x->store, docs, n, err);
@@ -117,7 +127,7 @@ static enum store_rc indexer_store(struct indexer *x, struct store_doc *docs, si
         rc = x->store->engine->bulk(x->store, docs, n, err);
     }
     if (rc == STORE_OK)
-        consumer_recovered(x->consumer);
+        indexer_recovered(x);
     return rc;
 }
 
@@ -134,7 +144,7 @@ static void indexer_note_verdicts(struct indexer *x, const struct store_doc *doc
     }
 }
 
-/* Puts what was refused into the dead letters; *n: how many there are. */
+/* Puts refused documents into the dead letters, and sets *n to their number. */
 static enum bus_rc indexer_put_refused(struct indexer *x, const struct turn *turn,
                                        const struct store_doc *docs, uint64_t *n, struct err *err) {
     const struct bus_batch *batch = turn->batch;

@@ -7,10 +7,10 @@
 
 enum {
     INGEST_DELIVERY_MS = 10,  /* a turn while the bus owes deliveries and has no wake descriptor */
-    INGEST_REFUSAL_MS = 10000 /* how long a refused record speaks against the bus */
+    INGEST_REFUSAL_MS = 10000 /* how long a refused record counts as a fault of the bus */
 };
 
-/* A request whose records are with the bus. Its address is the tag of each of its puts. */
+/* A request whose records were put on the bus. Its address is the tag of each of those puts. */
 struct ingest_entry {
     LIST_ENTRY(ingest_entry) place;
     struct http_request *request; /* NULL: answered, but the bus still owes deliveries */
@@ -28,7 +28,7 @@ static void ingest_respond(const struct ingest_queue *q, struct ingest_entry *e,
     e->request = NULL;
 }
 
-/* What put() or a delivery said about a record decides the answer to its request. */
+/* A record was refused by put() or by its delivery, and its request with it. */
 static void ingest_respond_refused(const struct ingest_queue *q, struct ingest_entry *e,
                                    enum bus_rc rc, const char *reason) {
     unsigned status = 503;
@@ -44,7 +44,8 @@ static void ingest_entry_end(const struct ingest_queue *q, struct ingest_entry *
     free(e);
 }
 
-/* The bus owes one delivery less; after the last one the request is answered, unless it was. */
+/* One delivery less is pending; after the last one the request is answered, unless it already was.
+ */
 static void ingest_entry_advance(struct ingest_queue *q, struct ingest_entry *e) {
     e->owed--;
     if (e->owed > 0)
@@ -59,7 +60,7 @@ static void ingest_entry_advance(struct ingest_queue *q, struct ingest_entry *e)
 /* --- the bus --- */
 
 static void ingest_on_refusal(struct ingest_queue *q, const struct err *err) {
-    outage_report(&q->outage, err, "answering 503 until it works");
+    outage_report(&q->outage, err, "answering 503 until it recovers");
     q->refusal = *err;
     q->refused_ms = clock_mono_ms();
 }
@@ -69,7 +70,7 @@ static void ingest_on_delivered(void *ctx, uint64_t tag, enum bus_rc rc, const c
     struct ingest_entry *e = (struct ingest_entry *)(uintptr_t)tag;
     if (rc != BUS_OK) {
         struct err err;
-        err_set(&err, "the bus did not take a record: %s", why);
+        err_set(&err, "the bus did not store a record: %s", why);
         if (rc != BUS_POISON)
             ingest_on_refusal(q, &err);
         ingest_respond_refused(q, e, rc, err.text);
@@ -77,8 +78,9 @@ static void ingest_on_delivered(void *ctx, uint64_t tag, enum bus_rc rc, const c
     ingest_entry_advance(q, e);
 }
 
-/* Requests that still wait are answered with the reason. */
+/* Answers the requests that still wait with the reason. */
 static void ingest_close(struct ingest_queue *q, const char *reason) {
+    q->outage.place = NULL; /* the handle owns it */
     if (q->bus)
         q->bus->engine->close(q->bus);
     q->bus = NULL;
@@ -90,7 +92,7 @@ static void ingest_retry_later(struct ingest_queue *q) {
     q->retry_ms = clock_mono_ms() + outage_next_wait_ms(&q->outage);
 }
 
-/* The handle, if there is one, is of no use: a new one is opened later. */
+/* The handle, if there is one, is unusable: a new one is opened later. */
 static void ingest_lose(struct ingest_queue *q, const struct err *err) {
     ingest_close(q, err->text);
     ingest_on_refusal(q, err);
@@ -104,7 +106,8 @@ static enum bus_rc ingest_connect(struct ingest_queue *q, struct err *err) {
     if (!q->is_introduced)
         log_info(q->conf.log, "%s, %s", q->bus->place.p, q->conf.flow);
     q->is_introduced = true;
-    /* The outage, if there is one, ends when the bus has taken a record, and not before. */
+    /* An ongoing outage ends only when the bus has taken a record. */
+    q->outage.place = q->bus->place.p;
     q->refusal.text[0] = '\0';
     return rc;
 }
@@ -124,7 +127,7 @@ int ingest_queue_open(struct ingest_queue *q, const struct ingest_queue_conf *co
 
 /* --- records --- */
 
-/* Queues one record. When the bus's queue is full, what is in it is written first. */
+/* Queues one record. If the bus's queue is full, writes its contents first. */
 static enum bus_rc ingest_put_record(const struct ingest_queue *q, const char *topic,
                                      const struct ingest_record *record,
                                      const struct ingest_entry *e, struct err *err) {
@@ -138,8 +141,8 @@ static enum bus_rc ingest_put_record(const struct ingest_queue *q, const char *t
     return engine->put(q->bus, topic, -1, record->key, record->json, tag, err);
 }
 
-/* Puts records until one is refused. A delivery that fails meanwhile answers the request, and the
- * rest of its records need not be put. */
+/* Puts records until one is refused. If a delivery fails meanwhile, the request is answered and the
+ * rest of its records are not put. */
 static enum bus_rc ingest_put_records(struct ingest_queue *q, const char *topic,
                                       const struct ingest_records *records, struct ingest_entry *e,
                                       struct err *err) {
@@ -193,7 +196,8 @@ static void ingest_time_out(const struct ingest_queue *q, int64_t now_ms) {
     struct ingest_entry *e;
     LIST_FOREACH (e, &q->waiting, place) {
         if (now_ms - e->since_ms > q->conf.timeout_ms)
-            ingest_respond(q, e, 503, "the bus does not answer; the records may still be written");
+            ingest_respond(q, e, 503,
+                           "the bus did not answer in time; the records may still be written");
     }
 }
 
@@ -262,5 +266,5 @@ int ingest_queue_flush(struct ingest_queue *q, int64_t limit_ms, struct err *err
 }
 
 void ingest_queue_release(struct ingest_queue *q) {
-    ingest_close(q, "collect ends");
+    ingest_close(q, "collect is shutting down");
 }

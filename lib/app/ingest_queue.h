@@ -1,8 +1,7 @@
-/* ingest_queue: requests whose records are with the bus wait here until every record is durable, or
- * can't be; then each gets its one answer. Opens the bus again when it was lost; while it is away
- * requests are answered with 503 at once.
- * Owns the bus handle, the outage and the waiting requests. Main thread. Callers:
- * lib/app/collector.c and cmd/collect.c. SPDX-License-Identifier: Apache-2.0 */
+/* ingest_queue: requests whose records were put on the bus wait here until every record is durable
+ * or has failed; then each gets its one answer. Reopens a bus that was lost; until then requests
+ * are answered with 503 at once. Owns the bus handle, the outage and the waiting requests. Main
+ * thread. Callers: lib/app/collector.c and cmd/collect.c. SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
 #include <sys/queue.h>
@@ -19,7 +18,7 @@ struct ingest_queue_conf {
     const struct conf *settings; /* which bus to open, and how */
     const struct log *log;
     struct notify *notify; /* may be NULL */
-    const char *flow;      /* what is taken from where: for the first line of the log */
+    const char *flow;      /* URL and routes, for the first log line */
     int64_t timeout_ms;    /* a request waits no longer than this for the bus */
     /* Gives a request its answer, once for each ingest_queue_put: status 200 with reason NULL, 413
      * (a record is larger than the bus takes) or 503 (the bus did not take them), with a reason. */
@@ -32,7 +31,7 @@ struct ingest_queue {
     struct outage outage;
     struct bus_open open;
     bool is_introduced; /* the first line was logged */
-    struct bus *bus;    /* NULL: away, to be opened at retry_ms */
+    struct bus *bus;    /* NULL: not open; retried at retry_ms */
     /* Until then (monotonic) a bus that did not answer is not asked again, because asking can take
      * seconds, in which no connection is served. */
     int64_t retry_ms;
@@ -42,8 +41,8 @@ struct ingest_queue {
     uint64_t accepted; /* records that were answered with 200 */
 };
 
-/* Opens the bus. One that is away is waited for while requests are answered with 503. 0, or -1 with
- * err if it can never be opened like this. The queue must not move afterwards. */
+/* Opens the bus; one that does not answer is retried later, while requests are answered with 503.
+ * 0, or -1 with err if these settings can never work. The queue must not move afterwards. */
 int ingest_queue_open(struct ingest_queue *q, const struct ingest_queue_conf *conf,
                       struct err *err);
 /* Hands a request's records to the bus; respond follows, now or later. The records are copied. */
@@ -56,10 +55,10 @@ int ingest_queue_wait_ms(const struct ingest_queue *q, int idle_ms);
 /* Readable when ingest_queue_serve has something to do; -1: ask from time to time. */
 int ingest_queue_wake_fd(const struct ingest_queue *q);
 bool ingest_queue_is_empty(const struct ingest_queue *q);
-/* Why not to send records here: the bus is away, or lately refused one. NULL: there is no reason.
- * Only a record can show that a bus takes records again, so a refusal counts for 10 s. */
+/* Why /healthz fails: the bus is not open, or refused a record less than 10 s ago. NULL: healthy. A
+ * refusal expires because only another record could prove that the bus has recovered. */
 const char *ingest_queue_fault(const struct ingest_queue *q);
-/* Writes the rest, for at most limit_ms. 0, or -1 with err if something is left. */
+/* Writes what is queued, for at most limit_ms. 0, or -1 with err if something is left. */
 int ingest_queue_flush(struct ingest_queue *q, int64_t limit_ms, struct err *err);
-/* Answers what still waits with 503, closes the bus. A zeroed queue is fine. */
+/* Answers waiting requests with 503 and closes the bus. A zeroed queue is fine. */
 void ingest_queue_release(struct ingest_queue *q);

@@ -7,9 +7,14 @@
 #include "../base/buf.h"
 #include "../base/escape.h"
 
-enum { OUTAGE_FIRST_WAIT_MS = 100, OUTAGE_LAST_WAIT_MS = 5000, OUTAGE_NAP_MS = 100 };
+enum {
+    OUTAGE_FIRST_WAIT_MS = 100,
+    OUTAGE_LAST_WAIT_MS = 5000,
+    OUTAGE_NAP_MS = 100,
+    OUTAGE_TENTHS_BELOW_MS = 9950 /* shorter durations are shown in tenths of a second */
+};
 
-const char outage_retrying[] = "trying again until it works";
+const char outage_retrying[] = "retrying";
 
 void outage_init(struct outage *o, const struct log *log, struct notify *notify) {
     *o = (struct outage){.log = log,
@@ -19,8 +24,8 @@ void outage_init(struct outage *o, const struct log *log, struct notify *notify)
                                      .max_ms = OUTAGE_LAST_WAIT_MS}};
 }
 
-/* The text may hold bytes of an engine's answer; a line break in it would begin another
- * variable. */
+/* The text may contain bytes of an engine's answer, and a line break in it would start another
+ * variable of the message. */
 static void outage_notify(const struct outage *o, const struct err *err) {
     if (!o->notify)
         return;
@@ -33,8 +38,26 @@ void outage_report(struct outage *o, const struct err *err, const char *meanwhil
     if (o->is_ongoing)
         return;
     o->is_ongoing = true;
-    log_info(o->log, "%s; %s", err->text, meanwhile);
+    o->since_ms = clock_mono_ms();
+    log_warn(o->log, "%s; %s", err->text, meanwhile);
     outage_notify(o, err);
+}
+
+void outage_add_duration(struct buf *text, int64_t ms) {
+    const int64_t tenths = (ms + 50) / 100;
+    if (ms < OUTAGE_TENTHS_BELOW_MS)
+        buf_printf(text, "outage %" PRId64 ".%" PRId64 " s", tenths / 10, tenths % 10);
+    else
+        buf_printf(text, "outage %" PRId64 " s", (ms + 500) / 1000);
+}
+
+static void outage_log_recovery(const struct outage *o) {
+    BUF_LOCAL struct buf duration = {0};
+    outage_add_duration(&duration, clock_mono_ms() - o->since_ms);
+    if (o->place)
+        log_info(o->log, "recovered: %s (%s)", o->place, duration.p);
+    else
+        log_info(o->log, "recovered (%s)", duration.p);
 }
 
 void outage_recovered(struct outage *o) {
@@ -42,7 +65,7 @@ void outage_recovered(struct outage *o) {
     if (!o->is_ongoing)
         return;
     o->is_ongoing = false;
-    log_info(o->log, "it works again");
+    outage_log_recovery(o);
     if (o->notify && o->status)
         notify_send(o->notify, "STATUS=%s", o->status);
 }
@@ -51,7 +74,8 @@ int64_t outage_next_wait_ms(struct outage *o) {
     return backoff_next(&o->backoff);
 }
 
-/* In naps, because a signal that arrives just before a wait does not end it. */
+/* Sleeps in short steps, because a signal that arrives just before a sleep does not interrupt it.
+ */
 void outage_sleep(struct outage *o) {
     int64_t left_ms = outage_next_wait_ms(o);
     do {

@@ -6,8 +6,8 @@
 #include "../base/mem.h"
 #include "../core/topics.h"
 
-/* Time stands still between two confirmations further apart than 2 s (core/registry), so ask well
- * before that; and not for each of many deadlines that are close together. */
+/* Time stands still between confirmations that are more than 2 s apart (core/registry), so poll
+ * well before that; but not for each of many deadlines that are close together. */
 enum { ROUTER_MAX_WAIT_MS = 500, ROUTER_MIN_WAIT_MS = 20 };
 
 void router_init(struct router *r, struct consumer *consumer, const struct conf *settings,
@@ -44,7 +44,8 @@ int router_check(const struct router *r, struct err *err) {
                             " heartbeat_grace together");
     for (size_t i = 0; i < ROUTE_TOPICS; i++) {
         if (strcmp(r->input, r->outputs[i]) == 0)
-            return err_set(err, "the topic %s would be read and written", r->input);
+            return err_set(err, "topic %s is both read and written; choose different topics",
+                           r->input);
     }
     return 0;
 }
@@ -84,8 +85,8 @@ static void router_add_alarm(struct router *r, struct span node) {
     r->alarms[r->n_alarms++] = arena_span(&r->turn, node);
 }
 
-/* Puts what the last step of the route has led to. record: what the step was about, or NULL. What a
- * topic does not take becomes a dead letter: the record itself, once, or what was made of it. */
+/* Puts the output of the route's last step. record: the input of that step, or NULL. What a topic
+ * refuses becomes a dead letter: the record itself, once, or the record that was made from it. */
 static enum bus_rc router_put(struct router *r, struct bus *bus, const struct bus_record *record,
                               struct err *err) {
     bool is_dead = false; /* record has its dead letter */
@@ -113,7 +114,7 @@ static enum bus_rc router_put(struct router *r, struct bus *bus, const struct bu
     return BUS_OK;
 }
 
-/* Takes steps, route_expire or route_save, until none is left, and puts what they lead to. */
+/* Repeats a step, route_expire or route_save, until it has nothing to do, and puts its output. */
 static enum bus_rc router_put_steps(struct router *r, struct bus *bus,
                                     bool (*step)(struct route *route), struct err *err) {
     while (step(&r->route)) {
@@ -126,17 +127,16 @@ static enum bus_rc router_put_steps(struct router *r, struct bus *bus,
 
 /* --- one record --- */
 
-static void router_log_spread(struct router *r) {
+static void router_warn_multi_partition(struct router *r) {
     const struct span node = r->route.step.multi_partition;
-    if (!node.p || r->logged_spread)
+    if (!node.p || r->warned_multi_partition)
         return;
-    r->logged_spread = true;
-    log_info(
-        r->log,
-        "records of node %.*s come on several partitions of %s: its alarms go by the one that is"
-        " behind. Key records by node_id; after partitions were added, have the nodes register"
-        " again (said for the first node only)",
-        SPAN_ARG(node), r->input);
+    r->warned_multi_partition = true;
+    log_warn(r->log,
+             "records of node %.*s arrive on several partitions of %s, so its alerts follow the "
+             "slowest of these. Key records by node_id; after adding partitions, have the nodes "
+             "register again (logged for the first such node only)",
+             SPAN_ARG(node), r->input);
 }
 
 static enum bus_rc router_unregistered(struct router *r, struct bus *bus,
@@ -144,19 +144,19 @@ static enum bus_rc router_unregistered(struct router *r, struct bus *bus,
                                        struct err *err) {
     const bool keeps_letter = strcmp(r->conf->unregistered, "dead_letter") == 0;
     r->staged[ROUTER_UNREGISTERED]++;
-    if (!r->logged_unregistered)
-        log_info(r->log,
-                 "node %.*s is not registered: such records are %s. A node registers first, under "
-                 "the key of its"
-                 " records, its node_id (said for the first node only; pubsub.unregistered)",
-                 SPAN_ARG(e->node.text), keeps_letter ? "dead letters" : "dropped");
-    r->logged_unregistered = true;
+    if (!r->warned_unregistered)
+        log_warn(r->log,
+                 "node %.*s is not registered: records of such nodes %s (pubsub.unregistered). A "
+                 "node must first send a REGISTRATION with the key of its other records, its "
+                 "node_id (logged for the first such node only)",
+                 SPAN_ARG(e->node.text), keeps_letter ? "become dead letters" : "are dropped");
+    r->warned_unregistered = true;
     if (!keeps_letter)
         return BUS_OK;
     return router_dead_letter(r, bus, r->input, record, "the node is not registered", err);
 }
 
-/* 0, or -1 with err: what no node may send. */
+/* 0, or -1 with err: not a record that a node may send. */
 static int router_parse(struct router *r, struct span value, struct event *e, struct err *err) {
     enum { REST_OF_ALERT = 512 }; /* bytes */
     if (event_parse(value, &r->record, e, err) != INPUT_OK || event_check_node(e, err) != INPUT_OK)
@@ -166,8 +166,8 @@ static int router_parse(struct router *r, struct span value, struct event *e, st
     /* An alert has the id three times, and once more as its key; escaped, a byte can take six. */
     const size_t alert_max = 24 * e->node.text.n + 6 * e->service.text.n + REST_OF_ALERT;
     if (alert_max > r->max_record)
-        return err_set(
-            err, "node_id and service_name are so long that alerts would exceed bus.max_record");
+        return err_set(err, "node_id and service_name are too long: an alert about the node would "
+                            "exceed bus.max_record");
     return 0;
 }
 
@@ -176,7 +176,7 @@ static enum bus_rc router_handle(struct router *r, struct bus *bus, const struct
     const struct registry_at at = {record->partition, record->offset, record->ts_ms, now_ms};
     arena_clear(&r->record);
     r->staged[ROUTER_READ]++;
-    /* What was due before this record is reported before what the record leads to. */
+    /* Deadlines that passed before this record are reported before its own consequences. */
     registry_advance(r->route.registry, &at);
     const enum bus_rc rc = router_put_steps(r, bus, route_expire, err);
     if (rc != BUS_OK)
@@ -186,7 +186,7 @@ static enum bus_rc router_handle(struct router *r, struct bus *bus, const struct
         return router_dead_letter(r, bus, r->input, record, err->text, err);
     const struct span key = record->key.p ? record->key : e.node.text;
     const bool is_known = route_record(&r->route, &e, key, &at);
-    router_log_spread(r);
+    router_warn_multi_partition(r);
     if (!is_known)
         return router_unregistered(r, bus, record, &e, err);
     return router_put(r, bus, record, err);
@@ -194,7 +194,7 @@ static enum bus_rc router_handle(struct router *r, struct bus *bus, const struct
 
 /* --- a turn --- */
 
-/* Takes over the partitions of the batch: loads their nodes, and has their records polled again. */
+/* Takes over the partitions of the batch: loads their nodes and has their records polled again. */
 static enum turn_result router_take_over(struct router *r, const struct turn *turn,
                                          struct err *err) {
     uint64_t invalid;
@@ -208,7 +208,7 @@ static enum turn_result router_take_over(struct router *r, const struct turn *tu
         return consumer_result(rc);
     r->is_loaded = true;
     if (invalid)
-        log_info(r->log, "%" PRIu64 " records of %s made no sense and were passed over", invalid,
+        log_warn(r->log, "skipped %" PRIu64 " invalid records of the state topic %s", invalid,
                  r->state.p);
     return TURN_REREAD;
 }
@@ -219,7 +219,7 @@ static void router_begin_turn(struct router *r) {
     r->n_alarms = 0;
 }
 
-/* The registry's time moves on where the bus has confirmed that nothing is left to read. */
+/* Advances the registry's time where the bus has confirmed that nothing is left to read. */
 static void router_confirm(struct router *r, const struct bus_batch *batch) {
     for (size_t i = 0; i < batch->n_parts; i++) {
         const struct bus_part *part = &batch->parts[i];
@@ -229,8 +229,8 @@ static void router_confirm(struct router *r, const struct bus_batch *batch) {
     }
 }
 
-/* Handles a batch and commits what follows from it; without records, and if nothing follows, there
- * is nothing to commit. */
+/* Handles a batch and commits its consequences. Without records and without consequences there is
+ * nothing to commit. */
 static enum bus_rc router_work(struct router *r, const struct turn *turn, struct err *err) {
     struct bus *bus = turn->bus;
     const struct bus_batch *batch = turn->batch;

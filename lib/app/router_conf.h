@@ -1,5 +1,5 @@
-/* router_conf: the settings of routing (section "pubsub"), and the registry as they have it and as
- * the bus keeps it. The router starts from there; `nodes` shows it.
+/* router_conf: the settings of routing (section "pubsub"), and loading the registry from the bus:
+ * for the router when it starts, for the command `nodes` to print.
  * Owns the section. Main thread. Callers: lib/app and cmd/.
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
@@ -10,20 +10,20 @@
 
 struct router_conf {
     const char *group;
-    struct registry_conf registry; /* except for what liveness and on_error decide */
+    struct registry_conf registry; /* without the fields that liveness and on_error decide */
     const char *liveness, *on_error, *unregistered, *time_format;
 };
 extern const struct opt_section router_section;
 
 /* An empty registry with these settings; the caller frees it. */
 struct registry *router_registry(const struct router_conf *conf);
-/* How to write the times that distlog itself reports. */
+/* The format of timestamps in records that pubsub makes. */
 enum datetime_style router_style(const struct router_conf *conf);
 
 /* Clears the registry and loads it from the topic `state` and from the heartbeats in `input`: the
- * partitions of a batch, up to what is committed; or, with batch NULL, all there are, up to the end
- * of input. *invalid: how many records of the state made no sense. If the result is not BUS_OK, err
- * says why, and the registry must not be used. */
+ * partitions of a batch, up to the committed offsets; or, with batch NULL, all partitions, up to
+ * the end of input. *invalid: the number of state records that could not be read. If the result is
+ * not BUS_OK, err says why, and the registry must not be used. */
 enum bus_rc router_load(struct bus *bus, const char *state, const char *input,
                         const struct bus_batch *batch, struct registry *registry, uint64_t *invalid,
                         struct err *err);

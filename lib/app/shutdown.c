@@ -6,7 +6,7 @@
 #include "../adapter/os/stop.h"
 
 /* A drain ends after 4 s, so that the last commit fits into the 5 s after which every daemon
- * leaves, whatever its engines do. */
+ * exits, whatever its engines do. */
 enum { SHUTDOWN_DRAIN_MS = 4000, SHUTDOWN_LIMIT_MS = 5000, SHUTDOWN_KILL_S = 6 };
 
 void shutdown_arm(void) {

@@ -64,11 +64,11 @@ like "$(cat "$TMP/slow.txt")" '200 OK' "a request in progress at SIGTERM is answ
 await plain
 is "$status" 0 "SIGTERM: exit 0"
 like "$(cat "$TMP/plain.err")" 'stopped: accepted [23] records' "the last line counts the records"
-unlike "$(cat "$TMP/plain.err")" 'can be reached' "no warning when it listens on loopback only"
+unlike "$(cat "$TMP/plain.err")" 'is reachable' "no warning when it listens on loopback only"
 
 # Beyond loopback
 start open distlog collect --listen '*:0'
-wait_for 10 has "$TMP/open.err" 'can be reached from other machines: .*collect.auth.*collect.tls'
+wait_for 10 has "$TMP/open.err" 'is reachable from other machines: .*collect.auth.*collect.tls'
 ok $? "a warning when it listens on every address without TLS and authentication"
 stop open
 
@@ -165,8 +165,8 @@ taken() { [ "$(code "${json[@]}" "$url/log.input")" = 200 ]; }
 wait_for 10 taken
 ok $? "… 200 once the file has been recreated"
 is "$(code "$url/healthz")" 200 "… and healthz answers 200"
-is "$(lines "$TMP/held.err" 'answering 503 until it works')" 1 "… the outage was logged once"
-is "$(lines "$TMP/held.err" 'it works again')" 1 "… and so was the recovery"
+is "$(lines "$TMP/held.err" 'answering 503 until it recovers')" 1 "… the outage was logged once"
+is "$(lines "$TMP/held.err" 'recovered: bus local .*bus.db \(outage [0-9.]+ s\)')" 1 "… and so was the recovery"
 fi
 stop held
 is "$status" 0 "SIGTERM: exit 0 after an outage"

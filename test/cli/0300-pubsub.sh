@@ -85,7 +85,7 @@ is "$(topic alerts '"log_id":"c_missed_[0-9]+"')-$(topic alerts '"log_id":"c_rec
 name=$(printf 'n%.0s' {1..70000})
 printf 'big\t\t{"node_id":"%s","message_type":"REGISTRATION"}\n' "$name" ${name:0:400} | "$BUS" put
 run distlog pubsub big p3 a3 --group big --no-follow --heartbeat-timeout 1ms --heartbeat-grace 1h
-is "$(topic big.dlq 'so long that alerts would exceed bus.max_record')-$(topic p3 '"UP"')" 1-1 \
+is "$(topic big.dlq 'too long: an alert about the node would exceed bus.max_record')-$(topic p3 '"UP"')" 1-1 \
     "a node whose id is too long for an alert is not registered"
 printf 'big\t\t{"node_id":"%s","message_type":"HEARTBEAT"}\n' ${name:0:400} | "$BUS" put
 run distlog pubsub big p3 a3 --group big --no-follow --heartbeat-timeout 1ms -o bus.max_record=1KB
@@ -97,14 +97,14 @@ start one distlog pubsub
 wait_for 10 has one.err '→'
 start two distlog pubsub
 if local_bus; then
-    wait_for 10 has two.err 'another reader of the group distlog-pubsub is active: standing by'
+    wait_for 10 has two.err 'standing by: another reader of group distlog-pubsub is active'
     ok $? "a second pubsub stands by"
 else
     skip "Kafka's readers share the partitions, see kafka-0200-scale.sh" "a second pubsub stands by"
 fi
 stop one
 is "$status" 0 "SIGTERM: exit 0"
-local_bus && { wait_for 15 has two.err 'active now' || ok 1 "two logs that it is active"; }
+local_bus && { wait_for 15 has two.err 'active: now reading as group distlog-pubsub' || ok 1 "two logs that it is active"; }
 reg d
 wait_for 15 has_record processed_logs '"node_id":"d"'
 ok $? "the standby takes over"

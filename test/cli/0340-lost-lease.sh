@@ -21,7 +21,7 @@ both() {
     start one env FAULTS_POINT="$1:1:stop" FAULTS_CONTROL="$TMP/on" distlog pubsub
     wait_for 20 has one.err '→'
     start two distlog pubsub
-    wait_for 20 has two.err 'standing by'
+    wait_for 20 has two.err 'standing by: another reader of group distlog-pubsub is active'
     printf 1 >on
     put 100
     wait_for 20 is_stopped one
@@ -32,19 +32,19 @@ both() {
 printf 'nodes\ta\t{"node_id":"a","message_type":"REGISTRATION"}\n' | "$BUS" put
 
 both sqlite-lock-before
-wait_for 20 has two.err 'active now'
+wait_for 20 has two.err 'active: now reading as group distlog-pubsub'
 ok $? "two takes over when the lease expires"
 put 100
 wait_for 20 routed
 ok $? "two routes the records"
 kill -CONT "${pids[one]}"
-wait_for 20 has one.err 'another reader of group distlog-pubsub took over while this process was paused; trying again until it works$'
+wait_for 20 has one.err 'another reader of group distlog-pubsub took over while this process was paused; retrying$'
 ok $? "one reports the loss when it resumes"
-wait_for 20 has one.err 'standing by'
+wait_for 20 has one.err 'standing by: another reader of group distlog-pubsub is active'
 ok $? "one stands by"
 is "$(lines one.err 'took over')" 1 "one reports it in one line"
 stop two
-wait_for 20 has one.err 'active now'
+wait_for 20 has one.err 'active: now reading as group distlog-pubsub'
 put 100
 wait_for 20 routed
 ok $? "one is active again when two leaves"

@@ -98,13 +98,13 @@ put n '{"log_id":"waited","node_id":"n"}'
 exec 9>>"$DISTLOG_DATA/store.db-lock"
 flock 9
 start waits distlog store --no-follow 9>&-
-wait_for 20 has "$TMP/waits.err" "store.db: the store is locked by another process; trying again"
+wait_for 20 has "$TMP/waits.err" "store.db: the store is locked by another process; retrying$"
 ok $? "a locked store file is waited for, and the log says so"
 exec 9>&-
 await waits
 like "$status:$(cat "$TMP/waits.out")" "^0:Log stored successfully: n, waited" \
     "the record is stored once it is unlocked"
-is "$(lines "$TMP/waits.err" "it works again")" 1 "the recovery is logged once"
+is "$(lines "$TMP/waits.err" "recovered: store local .*store.db, index logs \(outage [0-9.]+ s\)")" 1 "the recovery is logged once"
 
 start leaves distlog store
 wait_for 10 has "$TMP/leaves.err" "→ store" && hold_bus
@@ -120,7 +120,7 @@ python3 -c 'import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); d.execute("UP
     hostile/bus.db
 run distlog store --no-follow -o store.group=another -o bus.local.path="$TMP/hostile/bus.db"
 is "$status" 1 "a damaged bus file ends store"
-like "$err" "leaving: $TMP/hostile/bus.db: the file is damaged" "the message names the file"
+like "$err" "giving up: $TMP/hostile/bus.db: the file is damaged" "the message names the file"
 fi
 
 echo "this is a text" >foreign.db

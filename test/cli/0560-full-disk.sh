@@ -34,12 +34,12 @@ run put late
 is "$status" 1 "a full disk rejects a record"
 like "$err" "bus.db: no space left on the disk" "the message says why"
 start store distlog store --no-follow --quiet
-wait_for 10 has store.err "no space left on the disk.*; trying again"
+wait_for 10 has store.err "no space left on the disk.*; retrying$"
 ok $? "store waits"
 rm disk/fill
 await store
 is "$status" 0 "store continues when there is space"
-like "$(cat store.err)" "it works again" "it logs the recovery"
+like "$(cat store.err)" "recovered: store local .*store.db, index logs \(outage [0-9.]+ s\)" "it logs the recovery"
 like "$(distlog delete --dry-run 2>/dev/null)" '"count":200' "it has lost nothing"
 
 # collect and pubsub on a bus whose disk is full
@@ -69,11 +69,11 @@ is "$(post '{"node_id":"n1","message_type":"LOG","n":2}')" 503 \
     "collect answers 503 when the disk is full"
 like "$(cat head)" '^Retry-After: [0-9]+' "it sends Retry-After"
 like "$(cat body)" 'no space left on the disk' "the body says why"
-like "$(cat collect.err)" 'bus.db: no space left on the disk.*; answering 503 until it works' \
+like "$(cat collect.err)" 'bus.db: no space left on the disk.*; answering 503 until it recovers' \
     "the log says why"
 is "$(curl -s -o /dev/null -w '%{http_code}' "$url/healthz")" 503 "healthz answers 503 and says why"
 kill -CONT "${pids[pubsub]}"
-wait_for 20 has pubsub.err 'bus.db: no space left on the disk.*; trying again'
+wait_for 20 has pubsub.err 'bus.db: no space left on the disk.*; retrying$'
 ok $? "pubsub logs the full disk and waits"
 is "$(post '{"node_id":"n1","message_type":"LOG","n":2}')" 503 "collect continues to answer"
 rm disk/fill
@@ -83,7 +83,7 @@ ok $? "collect answers 200 when there is space"
 wait_for 20 all 202
 ok $? "pubsub routes what waited"
 for name in pubsub collect; do
-    like "$(cat $name.err)" 'it works again' "$name logs the recovery"
+    like "$(cat $name.err)" 'recovered: bus local .*bus.db \(outage [0-9.]+ s\)' "$name logs the recovery"
     stop $name
     is "$status" 0 "$name stops with exit code 0"
 done

@@ -57,7 +57,7 @@ is "$status:$(times <<<"$out")" \
     nodes-0-0 k)expected a value (object, array, string, number, true, false, null) at byte 0")
 $(printf '%s\t' nodes.dlq-0-1 T nodes-0-1 -)node_id is missing or not a string
 $(printf '%s\t' nodes.dlq-0-2 T nodes-0-2 k)the node is not registered
-$(printf '%s\t' processed_logs.dlq-0-0 T processed_logs-0-0 k)the record is null" "list: one line each with name, time, origin, key and reason"
+$(printf '%s\t' processed_logs.dlq-0-0 T processed_logs-0-0 k)the record has no value (null)" "list: one line each with name, time, origin, key and reason"
 is "$(names nodes | wc -l)-$(names nodes.dlq | wc -l)-$(names processed_logs)" "3-3-processed_logs.dlq-0-0" \
     "list of one topic, by either name"
 is "$(names nodes.dlq-0-1)" "nodes.dlq-0-1" "show of one dead letter"
@@ -94,7 +94,7 @@ distlog pubsub --no-follow >/dev/null 2>&1
 distlog store --no-follow --quiet 2>/dev/null
 is "$(waiting | cut -f 3-5 | sed 's/-[0-9]*\t/\t/')" \
     "$(printf '%s\n' $'nodes-0\tk\texpected a value (object, array, string, number, true, false, null) at byte 0' \
-    $'nodes-0\t-\tnode_id is missing or not a string' $'processed_logs-0\tk\tthe record is null')" "a record that is rejected again is a new dead letter"
+    $'nodes-0\t-\tnode_id is missing or not a string' $'processed_logs-0\tk\tthe record has no value (null)')" "a record that is rejected again is a new dead letter"
 is "$(sent processed_logs | grep -c '"message_type":"LOG"')" 1 \
     "the record of the registered node is routed, once"
 

@@ -44,7 +44,7 @@ for daemon in collect pubsub store alert; do
 done
 like "$(value collect X_DISTLOG_URL)" '^http://127\.0\.0\.1:[0-9]+$' "collect reports where it listens"
 is "$(value collect X_DISTLOG_ROUTE)" log.input "and a tag that it takes"
-is "$(value collect STATUS)" "taking records at $(value collect X_DISTLOG_URL)" "its status says so"
+is "$(value collect STATUS)" "accepting records at $(value collect X_DISTLOG_URL)" "its status says so"
 
 run distlog node --url "$(value collect X_DISTLOG_URL)/log.input" --count 3 --interval 10ms --weights WARN=1
 is $status 0 "records are posted there"

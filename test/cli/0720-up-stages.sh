@@ -21,7 +21,7 @@ start up distlog up -o collect.listen=127.0.0.1:0 -o store.type=elasticsearch \
     -o store.elasticsearch.urls=http://"$away"
 wait_for 20 has up.err 'ready: post records to http://127.0.0.1:[0-9]+/log.input'
 ok $? "up is ready while the store's engine is away"
-like "$(cat up.err)" "^store +\| .*$away.*trying again" "store says what it waits for"
+like "$(cat up.err)" "^store +\| .*$away.*; retrying" "store says what it waits for"
 post
 is $status 0 "collect takes records"
 wait_for 20 alerts up 5 node_01

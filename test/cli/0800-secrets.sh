@@ -54,7 +54,7 @@ run distlog config -c "$TMP/login.yaml"
 like "$err" "login.yaml:2: node.url: '\*+' is not a URL without user name and password" \
     "a URL with a password: the message says where, and what to do"
 try pair collect --listen 127.0.0.1:0 -o collect.auth.user=
-like "$(cat "$TMP/pair-1.err")" 'one without the other' "a password without a user"
+like "$(cat "$TMP/pair-1.err")" 'only one is set; set both or neither' "a password without a user"
 
 # Engines that can't be reached, and one that rejects the secrets
 dead=127.0.0.1:$(free_port)
@@ -65,7 +65,7 @@ for command in pubsub store alert; do
 done
 start collect distlog collect --listen 127.0.0.1:0 "${away[@]}" "${overrides[@]}"
 for command in pubsub store alert collect; do
-    wait_for 20 has "$TMP/$command.err" 'until it works'
+    wait_for 20 has "$TMP/$command.err" '; (retrying|answering 503 until it recovers)$'
     ok $? "$command waits for an unreachable engine"
 done
 # What ps shows by now

@@ -73,7 +73,7 @@ run python3 -c 'import socket, sys
 s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
 s.sendall(b"POST /a\xc2\x9b\x1b[31m\x7f HTTP/1.1\r\nHost: x\r\n\r\n")
 sys.stdout.buffer.write(s.recv(9999).split(b"\r\n\r\n", 1)[1])' "${url##*:}"
-printed "a tag without a route" "no route for the tag 'a.xc2.x9b.x1b"
+printed "a tag without a route" "no route for tag 'a.xc2.x9b.x1b"
 run curl -s -H 'Content-Type: application/json' --data-binary $'{"a":"\e[31m"}' "$url/log.input"
 printed "a bad body" '^400 Bad Request'
 stop collect

@@ -183,7 +183,7 @@ def end(code, *signals, lines=("stopped",), faults=None, hits=0, outage=False, s
 
 POINT, MALLOC = {"FAULTS_POINT": "commit-before:1"}, {"FAULTS_MALLOC": "1/50:1"}
 IO = {"FAULTS_IO": "EIO:*:bus.db:1"}
-NO_MEMORY, LEAVING = ["it runs", "distlog: out of memory"], ["leaving: no answer", "stopped"]
+NO_MEMORY, LEAVING = ["it runs", "distlog: out of memory"], ["giving up: no answer", "stopped"]
 DISK_ERROR, DAMAGED = ["bus.db: disk I/O error"], ["bus.db: the file is damaged"]
 for is_fine, an_end, description in [
     (True, end(0, "SIGTERM", shutdown_s=3), "exit code 0 after SIGTERM"),

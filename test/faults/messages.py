@@ -4,9 +4,9 @@ of `alert` are composed whole. SPDX-License-Identifier: Apache-2.0"""
 import re
 
 # A reader of the embedded bus: the later of the two says whether it waits or works.
-STANDING_BY, ACTIVE = b": standing by", b": active now"
+STANDING_BY, ACTIVE = b": standing by: another reader", b": active: now reading"
 # A daemon that was asked to stop and leaves without an answer from its engines.
-LEAVING = "leaving: "
+LEAVING = "giving up: "
 # The one line of a process that cannot allocate memory.
 NO_MEMORY = re.compile(r"^distlog[^:]*: out of memory$", re.M)
 NO_SPACE = re.compile(r"no space left|No space left|disk is full")

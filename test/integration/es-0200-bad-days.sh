@@ -15,7 +15,7 @@ begin() { # starts store in the background and waits until it is connected
     start store distlog store "$@"
     wait_for 20 has "$TMP/store.err" "→ store"
 }
-outage_lines() { lines "$TMP/store.err" "trying again until it works|it works again"; }
+outage_lines() { lines "$TMP/store.err" "; retrying$|recovered: store .*\(outage [0-9.]+ s\)$"; }
 end() { # WANTED DESCRIPTION: checks that all documents are stored once
     wait_for 60 documents_are "$1"
     local kb
@@ -36,17 +36,17 @@ start follow distlog search --follow --limit -1
 wait_for 20 has "$TMP/follow.out" '"log_id"'
 own_es stop
 records a 2001 10000
-wait_for 20 has "$TMP/store.err" "trying again until it works"
+wait_for 20 has "$TMP/store.err" "; retrying$"
 ok $? "an outage is logged"
 like "$(cat "$TMP/store.err")" \
-    "distlog store: $TEST_ES: .*(connect|Connection|reply).* \(check store.elasticsearch.urls\); trying again" \
+    "distlog store: $TEST_ES: .*(connect|Connection|reply).* \(check store.elasticsearch.urls\); retrying" \
     "the line has the address and names the setting"
 own_es start
 end 10000 "stopped and started under load: nothing lost, nothing twice"
 is "$(outage_lines)" 2 "the outage has one line for its beginning and one for its end"
 wait_for 20 followed 10000
 ok $? "search --follow waited, too, and printed what was stored, $(followed_lines) lines"
-is "$(lines "$TMP/follow.err" "trying again|works again")" 2 \
+is "$(lines "$TMP/follow.err" "; retrying$|recovered .*\(outage [0-9.]+ s\)$")" 2 \
     "its log has one line for the beginning and one for the end"
 stop follow
 
@@ -55,7 +55,7 @@ begin
 records b 1 10000
 wait_for 20 has "$TMP/store.out" "k, b"
 own_es kill
-wait_for 20 has "$TMP/store.err" "trying again until it works"
+wait_for 20 has "$TMP/store.err" "; retrying$"
 own_es start
 end 20000 "killed in mid-request: nothing lost, nothing twice"
 is "$(outage_lines)" 2 "the outage has one line for its beginning and one for its end"
@@ -64,8 +64,8 @@ is "$(outage_lines)" 2 "the outage has one line for its beginning and one for it
 es PUT "/$INDEX/_settings" '{"index.blocks.read_only_allow_delete":true}' >/dev/null
 begin
 records c 1 1000
-wait_for 20 has "$TMP/store.err" "trying again until it works"
-like "$(cat "$TMP/store.err")" "can't store: cluster_block_exception: .*; trying again" \
+wait_for 20 has "$TMP/store.err" "; retrying$"
+like "$(cat "$TMP/store.err")" "can't store: cluster_block_exception: .*; retrying" \
     "a full server is logged"
 es PUT "/$INDEX/_settings" '{"index.blocks.read_only_allow_delete":null}' >/dev/null
 end 21000 "full and then not: nothing lost"

@@ -10,7 +10,7 @@ printf %s "$TEST_ES_PASSWORD" >"$TMP/password"
 export DISTLOG_STORE_ELASTICSEARCH_CA=$TMP/ca.crt DISTLOG_STORE_ELASTICSEARCH_PASSWORD_FILE=$TMP/password
 
 put() { printf 'processed_logs\tk\t%s\n' "$@" | "$BUS" put; }
-outage_lines() { lines "$TMP/store.err" "trying again until it works|it works again"; }
+outage_lines() { lines "$TMP/store.err" "; retrying$|recovered: store .*\(outage [0-9.]+ s\)$"; }
 
 put '{"log_id":"a","node_id":"n","log_level":"INFO"}'
 run distlog store --no-follow
@@ -114,7 +114,7 @@ start store distlog store
 wait_for 20 has "$TMP/store.err" "→ store"
 es POST /_security/user/elastic/_password '{"password":"another-secret"}' >/dev/null
 put '{"log_id":"c","node_id":"n","log_level":"INFO"}'
-wait_for 20 has "$TMP/store.err" "can't store: HTTP 401: .*; trying again until it works"
+wait_for 20 has "$TMP/store.err" "can't store: HTTP 401: .*; retrying$"
 ok $? "a password that was changed is logged"
 TEST_ES_PASSWORD=another-secret
 printf '%s\n' "$TEST_ES_PASSWORD" >"$TMP/password"
@@ -141,7 +141,7 @@ wait_for 60 renewed
 put '{"log_id":"d","node_id":"n","log_level":"INFO"}'
 start store distlog store
 wait_for 20 has "$TMP/store.err" \
-    "$TEST_ES_SECURE: .*certificate.* \(set store.elasticsearch.ca .*; trying again"
+    "$TEST_ES_SECURE: .*certificate.* \(set store.elasticsearch.ca .*; retrying"
 ok $? "a certificate of another authority is logged"
 cat "$TMP/new/ca.crt" >"$TMP/ca.crt"
 wait_for 20 has "$TMP/store.out" "n, d, INFO"

@@ -49,7 +49,7 @@ rm rule
 begin() { start store distlog store --quiet "$@" && wait_for 20 has store.err '→ store'; }
 documents_are() { [ "$(documents)" = "$1" ]; }
 tried() { [ "$(bulks | grep -c "$1")" -ge 3 ]; }
-outage_lines() { lines store.err "trying again until it works|it works again"; }
+outage_lines() { lines store.err "; retrying$|recovered: store .*\(outage [0-9.]+ s\)$"; }
 over() { [ "$(outage_lines)" = $((2 * outages)) ]; }
 outages=0
 fails() { # fails RULE WHEN PATTERN [RECORDS]: checks the outage, and its message
@@ -64,7 +64,7 @@ fails() { # fails RULE WHEN PATTERN [RECORDS]: checks the outage, and its messag
     wait_for 20 over
     is "$(outage_lines)" $((2 * outages)) "$1 $2: one line when the outage begins, one when it ends"
     like "$(tail -n 2 store.err)" \
-        "^distlog store: $DISTLOG_STORE_ELASTICSEARCH_URLS: $3.*; trying again until it works$" \
+        "^distlog store: $DISTLOG_STORE_ELASTICSEARCH_URLS: $3.*; retrying$" \
         "$1 $2: the message says why"
 }
 begin

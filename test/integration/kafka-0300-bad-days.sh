@@ -22,7 +22,7 @@ further() { wait_for 40 posted $(($(grep -c . post.out) + 100)); }
 further
 # in_outage NAME: whether it has logged an outage that has not ended. recovered NAME: whether it has not.
 in_outage() {
-    [ "$(lines "$1.err" 'trying again until it works')" -gt "$(lines "$1.err" 'it works again')" ]
+    [ "$(lines "$1.err" '; retrying$')" -gt "$(lines "$1.err" 'recovered: bus kafka .* \(outage [0-9.]+ s\)')" ]
 }
 recovered() { ! in_outage "$1"; }
 for d in pubsub store; do
@@ -30,7 +30,7 @@ for d in pubsub store; do
     before+=("$(lines $d.err .)")
 done
 broker stop
-wait_for 20 has collect.err 'answering 503 until it works'
+wait_for 20 has collect.err 'answering 503 until it recovers'
 ok $? "collect logs the outage"
 for d in pubsub store; do
     wait_for 40 in_outage $d
@@ -67,7 +67,7 @@ ok $? "store catches up"
 for d in pubsub store; do stop $d; is "$status" 0 "$d leaves in peace"; done
 run timeout 60 distlog pubsub --no-follow
 run timeout 60 distlog store --no-follow
-like "$(cat collect.err)" 'it works again' "collect logs the recovery"
+like "$(cat collect.err)" 'recovered: bus kafka .* \(outage [0-9.]+ s\)' "collect logs the recovery"
 values nodes | grep -o '"log_id": *"[^"]*"' | grep -o 'l[0-9]*' | grep -v log | sort >there
 sort post.out >accepted
 is "$(comm -23 accepted there | wc -l)" 0 "every record that was answered with 200 is in the topic"
@@ -123,7 +123,7 @@ printf 'anew\tq\t{"node_id":"q","message_type":"REGISTRATION"}\n' | "$BUS" put
 start pubsub distlog pubsub anew p3 a3 --group g3
 wait_for 20 counts p3 . 1
 admin delete anew
-wait_for 20 has pubsub.err 'Unknown topic or partition .*; trying again'
+wait_for 20 has pubsub.err 'Unknown topic or partition .*; retrying$'
 ok $? "a topic that is deleted while it is read is logged"
 printf 'anew\tq\t{"node_id":"r","message_type":"REGISTRATION"}\n' >again
 wait_for 20 made_again
@@ -148,7 +148,7 @@ all_routed() { counts p5 '"LOG"' 20; }
 wait_for 60 all_routed
 ok $? "records on partitions that are added at runtime are routed, each once"
 wait_for 20 has pubsub.err \
-    'of wider: its alarms go .*after partitions were added, have the nodes register again'
+    'of wider, so its alerts follow .*after adding partitions, have the nodes register again'
 ok $? "the log says what happens to nodes that moved, and what to do"
 is "$(kcat -L -b "$TEST_KAFKA" -t g5.state | grep -c '^    partition')" 6 \
     "the changelog has as many partitions as the input"
@@ -182,7 +182,7 @@ like "$err" 'stored 5, already there 0' "the first records of a topic are stored
 single 6 15
 admin trim short 0 8
 run timeout 60 distlog store short --no-follow -o store.group=s3
-like "$err" 'retention removed 3 records of short before they were read' \
+like "$err" 'retention removed 3 records of short before they were read; raise its retention' \
     "removed records are counted in the log"
 like "$err" 'stored 7, already there 0' "the other records are stored"
 
@@ -191,7 +191,7 @@ start pubsub distlog pubsub poison p2 a2 --group g2
 for p in 0 1 2; do
     printf 'q\t{"node_id":"q","message_type":"HEARTBEAT"}\n' | put -t poison -p $p -K '\t'
 done
-wait_for 20 has pubsub.err 'records of node q come on several partitions of poison.*Key records by node_id'
+wait_for 20 has pubsub.err 'records of node q arrive on several partitions of poison, .*Key records by node_id'
 ok $? "a node on two partitions is logged, with the remedy"
 stop pubsub
 start one distlog pubsub nodes p2 a2 --group g4
@@ -204,7 +204,7 @@ on_each() {
         printf 's\t{"node_id":"s","message_type":"HEARTBEAT"}\n' | put -t nodes -p $p -K '\t'
     done
     cat one.err two.err >both.err
-    has both.err 'node s is not registered: .*registers first, under the key of its records, its node_id'
+    has both.err 'node s is not registered: records of such nodes are dropped \(pubsub.unregistered\). .*must first send a REGISTRATION with the key of its other records, its node_id'
 }
 wait_for 30 on_each
 ok $? "a reader with which the node never registered logs it, with the remedy"
@@ -222,7 +222,7 @@ done
 broker start
 for d in one two; do
     wait_for 60 recovered $d
-    is "$(lines $d.err 'trying again') $(lines $d.err 'it works again')" "1 1" \
+    is "$(lines $d.err '; retrying$') $(lines $d.err 'recovered: bus kafka .* \(outage [0-9.]+ s\)')" "1 1" \
         "$d logs the outage once, and the recovery once"
     note "$(cat $d.err)"
     stop $d

@@ -70,7 +70,7 @@ each_leaves() {
     note "$(cat collect.err pubsub.err store.err alert.err)"
 }
 each_leaves "at once" true
-each_leaves "after a while" wait_for 20 has pubsub.err 'trying again'
+each_leaves "after a while" wait_for 20 has pubsub.err '; retrying$'
 touch enough
 await post
 
@@ -79,7 +79,7 @@ await post
 # at that moment
 feed nodes R 10
 LD_PRELOAD=$INTERPOSER FAULTS_POINT=offsets-before:1:hang start pubsub distlog pubsub nodes routed alarms
-wait_for 40 has pubsub.err "cannot commit: .*; trying again until it works"
+wait_for 40 has pubsub.err "cannot commit: .*; retrying$"
 ok $? "pubsub logs that a commit does not return"
 kill -TERM "${pids[pubsub]}"
 wait_for 10 gone "${pids[pubsub]}"

@@ -34,7 +34,7 @@ fenced() { # fenced POINT [WORD…]: the words are added to the command line of 
     stop collect
     stop one
     is "$status" 0 "$1: one stops with exit code 0"
-    like "$(lines one.err 'trying again until it works')-$(lines one.err 'it works again')" '^(0-0|1-1)$' \
+    like "$(lines one.err '; retrying$')-$(lines one.err 'recovered: bus kafka .* \(outage [0-9.]+ s\)')" '^(0-0|1-1)$' \
         "$1: its log has one line for the loss and one for the recovery, or none if it only saw a rebalance"
     stop two
     run timeout 60 distlog pubsub --no-follow "${flow[@]}"

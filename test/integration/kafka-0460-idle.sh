@@ -48,7 +48,7 @@ wait_for 60 counts processed_logs '"HEARTBEAT"' 4
 ok $? "it works on when the second one has left"
 stop one
 is "$status" 0 "and leaves in peace"
-like "$(lines one.err 'trying again until it works')-$(lines one.err 'it works again')" '^(0-0|1-1)$' \
+like "$(lines one.err '; retrying$')-$(lines one.err 'recovered: bus kafka .* \(outage [0-9.]+ s\)')" '^(0-0|1-1)$' \
     "it logged the beginning and the end of what happened, or nothing"
 note "$(cat one.err)"
 done_testing

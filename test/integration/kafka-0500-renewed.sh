@@ -45,7 +45,7 @@ more() {
 }
 arrived() { [ "$(sql data/store.db 'SELECT count(*) FROM doc')" = $numbers ]; }
 # over NAME: whether each outage that it has logged is over.
-over() { [ "$(lines "$1.err" 'trying again until it works')" = "$(lines "$1.err" 'it works again')" ]; }
+over() { [ "$(lines "$1.err" '; retrying$')" = "$(lines "$1.err" 'recovered: bus kafka .* \(outage [0-9.]+ s\)')" ]; }
 goes_on() {
     wait_for 120 arrived
     ok $? "$1: all records arrive"
@@ -54,7 +54,7 @@ goes_on() {
         ok $? "$1: $name has logged the end of each outage"
     done
 }
-away() { has pubsub.err 'trying again until it works' && ! over pubsub; }
+away() { has pubsub.err '; retrying$' && ! over pubsub; }
 more
 goes_on "before any change"
 
@@ -86,7 +86,7 @@ goes_on "the right password again"
 for name in pubsub store; do
     stop $name
     is "$status" 0 "$name stops with exit code 0"
-    is "$(grep -vEc '→|stopped: |trying again until it works|it works again' $name.err)" 0 \
+    is "$(grep -vEc '→|stopped: |; retrying$|recovered: (bus|store) .*\(outage [0-9.]+ s\)$' $name.err)" 0 \
         "$name has logged nothing else"
 done
 is "$(sql data/store.db "SELECT count(DISTINCT id) FROM doc WHERE type = 'LOG'")" $((numbers - 1)) \

@@ -101,7 +101,7 @@ is "$(spread nodes)" 3 "their records are on three partitions"
 routes
 like "$err" "stopped: read $(old service 1 | wc -l), .*, dead letters 0, unregistered 0" \
     "a single pubsub knows each node on every partition"
-is "$(grep -Ec 'records of node node_0[123] come on several partitions of nodes: .*Key records by node_id' <<<"$err")" \
+is "$(grep -Ec 'records of node node_0[123] arrive on several partitions of nodes, .*Key records by node_id' <<<"$err")" \
     1 "it logs once that the records should have a key"
 start pubsub distlog pubsub
 wait_for 30 has pubsub.err '→'
@@ -229,7 +229,7 @@ dead=$(count many.dlq 'the node is not registered')
 note "$written records, of which $dead came to the other"
 [ "$dead" -gt 0 ] && [ "$dead" -lt "$written" ]
 ok $? "records that reached the other pubsub are dead letters"
-is "$(grep -c 'node node_0[123] is not registered: .* A node registers first, under the key of its records, its node_id' <(cat one.err two.err))" \
+is "$(grep -c 'node node_0[123] is not registered: records of such nodes become dead letters (pubsub.unregistered). A node must first send a REGISTRATION with the key of its other records, its node_id' <(cat one.err two.err))" \
     1 "it logs that once, with the remedy"
 run distlog deadletter retry many
 is "$status:$out" "0:Retried dead letters: $dead" "the dead letters are sent again"

@@ -300,7 +300,7 @@ static void opens_again(void **state) {
 static void what_never_worked_is_not_opened_again(void **state) {
     (void)state;
     assert_false(RUN({.poll = BUS_FATAL}));
-    assert_string_equal(failure.text, "leaving: the puppet does not read");
+    assert_string_equal(failure.text, "giving up: the puppet does not read");
     assert_int_equal(puppet.n_open, 1);
 }
 
