@@ -1,4 +1,4 @@
-/* deadletter: lists, shows and sends again the records that could not be delivered
+/* deadletter: lists, shows and retries the records that could not be delivered
  * (lib/app/redelivery). Main thread.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "../lib/adapter/os/clock.h"
@@ -8,7 +8,7 @@
 #include "daemon.h"
 #include "line.h"
 
-enum { DEADLETTER_FLUSH_BYTES = 64 * 1024 }; /* what a long list gathers before it is written */
+enum { DEADLETTER_FLUSH_BYTES = 64 * 1024 }; /* a long list is written in pieces of this size */
 
 struct deadletter_conf {
     bool raw;
@@ -16,7 +16,7 @@ struct deadletter_conf {
 
 static const struct opt deadletter_rows[] = {
     OPT(struct deadletter_conf, BOOL, raw, "false", .flag = "raw", .bits = OPT_FLAG_ONLY,
-        .help = "show prints the bytes of the record and nothing else"),
+        .help = "show prints the bytes of the record only"),
 };
 static const struct opt_section deadletter_section =
     OPT_SECTION("deadletter", "what deadletter prints", deadletter_rows, struct deadletter_conf);
@@ -26,11 +26,11 @@ enum deadletter_verb { DEADLETTER_LIST, DEADLETTER_SHOW, DEADLETTER_RETRY, DEADL
 struct deadletter_run {
     const struct run *run;
     enum deadletter_verb verb;
-    const char *operand; /* a topic or a letter; NULL: all of the topics that are read */
+    const char *operand; /* a topic or a letter; NULL: the topics of pubsub and store */
     bool raw;
     struct redelivery redelivery;
     struct buf lines;
-    bool failed; /* logged why */
+    bool failed; /* the reason was logged */
 };
 
 /* --- what is printed --- */
@@ -83,7 +83,7 @@ static void deadletter_add_letter(struct buf *lines, const struct redelivery_let
 static bool deadletter_show(void *ctx, const struct redelivery_letter *l) {
     struct deadletter_run *d = ctx;
     if (l->problem)
-        log_info(&d->run->log, "%s: %s", l->name, l->problem);
+        log_warn(&d->run->log, "%s: %s", l->name, l->problem);
     d->failed = l->condition == REDELIVERY_BROKEN;
     if (d->failed)
         return false;
@@ -123,21 +123,23 @@ static enum bus_rc deadletter_handle_all(struct deadletter_run *d, struct err *e
     return rc;
 }
 
-/* Logs how it ended. Returns the exit code. */
+/* Logs the result. Returns the exit code. */
 static enum exit_code deadletter_conclude(const struct deadletter_run *d) {
     const struct log *log = &d->run->log;
     const struct redelivery *r = &d->redelivery;
     const bool found_none = !r->found && !d->failed && !stop_asked();
     if (found_none && r->only)
-        log_info(log, "no dead letter %s waits", r->only);
+        log_info(log, "no dead letter %s", r->only);
     else if (found_none)
-        log_info(log, "no dead letter waits");
+        log_info(log, "no dead letters");
     if (r->kept)
-        log_info(log, "%" PRIu64 " can't be sent again and go on waiting", r->kept);
+        log_warn(log,
+                 "%" PRIu64 " records could not be retried and remain in the dead-letter queue",
+                 r->kept);
     if (stop_asked())
-        log_info(log, "stopped before the end");
+        log_warn(log, "interrupted before the end");
     else if (r->has_more)
-        log_info(log, "there are more: retry again");
+        log_warn(log, "more dead letters remain; run `distlog deadletter retry` again");
     const bool is_missing = found_none && r->only;
     const bool is_incomplete = r->kept || r->has_more || stop_asked();
     if (d->failed || is_missing || is_incomplete)
@@ -168,16 +170,16 @@ static enum deadletter_verb deadletter_verb(const char *text) {
     return DEADLETTER_NO_VERB;
 }
 
-/* False: the operands make no sense (logged). */
+/* False: the operands are invalid (logged). */
 static bool deadletter_check_operands(const struct deadletter_run *d) {
     const struct log *log = &d->run->log;
     if (d->verb == DEADLETTER_NO_VERB) {
-        log_info(log, "'%s' is none of list, show and retry", d->run->argv[0]);
+        log_error(log, "unknown action '%s'; expected list, show or retry", d->run->argv[0]);
         return false;
     }
     const bool names_letter = d->operand && redelivery_is_letter(d->operand);
     if (d->verb == DEADLETTER_SHOW && !names_letter) {
-        log_info(log, "show which one? `distlog deadletter list` tells their names");
+        log_error(log, "show: missing LETTER; run `distlog deadletter list` for the names");
         return false;
     }
     return true;
@@ -207,7 +209,7 @@ const struct cmd cmd_deadletter = {
     .min_operands = 1,
     .max_operands = 2,
     .topics = true,
-    .summary = "list, show and retry what could not be delivered",
+    .summary = "list, show and retry records that could not be delivered",
     .sections = (const struct opt_section *const[]){&deadletter_section, NULL},
     .run = deadletter_main,
 };

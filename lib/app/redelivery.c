@@ -12,7 +12,7 @@ static const char redelivery_group[] = "distlog-deadletter";
 enum {
     REDELIVERY_BYTES_MAX = 64 << 20, /* of envelopes in one retry; what it holds is less */
     REDELIVERY_BATCH = 200,          /* letters sent in one transaction */
-    REDELIVERY_WAIT_MS = 1000        /* a poll while another retry is at work */
+    REDELIVERY_WAIT_MS = 1000        /* a poll while another retry is running */
 };
 
 /* A letter to send again. Its strings are in redelivery.texts. */
@@ -49,7 +49,7 @@ static bool redelivery_on_mark(void *ctx, int32_t partition, struct span key, st
     return true;
 }
 
-/* Waits until no other retry has the group. */
+/* Waits until no other retry owns the group. */
 static enum bus_rc redelivery_wait_for_group(struct redelivery *r, struct err *err) {
     bool is_reported = false;
     while (!stop_asked()) {
@@ -58,7 +58,9 @@ static enum bus_rc redelivery_wait_for_group(struct redelivery *r, struct err *e
         if (rc != BUS_OK || !batch.standby)
             return rc;
         if (!is_reported)
-            log_info(r->log, "another retry is at work, or was killed: waiting for it to end");
+            log_info(r->log,
+                     "waiting: another `distlog deadletter retry` is running, or was killed and "
+                     "still has its lease");
         is_reported = true;
     }
     return BUS_OK;
@@ -72,8 +74,11 @@ enum bus_rc redelivery_open(struct redelivery *r, const struct conf *settings, b
         open.state = r->state.p;
     }
     enum bus_rc rc = engines_open_bus(settings, &open, &r->bus, err);
-    if (rc == BUS_OK && for_retry)
-        rc = redelivery_wait_for_group(r, err);
+    if (rc == BUS_OK) {
+        r->outage.place = r->bus->place.p;
+        if (for_retry)
+            rc = redelivery_wait_for_group(r, err);
+    }
     if (rc != BUS_OK)
         return rc;
     return r->bus->engine->restore(r->bus, r->state.p, -1, redelivery_on_mark, r, err);
@@ -99,7 +104,7 @@ static void redelivery_parse_operand(struct redelivery *r, const char *operand) 
     arena_clear(&r->arena);
 }
 
-/* A position on the bus. A record that pubsub made and could not put had none: then its topic. */
+/* A position on the bus; or the topic alone for a record that pubsub made and could not put. */
 static const char *redelivery_position(struct redelivery *r, const char *topic, int32_t partition,
                                        int64_t offset) {
     if (offset < 0)
@@ -109,14 +114,14 @@ static const char *redelivery_position(struct redelivery *r, const char *topic, 
     return arena_span(&r->arena, buf_view(&position)).p;
 }
 
-/* A letter's key in the state: no topic has a blank in its name, and the time tells a letter from
- * one at the same place in a topic that was deleted and created again. */
+/* A letter's key in the state topic. Topic names have no blanks, and the timestamp distinguishes
+ * the letter from one at the same offset of a topic that was deleted and created again. */
 static const char *redelivery_mark(struct redelivery *r, const struct bus_record *record) {
     return arena_printf(&r->arena, "%s %" PRId32 " %" PRId64 " %" PRId64, r->topic.p,
                         record->partition, record->offset, record->ts_ms);
 }
 
-/* Reads a letter; err has its problem, if it has one. */
+/* Reads a letter. If the result is not REDELIVERY_WHOLE, err says why. */
 static enum redelivery_condition redelivery_read(struct span envelope, struct arena *arena,
                                                  struct deadletter *letter, struct err *err) {
     if (deadletter_read(envelope, arena, letter, err) != 0)
@@ -124,10 +129,10 @@ static enum redelivery_condition redelivery_read(struct span envelope, struct ar
     if (letter->full_size < 0)
         return REDELIVERY_WHOLE;
     if (letter->full_size == (int64_t)letter->value.n)
-        err_set(err, "its key was too long to be kept");
+        err_set(err, "incomplete: the key was too long to keep");
     else
-        err_set(err, "only the first %zu of its %" PRId64 " bytes were kept", letter->value.n,
-                letter->full_size);
+        err_set(err, "incomplete: only the first %zu of %" PRId64 " bytes were kept",
+                letter->value.n, letter->full_size);
     return REDELIVERY_CUT;
 }
 
@@ -165,9 +170,9 @@ enum bus_rc redelivery_walk(struct redelivery *r, const char *operand, redeliver
 
 /* --- retrying --- */
 
-/* The letter can't be sent. */
+/* The letter can't be sent and stays where it is. */
 static void redelivery_keep(struct redelivery *r, const char *name, const char *problem) {
-    log_info(r->log, "%s: %s", name, problem);
+    log_warn(r->log, "cannot retry %s: %s", name, problem);
     r->kept++;
 }
 
@@ -204,8 +209,8 @@ static enum bus_rc redelivery_put_mark(struct redelivery *r, struct span mark, s
     return r->bus->engine->put(r->bus, r->state.p, -1, mark, value, 0, err);
 }
 
-/* Puts one letter's record where its key belongs or, without a key, where it was, and marks the
- * letter as done. *n counts what was sent. */
+/* Puts one letter's record on the partition of its key or, without a key, on its old one, and marks
+ * the letter as done. *n counts the records sent. */
 static enum bus_rc redelivery_send(struct redelivery *r, const struct redelivery_item *item,
                                    uint64_t *n, struct err *err) {
     const int32_t partition = item->key.p ? -1 : item->partition;
@@ -221,7 +226,7 @@ static enum bus_rc redelivery_send(struct redelivery *r, const struct redelivery
     return redelivery_put_mark(r, span_of(item->mark), SPAN_LIT("sent"), err);
 }
 
-/* Sends n items in one transaction. After a signal it is not committed. */
+/* Sends n items in one transaction, which is not committed after a signal. */
 static enum bus_rc redelivery_send_batch(struct redelivery *r, const struct redelivery_item *items,
                                          size_t n, struct err *err) {
     uint64_t sent = 0;
@@ -251,7 +256,7 @@ static enum bus_rc redelivery_send_all(struct redelivery *r, struct err *err) {
     return BUS_OK;
 }
 
-/* Removes the marks of letters of this topic that no longer exist: they were not met. */
+/* Removes the marks of this topic's letters that the walk did not find: they no longer exist. */
 static enum bus_rc redelivery_remove_old_marks(struct redelivery *r, struct err *err) {
     const struct span topic = buf_view(&r->topic);
     struct span mark;

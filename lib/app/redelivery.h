@@ -1,7 +1,7 @@
-/* redelivery: deadletter's use case. Walks the dead letters of a topic and sends them again. A
- * letter that was sent again is done with: its mark goes into a state topic, in the transaction
- * that sends it, under a group that one process at a time has; so neither a crash nor a second
- * retry sends it twice. Owns the bus. Main thread. Callers: cmd/deadletter.
+/* redelivery: deadletter's use case. Walks the dead letters of a topic and sends them again. The
+ * transaction that sends a letter also writes its mark, "done", into a state topic, under a group
+ * that one process at a time owns; so neither a crash nor a second retry sends it twice.
+ * Owns the bus. Main thread. Callers: cmd/deadletter.
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
@@ -12,11 +12,11 @@
 
 enum redelivery_condition {
     REDELIVERY_WHOLE, /* the letter has all of its record */
-    REDELIVERY_CUT,   /* it has a part: problem says how much */
-    REDELIVERY_BROKEN /* it is no envelope: problem says why, and letter is not filled */
+    REDELIVERY_CUT,   /* it has a part of it: problem says how much */
+    REDELIVERY_BROKEN /* it is not an envelope: problem says why, and letter is not set */
 };
 
-/* A dead letter that was not sent again yet; valid for the call. */
+/* A dead letter that has not been sent again; valid for the call. */
 struct redelivery_letter {
     const char *name; /* its position, "nodes.dlq-0-17" */
     const char *mark; /* its key in the state topic */
@@ -24,7 +24,7 @@ struct redelivery_letter {
     size_t size;      /* of its envelope, bytes */
     enum redelivery_condition condition;
     const char *problem; /* why it can't be sent, or NULL */
-    const char *origin;  /* where the record stood; its topic alone if it never was on the bus */
+    const char *origin;  /* the record's position; its topic alone if it never was on the bus */
     struct deadletter letter;
 };
 
@@ -36,8 +36,8 @@ struct redelivery {
     struct bus *bus;
     struct outage outage;
     struct buf state; /* the topic of the marks */
-    struct map done;  /* marks of letters that were sent; removed when the letter is met */
-    /* What is looked at now: */
+    struct map done;  /* marks of letters that were sent; removed when the walk finds the letter */
+    /* The current walk: */
     struct buf topic; /* of dead letters */
     const char *only; /* the one letter asked for, or NULL */
     redelivery_each *each;
@@ -48,13 +48,13 @@ struct redelivery {
     size_t n_items, cap_items;
     struct arena texts; /* of items */
     size_t collected;   /* bytes of the envelopes that items are from */
-    /* So far: letters found, sent again, and kept because they can't be sent (logged). */
+    /* Counts of letters: found, sent again, and kept because they can't be sent (logged). */
     uint64_t found, sent, kept;
-    bool has_more; /* than one retry takes */
+    bool has_more; /* there are more letters than one retry holds */
 };
 
 void redelivery_init(struct redelivery *r, const struct log *log);
-/* Opens the bus and reads which letters are done. For a retry waits until no other one is at work.
+/* Opens the bus and reads which letters are done. For a retry, waits until no other one is running.
  * BUS_OK, or what failed, with err. */
 enum bus_rc redelivery_open(struct redelivery *r, const struct conf *settings, bool for_retry,
                             struct err *err);
@@ -62,8 +62,8 @@ enum bus_rc redelivery_open(struct redelivery *r, const struct conf *settings, b
  * "nodes.dlq" are all of a topic. */
 enum bus_rc redelivery_walk(struct redelivery *r, const char *operand, redelivery_each *each,
                             void *ctx, struct err *err);
-/* Sends these letters again: to the partition that their key chooses or, without a key, where they
- * were. Stops early on a signal; what was not sent then waits for the next retry. */
+/* Sends these letters again: to the partition that their key chooses or, without a key, to their
+ * old one. Stops early on a signal; what was not sent is left for the next retry. */
 enum bus_rc redelivery_retry(struct redelivery *r, const char *operand, struct err *err);
 void redelivery_release(struct redelivery *r);
 

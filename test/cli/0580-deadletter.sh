@@ -29,11 +29,11 @@ fi
 run distlog deadletter
 is "$status" 2 "a missing verb is a usage error"
 run distlog deadletter burn
-is "$status:$err" "2:distlog deadletter: 'burn' is none of list, show and retry" \
+is "$status:$err" "2:distlog deadletter: unknown action 'burn'; expected list, show or retry" \
     "an unknown verb is a usage error"
 for operand in "" nodes; do
     run distlog deadletter show $operand
-    is "$status:$err" '2:distlog deadletter: show which one? `distlog deadletter list` tells their names' \
+    is "$status:$err" '2:distlog deadletter: show: missing LETTER; run `distlog deadletter list` for the names' \
         "show '$operand' is a usage error"
 done
 run distlog deadletter list a b
@@ -45,9 +45,9 @@ is "$status" 2 "an unknown option is a usage error"
 printf 'nodes\tk\tnonsense\nnodes\t\t{"a":1}\nnodes\tk\t{"node_id":"late","message_type":"LOG"}\nprocessed_logs\tk\n' |
     "$BUS" put
 run distlog deadletter list
-is "$status:$out:$err" "0::distlog deadletter: no dead letter waits" "no dead letters yet"
+is "$status:$out:$err" "0::distlog deadletter: no dead letters" "no dead letters yet"
 run distlog deadletter retry
-is "$status:$out:$err" "0:Retried dead letters: 0:distlog deadletter: no dead letter waits" \
+is "$status:$out:$err" "0:Retried dead letters: 0:distlog deadletter: no dead letters" \
     "no dead letters to retry"
 distlog pubsub --no-follow -o pubsub.unregistered=dead_letter >/dev/null 2>&1
 distlog store --no-follow --quiet 2>/dev/null
@@ -72,7 +72,7 @@ distlog deadletter show --raw nodes.dlq-0-0 >"$TMP/raw"
 is "$(od -c <"$TMP/raw")" "$(printf nonsense | od -c)" "--raw: exactly its bytes"
 is "$(distlog deadletter show processed_logs.dlq-0-0 | tail -n 1)" "(null)" "a null value is shown"
 run distlog deadletter show nodes.dlq-0-9
-is "$status:$out:$err" "1::distlog deadletter: no dead letter nodes.dlq-0-9 waits" \
+is "$status:$out:$err" "1::distlog deadletter: no dead letter nodes.dlq-0-9" \
     "a missing dead letter is an error"
 
 # The cause of one dead letter is fixed: its node registers.
@@ -85,7 +85,7 @@ is "$(sent nodes | tail -n 1)" $'k\t{"node_id":"late","message_type":"LOG"}' \
 is "$(names nodes | tr '\n' ' ')" "nodes.dlq-0-0 nodes.dlq-0-1 " "it is listed no longer"
 run distlog deadletter retry nodes.dlq-0-2
 is "$status:$out" "1:Retried dead letters: 0" "a second retry is an error"
-like "$err" 'no dead letter nodes.dlq-0-2 waits$' "the message says so"
+like "$err" 'no dead letter nodes.dlq-0-2$' "the message says so"
 is "$(sent nodes | grep -c LOG)" 2 "it sends nothing"
 run distlog deadletter retry
 is "$status:$out" "0:Retried dead letters: 3" "the others are retried, of both topics"
@@ -122,7 +122,7 @@ is "$(distlog deadletter show --raw "$second" | od -An -tx1)" " 00 ff fe 0a" \
     "binary bytes are shown unchanged"
 run distlog deadletter retry bytes
 is "$status:$out" "1:Retried dead letters: 3" "only dead letters can be sent"
-like "$err" "2 can't be sent again and go on waiting" "the others are counted"
+like "$err" "2 records could not be retried and remain in the dead-letter queue" "the others are counted"
 is "$(grep -c ': not a dead letter: expected a value' <<<"$err")" 2 "each has a reason"
 is "$(names bytes | wc -l)" 2 "they stay in the list"
 is "$(sent bytes | od -An -tx1 | tr -d '\n')" \
@@ -136,18 +136,18 @@ cut=$(names nodes | tail -n 1)
 run distlog deadletter show "$cut"
 is "$status:$(tail -n 1 <<<"$out" | cut -c 1-30)" '0:{"node_id":"x","filler":"00000' \
     "show prints what was kept of a record that was cut"
-like "$err" "^distlog deadletter: $cut: only the first [0-9]+ of its 2027 bytes were kept$" \
+like "$err" "^distlog deadletter: $cut: incomplete: only the first [0-9]+ of 2027 bytes were kept$" \
     "the message says that it was cut"
 run distlog deadletter retry "$cut"
 is "$status:$out" "1:Retried dead letters: 0" "it can't be retried"
-like "$err" "$cut: only the first [0-9]+ of its 2027 bytes were kept" "the message says so"
+like "$err" "cannot retry $cut: incomplete: only the first [0-9]+ of 2027 bytes were kept" "the message says so"
 is "$(names nodes | tail -n 1)" "$cut" "it stays in the list"
 letter large "\"key\":\"$(printf %01100d 1)\",\"value\":\"\",\"truncated\":0"
 letter large "\"key\":\"k\",\"value\":\"$(printf %01100d 2)\""
 run distlog deadletter retry large -o bus.max_record=1KB
 is "$status:$out" "1:Retried dead letters: 0" \
     "a record whose key was cut, and one larger than bus.max_record, can't be retried"
-like "$err" 'large.dlq-0-0: its key was too long to be kept' "the message about the key says why"
+like "$err" 'cannot retry large.dlq-0-0: incomplete: the key was too long to keep' "the message about the key says why"
 like "$err" 'large.dlq-0-[0-9]+: .* bus.max_record' "the message about the size names the setting"
 run distlog deadletter retry large
 is "$status:$out:$(sent large | wc -l)" "1:Retried dead letters: 1:1" \
@@ -189,11 +189,11 @@ done
 if [ -z "$kafka" ]; then
     lease 6000
     start waits distlog deadletter retry many
-    wait_for 10 has "$TMP/waits.err" "another retry is at work, or was killed: waiting for it to end"
+    wait_for 10 has "$TMP/waits.err" "waiting: another .distlog deadletter retry. is running, or was killed and still has its lease"
     ok $? "a group whose reader was killed is waited for"
     stop waits
     is "$status:$(cat "$TMP/waits.out")" "1:Retried dead letters: 0" "SIGTERM ends the wait"
-    like "$(cat "$TMP/waits.err")" "stopped before the end" "the message says so"
+    like "$(cat "$TMP/waits.err")" "interrupted before the end" "the message says so"
 fi
 start one distlog deadletter retry many
 start two distlog deadletter retry many
@@ -226,7 +226,7 @@ python3 -c 'for i in range(72):
     print("big.dlq\tk\t{\"reason\":\"r\",\"topic\":\"big\",\"partition\":0,\"offset\":1,\"timestamp\":1,\"key\":\"k\",\"value\":\"%s\"}"
         % ("\\n" * 480000))' | "$BUS" put
 run distlog deadletter retry big
-like "$status:$out:$err" '^1:Retried dead letters: (6|7)[0-9]:.*there are more: retry again$' "no retry holds more than 64 MB"
+like "$status:$out:$err" '^1:Retried dead letters: (6|7)[0-9]:.*more dead letters remain; run .distlog deadletter retry. again$' "no retry holds more than 64 MB"
 first=${out##* }
 run distlog deadletter retry big
 is "$status:$((first + ${out##* }))" "0:72" "the next retry sends the rest"
