@@ -1,5 +1,5 @@
-/* node: simulated services that post their records over HTTP: registration, heartbeats, logs, each
- * node's in order. Owns the nodes and their sender. Main thread.
+/* node: simulated services that post their registration, heartbeats and logs over HTTP, each node's
+ * in order. Owns the nodes and their sender. Main thread.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "../lib/adapter/os/clock.h"
 #include "../lib/adapter/os/stop.h"
@@ -17,7 +17,7 @@ enum {
 struct node_conf {
     const char *name, *id, *time_format;
     struct http_client_conf http;
-    struct traffic_conf traffic; /* without what node_traffic works out: service, weights, style */
+    struct traffic_conf traffic; /* without service, weights and style, which node_traffic sets */
     struct str_map weights;
     int64_t queue, parallel, nodes, run_for, seed;
     const char *url;
@@ -26,50 +26,50 @@ struct node_conf {
 
 static const struct opt rows[] = {
     OPT(struct node_conf, STRING, name, "payment", .flag = "name", .arg = "SERVICE",
-        .help = "the service: payment, order, service, or one of your own"),
+        .help = "name of the service: payment, order, service, or any other"),
     OPT(struct node_conf, STRING, id, "", .flag = "id",
-        .help = "the node_id; empty: node_01, node_02, node_03 for payment, order, service, else "
+        .help = "node_id; empty: node_01, node_02, node_03 for payment, order, service, else "
                 "node_NAME"),
     OPT(struct node_conf, STRING, url, "http://localhost:9880/log.input", .flag = "url",
-        .arg = "URL", .bits = OPT_URL, .help = "where to post"),
+        .arg = "URL", .bits = OPT_URL, .help = "URL to post to"),
     OPT_ROW("heartbeat", struct node_conf, MS, traffic.heartbeat_ms, "5s", .flag = "heartbeat",
-            .min = 1, .max = 86400000, .help = "time between two heartbeats"),
+            .min = 1, .max = 86400000, .help = "time between heartbeats"),
     OPT_ROW("interval", struct node_conf, MS, traffic.interval_ms, "1s", .flag = "interval",
-            .min = 1, .max = 86400000, .help = "time between two logs"),
+            .min = 1, .max = 86400000, .help = "time between logs"),
     OPT(struct node_conf, MAP, weights, "INFO=80,WARN=15,ERROR=5", .flag = "weights",
-        .help = "how often each log level comes"),
+        .help = "relative frequency of each log level"),
     OPT_ROW("message", struct node_conf, STRING, traffic.message,
             "Sample log message from {node_id}", .flag = "message", .arg = "TEXT",
-            .help = "the text of a log; {node_id} in it becomes the node's id"),
+            .help = "message of each log; {node_id} is replaced by the node's id"),
     OPT(struct node_conf, CHOICE, time_format, "local", .flag = "time-format",
-        .choices = "local|rfc3339", .help = "how timestamps are written"),
+        .choices = "local|rfc3339", .help = "format of timestamps"),
     OPT_ROW("keep_going", struct node_conf, BOOL, traffic.keep_going, "false", .flag = "keep-going",
-            .help = "after an ERROR register again and go on, instead of ending"),
+            .help = "after an ERROR, register again and continue instead of exiting"),
     OPT(struct node_conf, INT, queue, "1000", .flag = "queue", .min = 2 * SENDER_BATCH,
         .max = 1000000,
-        .help = "records that a node keeps while the collector is away; beyond it new ones are "
-                "dropped"),
+        .help = "records that each node queues during an outage of the collector; further ones "
+                "are dropped"),
     OPT(struct node_conf, INT, parallel, "32", .flag = "parallel", .min = 1, .max = 10000,
-        .help = "requests at a time, all nodes together"),
+        .help = "maximum number of concurrent requests of all nodes"),
     OPT_ROW("timeout", struct node_conf, MS, http.timeout_ms, "10s", .flag = "timeout", .min = 1,
-            .max = 3600000, .help = "how long a request may take"),
+            .max = 3600000, .help = "time limit of a request"),
     OPT_ROW("ca", struct node_conf, STRING, http.ca, "", .flag = "ca", .bits = OPT_PATH,
-            .arg = "FILE", .help = "certificates to trust for https (PEM); empty: the system's"),
+            .arg = "FILE", .help = "CA certificates for https (PEM); empty: the system's"),
     OPT_ROW("user", struct node_conf, STRING, http.user, "",
-            .help = "user for basic authentication"),
+            .help = "user name for basic authentication"),
     OPT_ROW("password", struct node_conf, STRING, http.password, "", .bits = OPT_SECRET,
-            .help = "its password"),
+            .help = "password for basic authentication"),
     OPT_ROW("token", struct node_conf, STRING, http.token, "", .bits = OPT_SECRET,
-            .help = "bearer token, where there is no password"),
+            .help = "bearer token, used if no password is set"),
     OPT(struct node_conf, INT, nodes, "1", .flag = "nodes", .min = 1, .max = 1000000,
         .bits = OPT_FLAG_ONLY,
-        .help = "that many nodes at once; their ids are numbered: node_0001, node_0002, …"),
+        .help = "number of nodes; their ids are numbered: node_0001, node_0002, …"),
     OPT_ROW("count", struct node_conf, INT, traffic.count, "0", .flag = "count", .letter = 'n',
-            .bits = OPT_FLAG_ONLY, .help = "end after that many logs a node; 0: never"),
+            .bits = OPT_FLAG_ONLY, .help = "exit after this many logs of each node; 0: never"),
     OPT_ROW("for", struct node_conf, MS, run_for, "0", .flag = "for", .bits = OPT_FLAG_ONLY,
-            .help = "end after that time; 0: never"),
+            .help = "exit after this time; 0: never"),
     OPT(struct node_conf, INT, seed, "0", .flag = "seed", .bits = OPT_FLAG_ONLY,
-        .help = "the same seed gives the same records, ids included; 0: different ones each time"),
+        .help = "the same seed produces the same records, including ids; 0: random"),
     OPT(struct node_conf, BOOL, quiet, "false", .flag = "quiet", .letter = 'q',
         .help = "do not print the records"),
 };
@@ -86,7 +86,7 @@ struct simulation {
     int64_t next_due_ms;   /* when the next node does something, monotonic */
     int64_t end_ms;        /* --for, monotonic; INT64_MAX: never */
     bool is_leaving;
-    struct buf record; /* the one that is being made */
+    struct buf record; /* the one being written */
     struct buf lines;  /* for standard output */
     struct arena ids;
 };
@@ -99,8 +99,9 @@ static struct traffic_now node_now(void) {
     return now;
 }
 
-/* How many places of a full queue are left for others: what the queue holds must make sense to
- * whoever gets it, so a registration behind its ERROR, and a goodbye, have the last ones. */
+/* How many places of the queue this kind of record leaves free. The last two are reserved for the
+ * registration after an ERROR and for the goodbye, without which the other records would be
+ * misread. */
 static size_t node_spare_places(enum traffic_kind kind) {
     switch (kind) {
     case TRAFFIC_GOODBYE:
@@ -116,7 +117,7 @@ static size_t node_spare_places(enum traffic_kind kind) {
     return 2;
 }
 
-/* Queues the record that was made. */
+/* Queues the record in s->record. */
 static void node_send(struct simulation *s, size_t node, enum traffic_kind kind) {
     sender_put(&s->sender, &s->sender.sources[node], buf_view(&s->record), node_spare_places(kind));
     buf_clear(&s->record);
@@ -137,7 +138,7 @@ static void node_act(struct simulation *s, size_t node, const struct traffic_now
         node_end(s, node, now);
 }
 
-/* Lets every node do what is due, and finds out when the next one is. */
+/* Lets every node do what is due, and computes when the next one is due. */
 static void node_act_all(struct simulation *s) {
     const struct traffic_now now = node_now();
     if (now.mono_ms < s->next_due_ms || s->is_leaving)
@@ -166,7 +167,7 @@ static void node_leave(struct simulation *s) {
 
 /* --- the loop --- */
 
-/* The records have been taken: prints them, if it is one node's. */
+/* The records were delivered: prints them, if there is only one node. */
 static bool node_on_delivered(void *ctx, struct span lines) {
     struct simulation *s = ctx;
     struct span line;
@@ -212,8 +213,8 @@ static const char *node_number(struct arena *arena, const char *id, int64_t numb
     return arena_printf(arena, "%.*s%s%04lld", stem, id, separator, (long long)number);
 }
 
-/* The first node's id, without a number if there are several; and what all nodes send. 0, or -1
- * with err. */
+/* Sets *id, which is numbered if there are several nodes, and what all nodes send. 0, or -1 with
+ * err. */
 static int node_traffic(struct simulation *s, const char **id, struct err *err) {
     const struct node_conf *conf = s->conf;
     const char *service = conf->name;
@@ -245,7 +246,7 @@ static void node_make(struct simulation *s, const char *id) {
         if (many > 1)
             name = node_number(&s->ids, id, i + 1);
         s->sender.sources[i].name = name;
-        /* Spread over one heartbeat, so that thousands do not send theirs in step. */
+        /* Spread over one heartbeat interval, so that thousands do not send at the same moment. */
         traffic_init(&s->nodes[i], &s->traffic_conf, name, seed,
                      now_ms + s->conf->traffic.heartbeat_ms * i / many);
     }

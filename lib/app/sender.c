@@ -6,11 +6,12 @@
 
 #include "../adapter/os/clock.h"
 #include "../base/mem.h"
+#include "outage.h"
 
 enum {
     SENDER_FIRST_WAIT_MS = 200,
     SENDER_LAST_WAIT_MS = 5000,
-    SENDER_RETRY_AFTER_MOST_S = 60, /* a Retry-After that asks for more is cut */
+    SENDER_RETRY_AFTER_MOST_S = 60, /* a longer Retry-After is shortened to this */
     SENDER_REPLY_MOST = 1 << 20     /* bytes */
 };
 
@@ -31,7 +32,8 @@ static void sender_set_phase(struct sender *s, enum sender_phase phase) {
 
 /* --- a source's queue --- */
 
-/* The oldest records, a line each, without the last one's end. count: at most those that it has. */
+/* The count oldest records, a line each, without the last line break. count: at most source->count.
+ */
 static struct span source_oldest(const struct sender_source *source, size_t count) {
     const char *from = source->lines.p + source->head;
     const char *end = from;
@@ -58,7 +60,9 @@ static void sender_drop(struct sender *s, const struct sender_source *source) {
     if (s->has_logged_drop)
         return;
     s->has_logged_drop = true;
-    log_info(s->conf.log, "%s has %zu undelivered records (%s.queue): dropping new ones",
+    log_warn(s->conf.log,
+             "the queue of %s is full with %zu undelivered records: dropping new ones (raise "
+             "%s.queue to keep more)",
              source->name, source->count, s->conf.section);
 }
 
@@ -113,7 +117,7 @@ static bool sender_may_post(const struct sender *s, int64_t now_ms) {
     return false;
 }
 
-/* Source after source posts what it has. */
+/* Each source in turn posts its oldest records. */
 static void sender_post_ready(struct sender *s, int64_t now_ms) {
     for (size_t i = 0; i < s->n && sender_may_post(s, now_ms); i++) {
         struct sender_source *source = &s->sources[s->next];
@@ -130,10 +134,10 @@ static void sender_post_ready(struct sender *s, int64_t now_ms) {
 
 enum sender_verdict {
     SENDER_TAKEN,
-    SENDER_TRY_LATER,  /* no answer, or one that may change */
+    SENDER_TRY_LATER,  /* no answer, or a temporary error */
     SENDER_UNROUTABLE, /* no record at all can be delivered to this address */
     SENDER_DENIED,     /* … with these credentials */
-    SENDER_REFUSED     /* it is the records' fault */
+    SENDER_REFUSED     /* the records are at fault */
 };
 
 static enum sender_verdict sender_judge(long status) {
@@ -157,7 +161,7 @@ static enum sender_verdict sender_judge(long status) {
     return status / 100 == 2 ? SENDER_TAKEN : SENDER_UNROUTABLE;
 }
 
-/* The last line of an answer's body: it says most. */
+/* The last line of an answer's body, which is the most specific one. */
 static const char *sender_reason(struct http_call *call) {
     struct buf *text = &call->reply;
     while (text->n > 0 && strchr("\r\n", text->p[text->n - 1])) {
@@ -172,11 +176,10 @@ static const char *sender_reason(struct http_call *call) {
 static void sender_log_outage(const struct sender *s, struct http_call *call) {
     const char *reason = sender_reason(call);
     if (call->status)
-        log_info(s->conf.log,
-                 "%s does not take records: HTTP %ld %s; keeping them and trying again",
+        log_warn(s->conf.log, "cannot deliver to %s: HTTP %ld %s; queueing records and retrying",
                  s->conf.url, call->status, reason);
     else
-        log_info(s->conf.log, "%s does not take records: %s; keeping them and trying again",
+        log_warn(s->conf.log, "cannot deliver to %s: %s; queueing records and retrying",
                  s->conf.url, reason);
 }
 
@@ -188,7 +191,7 @@ static void sender_retry_later(struct sender *s, const struct http_call *call, i
     if (s->retry_ms < now_ms + asked_s * 1000)
         s->retry_ms = now_ms + asked_s * 1000;
     if (s->leave_ms)
-        s->leave_ms = now_ms; /* the last try has failed, and nobody waits longer for a stop */
+        s->leave_ms = now_ms; /* the last attempt has failed: don't delay the stop any longer */
 }
 
 static void sender_on_failure(struct sender *s, struct http_call *call, int64_t now_ms) {
@@ -212,11 +215,17 @@ static void sender_on_failure(struct sender *s, struct http_call *call, int64_t 
     sender_retry_later(s, call, now_ms);
 }
 
+static void sender_log_recovery(const struct sender *s, int64_t now_ms) {
+    BUF_LOCAL struct buf duration = {0};
+    outage_add_duration(&duration, now_ms - s->outage_ms);
+    log_info(s->conf.log, "recovered: %s (%s); %zu records queued", s->conf.url, duration.p,
+             s->waiting);
+}
+
 static void sender_on_taken(struct sender *s, struct sender_source *source, size_t count,
                             int64_t now_ms) {
     if (s->phase == SENDER_PROBING) {
-        log_info(s->conf.log, "%s takes records again, after %lld s; %zu are waiting", s->conf.url,
-                 (long long)(now_ms - s->outage_ms + 500) / 1000, s->waiting);
+        sender_log_recovery(s, now_ms);
         sender_set_phase(s, SENDER_HEALTHY);
         s->has_logged_drop = false;
         s->backoff.tries = 0;
@@ -237,8 +246,8 @@ static void sender_on_dead_end(struct sender *s, struct http_call *call,
     buf_printf(&settings, "%s.url", section);
     if (verdict == SENDER_DENIED)
         buf_printf(&settings, ", %s.user, %s.token", section, section);
-    log_info(s->conf.log, "%s: HTTP %ld %s; nothing can be delivered there (see %s)", s->conf.url,
-             call->status, sender_reason(call), settings.p);
+    log_error(s->conf.log, "cannot deliver to %s: HTTP %ld %s; giving up (check %s)", s->conf.url,
+              call->status, sender_reason(call), settings.p);
     sender_set_phase(s, SENDER_FAILED);
 }
 
@@ -246,8 +255,8 @@ static void sender_on_refused(struct sender *s, struct sender_source *source) {
     struct http_call *call = &source->call;
     const struct span record = source_oldest(source, 1);
     s->refused++;
-    log_info(s->conf.log, "%s refuses a record: HTTP %ld %s: %.*s", s->conf.url, call->status,
-             sender_reason(call), SPAN_ARG(record));
+    log_warn(s->conf.log, "dropped a record that %s refused: HTTP %ld %s: %.*s", s->conf.url,
+             call->status, sender_reason(call), SPAN_ARG(record));
 }
 
 /* The oldest records of the source need not be sent again. */
@@ -257,8 +266,8 @@ static void sender_settle(struct sender *s, struct sender_source *source, size_t
         source->isolate_remaining--;
 }
 
-/* A probe that was answered, but with neither success nor failure, says nothing about the outage:
- * the next one is due at once. */
+/* A probe that was refused for its records shows neither success nor failure: the next one is due
+ * at once. */
 static void sender_on_no_verdict(struct sender *s) {
     if (s->phase == SENDER_PROBING)
         sender_set_phase(s, SENDER_OUTAGE);

@@ -1,9 +1,10 @@
-/* sender: delivers records over HTTP, each source's in order. What can't be delivered yet is kept
- * in a bounded queue for each source. One record is posted as it is, several as an array. While the
- * collector does not take records, one request at a time probes it, with backoff and as late as
+/* sender: delivers records over HTTP, each source's in order. Records wait in a bounded queue for
+ * each source until they are delivered. One record is posted as it is, several as an array. During
+ * an outage of the collector one request at a time probes it, with backoff and as late as
  * Retry-After asks for. When an array is refused, its records are sent one by one, and those that
- * are refused then are logged and given up. Owns the sources, their queues and the HTTP client.
- * Main thread. Callers: cmd/node.c. SPDX-License-Identifier: Apache-2.0 */
+ * are refused then are logged and dropped.
+ * Owns the sources, their queues and the HTTP client. Main thread. Callers: cmd/node.c.
+ * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
 #include "../adapter/http/http_client.h"
@@ -14,19 +15,18 @@ enum { SENDER_BATCH = 100 }; /* records of a request, at most */
 
 enum sender_phase {
     SENDER_HEALTHY, /* requests go out, up to conf.parallel at a time */
-    SENDER_OUTAGE,  /* the collector does not take records; the next probe is due at retry_ms */
+    SENDER_OUTAGE,  /* the last request failed; the next probe is due at retry_ms */
     SENDER_PROBING, /* one request is under way to find out whether the outage is over */
-    SENDER_FAILED   /* nothing can be delivered: wrong address or credentials, or on_delivered says
-                       so */
+    SENDER_FAILED   /* gave up: wrong address or credentials, or on_delivered returned false */
 };
 
 struct sender_source {
-    struct http_call call;    /* first, so that a call that is done leads to its source */
+    struct http_call call;    /* first: a finished call is cast to its source */
     const char *name;         /* in messages; borrowed */
-    struct buf lines;         /* records that are not delivered, oldest first, a line each */
+    struct buf lines;         /* undelivered records, oldest first, a line each */
     size_t head;              /* where the oldest line begins */
     size_t count;             /* lines from there on */
-    size_t sending;           /* records of the request under way; 0: none is */
+    size_t sending;           /* records of the request under way; 0: none */
     size_t isolate_remaining; /* so many go one by one, because an array with them was refused */
 };
 
@@ -38,8 +38,8 @@ struct sender_conf {
     const struct log *log;
     size_t queue;    /* records that a source keeps, at least 2 */
     size_t parallel; /* requests at a time, all sources together */
-    /* The records have been taken. False: what the caller does with them failed (and was logged),
-     * so the sender fails too. NULL: nothing. */
+    /* Called with records that have been delivered. False: the caller failed to handle them (and
+     * logged why), so the sender fails too. NULL: not called. */
     bool (*on_delivered)(void *ctx, struct span lines);
     void *ctx;
 };
@@ -61,20 +61,19 @@ struct sender {
     uint64_t posted, refused, dropped; /* records */
 };
 
-/* With n sources, whose names the caller then sets. 0, or -1 with err if the URL or the file of
- * certificates is of no use. */
+/* Creates n sources, whose names the caller then sets. 0, or -1 with err if the URL or the
+ * certificate file is invalid. */
 int sender_init(struct sender *s, const struct sender_conf *conf, size_t n, struct err *err);
-/* Queues a record, without a line break, behind the source's others; it is copied. A full queue
- * takes no more, and then the record is dropped (counted, logged once an outage). spare: so many
- * places of the queue are left for records that matter more. */
+/* Appends a record, which has no line break, to the source's queue; it is copied. If the queue is
+ * full, the record is dropped, which is counted, and logged once in an outage. spare: this many
+ * places of the queue stay reserved for more important records. */
 void sender_put(struct sender *s, struct sender_source *source, struct span record, size_t spare);
-/* Posts what can be posted, waits until until_ms (monotonic) at the latest for answers, and handles
+/* Posts what can be posted, waits for answers until until_ms (monotonic) at the latest, and handles
  * them. A signal ends the wait. */
 void sender_turn(struct sender *s, int64_t until_ms);
-/* From now on the sender delivers what it has for at most limit_ms; while the collector is away it
- * tries once more. */
+/* Delivers what is queued for at most limit_ms from now; in an outage, makes one last attempt. */
 void sender_leave(struct sender *s, int64_t limit_ms);
-/* Is the time of sender_leave over, or has the sender failed? Then nothing more is delivered. */
+/* True: the limit of sender_leave is over, or the sender has failed. Nothing more is delivered. */
 bool sender_has_given_up(const struct sender *s);
 /* A zeroed sender is fine. */
 void sender_release(struct sender *s);

@@ -30,7 +30,7 @@ static size_t traffic_find_level(const char *name) {
     return level;
 }
 
-/* The number from 0 to 999999 that text is, or -1. */
+/* Parses a number from 0 to 999999; -1 if text is anything else. */
 static int64_t traffic_weight(const char *text) {
     const size_t digits = strspn(text, "0123456789");
     if (digits == 0 || digits > 6 || text[digits])
@@ -45,14 +45,14 @@ int traffic_weights(const struct str_map *map, int64_t weights[TRAFFIC_LEVELS], 
         const char *key = map->keys[i], *value = map->values[i];
         const size_t level = traffic_find_level(key);
         if (level == TRAFFIC_LEVELS)
-            return err_set(err, "no log level \"%s\"; expected INFO, WARN and ERROR", key);
+            return err_set(err, "unknown log level \"%s\"; expected INFO, WARN or ERROR", key);
         weights[level] = traffic_weight(value);
         if (weights[level] < 0)
             return err_set(err, "%s: \"%s\" is not a number from 0 to 999999", key, value);
         sum += weights[level];
     }
     if (sum == 0)
-        return err_set(err, "one of INFO, WARN and ERROR must be above 0");
+        return err_set(err, "at least one of INFO, WARN and ERROR must be greater than 0");
     return 0;
 }
 
@@ -87,7 +87,7 @@ static void traffic_end_record(const struct traffic *t, const struct traffic_now
     buf_text(out, "\"}");
 }
 
-/* A record of four members, the third of which is given. */
+/* Writes a record of four members; key and value are the third. */
 static void traffic_write_short(const struct traffic *t, const struct traffic_now *now,
                                 const char *type, const char *key, const char *value,
                                 struct buf *out) {

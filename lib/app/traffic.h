@@ -1,7 +1,7 @@
 /* traffic: the simulated service of one node: registration, heartbeats and logs, as bytes ready to
- * be posted. What it does is data: weights, intervals, ids.
- * Owns its random numbers and its timetable; the texts of its conf are borrowed. Pure: the time
- * comes in. One thread at a time. Callers: cmd/node.c.
+ * be posted. Weights, intervals and ids are parameters.
+ * Owns its random numbers and its timetable; the texts of its conf are borrowed. Pure: time is an
+ * argument. One thread at a time. Callers: cmd/node.c.
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 

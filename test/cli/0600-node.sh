@@ -125,15 +125,15 @@ is "$(python3 -c 'import json; print({json.loads(l)[2] for l in open("posts")})'
 fresh
 answer 503 1
 start node distlog node --interval 5ms --heartbeat 20ms --weights INFO=8,WARN=2 --keep-going
-wait_for 20 has node.err "does not take records: HTTP 503 the test says no; keeping"
+wait_for 20 has node.err "cannot deliver to http:.*: HTTP 503 the test says no; queueing records and retrying"
 ok $? "a 503 is logged"
 wait_for 20 at_least 2 posts '^\[503'
 answer 200
-wait_for 20 has node.err "takes records again, after"
+wait_for 20 has node.err "recovered: http:.* \(outage [0-9.]+ s\); [0-9]+ records queued"
 ok $? "the recovery is logged"
 stop node
 is $status 0 "SIGTERM: exit 0"
-is "$(lines node.err 'does not take')" 1 "the outage is logged once"
+is "$(lines node.err 'cannot deliver to http')" 1 "the outage is logged once"
 is "$(cat node.out)" "$(taken)" "nothing is lost, nothing is posted twice, all is in order"
 is "$(kinds | grep -cE '^R.*D$')" 1 "the registration comes first, the DOWN last"
 ok "$(grep -q '^\[200, [^[]*\[' posts; echo $?)" "a backlog is posted as an array"
@@ -142,12 +142,12 @@ ok "$(grep -q '^\[200, [^[]*\[' posts; echo $?)" "a backlog is posted as an arra
 stop collector
 answer 200
 start node distlog node --interval 1ms --heartbeat 50ms --weights INFO=1 --queue 200
-wait_for 20 has node.err "does not take records: .*; keeping"
+wait_for 20 has node.err "cannot deliver to http:.*; queueing records and retrying"
 ok $? "a refused connection is logged"
-wait_for 30 has node.err "node_01 has 19[89] undelivered records .node.queue.: dropping new ones"
+wait_for 30 has node.err "the queue of node_01 is full with 19[89] undelivered records: dropping new ones .raise node.queue"
 ok $? "a full queue is logged"
 listen
-wait_for 20 has node.err "takes records again"
+wait_for 20 has node.err "recovered: http:.* \(outage [0-9.]+ s\)"
 stop node
 is $status 0 "exit 0"
 like "$(cat node.err)" "dropped [1-9]" "dropped records are counted"
@@ -159,7 +159,7 @@ stop collector
 start node distlog node --nodes 30 --interval 1ms --weights INFO=1,ERROR=1 --keep-going --queue 200
 wait_for 30 has node.err "dropping new ones"
 listen
-wait_for 20 has node.err "takes records again"
+wait_for 20 has node.err "recovered: http:.* \(outage [0-9.]+ s\)"
 stop node
 is "$(per_node | grep -cvE ' R([IUR]|ER)*D$')" 0 "whatever is dropped, a registration follows each ERROR"
 
@@ -170,7 +170,7 @@ start node distlog node --interval 5ms --weights INFO=9,WARN=1 --quiet
 wait_for 20 has posts '^\[503, .*WARN'
 ok $? "a backlog with a WARN is posted"
 answer 400 has WARN
-wait_for 20 has node.err 'refuses a record: HTTP 400 the test says no: \{"log_id'
+wait_for 20 has node.err 'dropped a record that http:.* refused: HTTP 400 the test says no: \{"log_id'
 ok $? "a rejected record is logged with the reason"
 stop node
 is $status 0 "the node continues"
@@ -186,7 +186,7 @@ done
 stop collector
 
 start node distlog node --interval 10ms
-wait_for 20 has node.err "does not take records"
+wait_for 20 has node.err "cannot deliver to http:.*; queueing records and retrying"
 stop node
 is $status 1 "SIGTERM while the collector is down: exit 1"
 like "$(cat node.err)" "undelivered [1-9]" "undelivered records are counted"
