@@ -1,6 +1,7 @@
-/* up: the whole flow on one machine: alert, store, pubsub and collect as supervised children, with
- * --demo three simulated nodes too. Owns the supervisor. Main thread.
- * SPDX-License-Identifier: Apache-2.0 */
+/* up: the whole pipeline on one machine: alert, store, pubsub and collect as supervised children,
+ * and with --demo three simulated nodes. Owns the supervisor. Main thread. SPDX-License-Identifier:
+ * Apache-2.0 */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -13,7 +14,7 @@
 
 enum {
     UP_WAIT_MS = 200,
-    UP_SILENT_FROM_MS = 6500, /* of the demo's second node, after its start: between two of its
+    UP_SILENT_FROM_MS = 6500, /* after the start of the demo's second node: between two of its
                                  posts */
     UP_SILENT_MS = 12000
 };
@@ -25,23 +26,22 @@ struct up_conf {
 
 static const struct opt rows[] = {
     OPT(struct up_conf, BOOL, demo, "false", .flag = "demo", .bits = OPT_FLAG_ONLY,
-        .help = "three simulated nodes too, one of which falls silent for 12 s and comes back"),
+        .help = "also run three simulated nodes, one of which goes silent for 12 s and recovers"),
     OPT_ROW("for", struct up_conf, MS, run_for, "0", .flag = "for", .bits = OPT_FLAG_ONLY,
-            .help = "end after that time; 0: never"),
-    /* A stage gives signs of life also while it waits for its engine. */
+            .help = "exit after this time; 0: never"),
+    /* A stage responds also while it waits for its engine. */
     OPT(struct up_conf, MS, watchdog, "90s", .max = 86400000,
-        .help = "a stage that gives no sign of life for this long is killed and restarted; 0: "
-                "never"),
+        .help = "kill and restart a stage that has not responded for this long; 0: never"),
 };
 static const struct opt_section up_section =
-    OPT_SECTION("up", "how the whole flow is run", rows, struct up_conf);
+    OPT_SECTION("up", "running the whole pipeline", rows, struct up_conf);
 
 enum { UP_ALERT, UP_STORE, UP_PUBSUB, UP_COLLECT, UP_PAYMENT, UP_ORDER, UP_SERVICE, UP_STAGES };
 enum { UP_BASE = UP_PAYMENT, UP_SILENT = UP_ORDER };
 
 enum { UP_ALERT_LEVEL, UP_STORE_LEVEL, UP_PUBSUB_LEVEL, UP_COLLECT_LEVEL, UP_NODE_LEVEL };
 
-/* Back to front, so that a stage finds the one that takes what it hands on. */
+/* Back to front, so that each stage starts after the one that it feeds. */
 static const struct stage up_plan[UP_STAGES] = {
     [UP_ALERT] = {.title = "alert", .command = "alert", .level = UP_ALERT_LEVEL, .reports = true},
     [UP_STORE] = {.title = "store",
@@ -71,14 +71,14 @@ static const char *const up_colours[] = {[UP_ALERT_LEVEL] = "31",
                                          [UP_COLLECT_LEVEL] = "36",
                                          [UP_NODE_LEVEL] = "33"};
 
-/* Of what the stages count, what the last line shows, and under which name they report it. */
+/* Which of the stages' totals the last line shows, and under which label. */
 static const struct {
     const char *name, *label;
 } up_totals[] = {{"accepted", "accepted"}, {"refused", "refused"},
                  {"routed", "routed"},     {"alerts", "alerts"},
                  {"stored", "stored"},     {"dead_letters", "dead letters"}};
 
-/* The demo's second node falls silent once. */
+/* The demo's second node goes silent once. */
 enum up_silence { UP_TALKS, UP_IS_SILENT, UP_IS_BACK };
 
 struct up {
@@ -100,7 +100,7 @@ static void up_on_line(void *ctx, const struct stage *stage, enum process_source
     BUF_LOCAL struct buf line = {0}, own = {0};
     if (source == PROCESS_ERROR) {
         stream = stderr;
-        /* The stage's name stands in front already. */
+        /* The line already starts with the stage's name. */
         buf_printf(&own, "distlog %s: ", stage->command);
         if (text.n >= own.n && memcmp(text.p, own.p, own.n) == 0)
             text = (struct span){text.p + own.n, text.n - own.n};
@@ -115,7 +115,7 @@ static void up_on_line(void *ctx, const struct stage *stage, enum process_source
 
 /* --- how the stages are started --- */
 
-/* Where the demo's nodes post: what collect reported. */
+/* Where the demo's nodes post, as collect reported it. */
 static const char *up_url(struct up *u) {
     const struct stage *collect = &u->stages[UP_COLLECT];
     return arena_printf(&u->args, "%s/%s", stage_note(collect, STAGE_URL),
@@ -133,7 +133,7 @@ static void up_add_node_args(struct up *u, const struct stage *node, struct supe
         supervisor_arg(args, words[i]);
 }
 
-/* Every stage has up's own configuration. */
+/* Every stage gets up's own configuration. */
 static void up_add_args(void *ctx, const struct stage *stage, struct supervisor_args *args) {
     struct up *u = ctx;
     supervisor_arg(args, "-c");
@@ -153,13 +153,13 @@ static void up_add_args(void *ctx, const struct stage *stage, struct supervisor_
 
 /* --- while they run --- */
 
-/* Where to post is logged whenever collect is ready again: its port may have changed. */
+/* Logs where to post whenever collect becomes ready: its port may have changed. */
 static void up_announce(struct up *u) {
     const struct stage *collect = &u->stages[UP_COLLECT];
     if (collect->phase != STAGE_READY || u->announced == collect->starts)
         return;
     u->announced = collect->starts;
-    log_info(&u->run->log, "ready: post records to %s, look for them with `distlog search ERROR`",
+    log_info(&u->run->log, "ready: post records to %s, find them with `distlog search ERROR`",
              up_url(u));
 }
 
@@ -172,19 +172,19 @@ static void up_notify(struct up *u) {
     notify_send(u->run->notify, "READY=1\nSTATUS=running");
 }
 
-/* One node falls silent for a while: suspended, as a hung machine would be. */
+/* Suspends one node for a while, as if its machine hung. */
 static void up_play_silence(struct up *u, int64_t now_ms) {
     const struct stage *node = &u->stages[UP_SILENT];
     if (node->phase != STAGE_READY || u->supervisor.is_stopping)
         return;
     const int64_t age_ms = now_ms - node->started_ms;
     if (u->silence == UP_TALKS && age_ms >= UP_SILENT_FROM_MS) {
-        log_info(&u->run->log, "the node of %s falls silent for %d s now (SIGSTOP)", node->title,
+        log_info(&u->run->log, "suspending the %s node for %d s (SIGSTOP)", node->title,
                  UP_SILENT_MS / 1000);
         kill(-node->process.pid, SIGSTOP);
         u->silence = UP_IS_SILENT;
     } else if (u->silence == UP_IS_SILENT && age_ms >= UP_SILENT_FROM_MS + UP_SILENT_MS) {
-        log_info(&u->run->log, "the node of %s goes on (SIGCONT)", node->title);
+        log_info(&u->run->log, "resuming the %s node (SIGCONT)", node->title);
         kill(-node->process.pid, SIGCONT);
         u->silence = UP_IS_BACK;
     }
@@ -202,7 +202,7 @@ static void up_supervise(struct up *u, int64_t run_for_ms) {
         up_notify(u);
         up_play_silence(u, now_ms);
         if (fflush(stdout) != 0 && !u->supervisor.is_stopping) {
-            log_info(&u->run->log, "cannot write to standard output");
+            log_error(&u->run->log, "cannot write standard output: %s", strerror(errno));
             supervisor_stop(&u->supervisor, SUPERVISOR_FAILED);
         }
     }
@@ -220,8 +220,7 @@ static void up_print_totals(const struct up *u) {
     }
     printf("\n");
     if (uncounted->n > 0)
-        log_info(&u->run->log, "counts are missing, because these left without them: %s",
-                 uncounted->p);
+        log_warn(&u->run->log, "totals are incomplete: no final counters from %s", uncounted->p);
 }
 
 static enum exit_code up_exit_code(const struct up *u) {

@@ -11,8 +11,8 @@
 #include "../base/mem.h"
 
 enum {
-    SUPERVISOR_QUICK_MS = 1000,     /* a stage that lived shorter has failed at its start */
-    SUPERVISOR_FAILED_STARTS = 3,   /* so many in a row: another start would not help */
+    SUPERVISOR_QUICK_MS = 1000,     /* a stage that ended sooner failed to start */
+    SUPERVISOR_FAILED_STARTS = 3,   /* after this many in a row, give up */
     SUPERVISOR_FIRST_WAIT_MS = 250, /* before a restart; doubles with each failed start */
     SUPERVISOR_HOLD_MS = 5000,      /* a stage that takes longer to get ready, because its engine
                                        does not answer, holds up the levels above no longer */
@@ -121,8 +121,8 @@ static void supervisor_add_total(struct supervisor *s, struct span name, uint64_
     }
 }
 
-/* A stage's life is over: adds "accepted=5 refused=1" to the sums. What it reported before it
- * crashed counts too; that it may be incomplete is noted. */
+/* A stage has ended: adds its "accepted=5 refused=1" to the sums. What it reported before a crash
+ * counts too, but is noted as incomplete. */
 static void supervisor_count(struct supervisor *s, const struct stage *stage) {
     struct span rest = buf_view(&stage->notes[STAGE_TOTALS]), pair;
     while (span_next(&rest, ' ', &pair)) {
@@ -153,7 +153,7 @@ void supervisor_arg(struct supervisor_args *args, const char *text) {
     args->items[args->n++] = text;
 }
 
-/* Nothing of the stage's life before may be taken for a report of the one that begins. */
+/* Reports of the stage's previous run must not be taken for reports of the new one. */
 static void stage_forget(struct stage *stage) {
     for (size_t i = 0; i < STAGE_NOTES; i++)
         buf_clear(&stage->notes[i]);
@@ -175,7 +175,7 @@ static void supervisor_start(struct supervisor *s, struct stage *stage, int64_t 
     const int rc = process_start(&stage->process, args.items, watchdog_ms, &err);
     free(args.items);
     if (rc != 0) {
-        log_info(s->log, "cannot start %s: %s", stage->title, err.text);
+        log_error(s->log, "cannot start %s: %s", stage->title, err.text);
         stage_set_phase(stage, STAGE_FAILED);
         supervisor_stop(s, SUPERVISOR_FAILED);
         return;
@@ -213,7 +213,7 @@ static bool supervisor_may_start(const struct supervisor *s, int level, int64_t 
     return true;
 }
 
-/* Starts the stages whose lower levels are all ready, or late. */
+/* Starts the stages above levels that are all ready or late. */
 static void supervisor_start_due(struct supervisor *s, int64_t now_ms) {
     for (struct stage *stage = s->stages; stage < s->stages + s->n; stage++) {
         if (s->is_stopping || !supervisor_may_start(s, stage->level, now_ms))
@@ -225,8 +225,8 @@ static void supervisor_start_due(struct supervisor *s, int64_t now_ms) {
 
 /* --- running --- */
 
-/* How long a stage may go on without a sign of life; INT64_MAX: for ever. Before it is ready it may
- * be waiting for an engine's first answer, within which it gives none. */
+/* How long a stage may go without a heartbeat; INT64_MAX: without limit. Before it is ready it may
+ * be waiting for an engine's first answer, and sends none meanwhile. */
 static int64_t supervisor_silence_most_ms(const struct supervisor *s, const struct stage *stage) {
     if (!stage->reports || s->watchdog_ms == 0)
         return INT64_MAX;
@@ -249,14 +249,14 @@ static void supervisor_excuse(struct supervisor *s, int64_t now_ms) {
         stage->alive_ms = now_ms;
 }
 
-/* Kills stages that hang; what happens then is what happens after any crash. */
+/* Kills stages that hang; they are restarted as after any crash. */
 static void supervisor_watch(struct supervisor *s, int64_t now_ms) {
     supervisor_excuse(s, now_ms);
     for (struct stage *stage = s->stages; stage < s->stages + s->n; stage++) {
         if (now_ms - stage->alive_ms < supervisor_silence_most_ms(s, stage))
             continue;
-        log_error(s->log, "%s has shown no sign of life for %" PRId64 " ms; killing it",
-                  stage->title, now_ms - stage->alive_ms);
+        log_warn(s->log, "%s has not responded for %" PRId64 " ms (up.watchdog); killing it",
+                 stage->title, now_ms - stage->alive_ms);
         stage->alive_ms = now_ms; /* the signal takes a moment: log this once */
         kill(-stage->process.pid, SIGKILL);
     }
@@ -268,29 +268,29 @@ static void supervisor_restart_later(const struct supervisor *s, struct stage *s
     stage->start_ms = now_ms + wait_ms;
     stage_set_phase(stage, STAGE_BACKOFF);
     if (code > 128)
-        log_info(s->log, "%s was killed by signal %d; starting it again in %d ms", stage->title,
+        log_warn(s->log, "%s was killed by signal %d; restarting in %d ms", stage->title,
                  code - 128, wait_ms);
     else
-        log_info(s->log, "%s ended with exit code %d; starting it again in %d ms", stage->title,
-                 code, wait_ms);
+        log_warn(s->log, "%s exited with code %d; restarting in %d ms", stage->title, code,
+                 wait_ms);
 }
 
 static void supervisor_on_crash(struct supervisor *s, struct stage *stage, int code,
                                 int64_t now_ms) {
     const char *reason = stage_note(stage, STAGE_REASON);
     if (!*reason)
-        reason = "it said nothing";
+        reason = "it reported no reason";
     if (now_ms - stage->started_ms < SUPERVISOR_QUICK_MS)
         stage->failed_starts++;
     else
         stage->failed_starts = 0;
     if (code == SUPERVISOR_EXIT_MISCONFIGURED) {
-        log_info(s->log, "%s cannot run like this: %s", stage->title, reason);
+        log_error(s->log, "%s is misconfigured: %s", stage->title, reason);
         stage_set_phase(stage, STAGE_FAILED);
         supervisor_stop(s, SUPERVISOR_MISCONFIGURED);
     } else if (stage->failed_starts >= SUPERVISOR_FAILED_STARTS) {
-        log_info(s->log, "%s failed %u times at its start: %s", stage->title, stage->failed_starts,
-                 reason);
+        log_error(s->log, "%s failed to start %u times in a row: %s", stage->title,
+                  stage->failed_starts, reason);
         stage_set_phase(stage, STAGE_FAILED);
         supervisor_stop(s, SUPERVISOR_FAILED);
     } else {
@@ -301,7 +301,7 @@ static void supervisor_on_crash(struct supervisor *s, struct stage *stage, int c
 static void supervisor_on_end(struct supervisor *s, struct stage *stage, int code, int64_t now_ms) {
     supervisor_count(s, stage);
     if (stage->phase == STAGE_STOPPING && code != 0) {
-        log_info(s->log, "%s did not stop cleanly (exit code %d)", stage->title, code);
+        log_error(s->log, "%s did not stop cleanly (exit code %d)", stage->title, code);
         supervisor_stop(s, SUPERVISOR_FAILED);
     }
     if (s->is_stopping)
@@ -313,9 +313,9 @@ static void supervisor_on_end(struct supervisor *s, struct stage *stage, int cod
 /* --- stopping --- */
 
 static void stage_terminate(struct stage *stage, int64_t now_ms) {
-    /* It goes on first, if it was suspended: a SIGCONT that came after the SIGTERM would take back
-     * the SIGSTOP by which a leak checker or a debugger looks at a process that is about to leave,
-     * and that process would hang. */
+    /* Resume it first, if it was suspended: a SIGCONT after the SIGTERM would undo the SIGSTOP with
+     * which a leak checker or a debugger inspects a process that is about to exit, and that process
+     * would hang. */
     kill(-stage->process.pid, SIGCONT);
     kill(-stage->process.pid, SIGTERM);
     stage_set_phase(stage, STAGE_STOPPING);
@@ -326,7 +326,8 @@ static void supervisor_stop_stage(struct supervisor *s, struct stage *stage, int
     if (stage->phase != STAGE_STOPPING) {
         stage_terminate(stage, now_ms);
     } else if (now_ms >= stage->stop_ms + SUPERVISOR_LEAVE_MS) {
-        log_info(s->log, "%s does not end; killing it", stage->title);
+        log_error(s->log, "%s did not stop within %d s; killing it", stage->title,
+                  SUPERVISOR_LEAVE_MS / 1000);
         kill(-stage->process.pid, SIGKILL);
         stage->stop_ms = now_ms;
         supervisor_stop(s, SUPERVISOR_FAILED);

@@ -1,7 +1,7 @@
 /* supervisor: runs stages, which are commands of this program, as child processes: starts them
- * level by level, restarts what crashed, kills what hangs, and stops them from the top level down.
- * What it knows of a stage comes from the stage's notifications (lib/adapter/os/notify.h) and from
- * its exit code, never from its output, which is handed on as lines.
+ * level by level, restarts those that crash, kills those that hang, and stops them from the top
+ * level down. What it knows of a stage comes from the stage's notifications
+ * (lib/adapter/os/notify.h) and exit code, never from its output, which is passed on as lines.
  * Owns the children. Main thread. Callers: cmd/up.c.
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
@@ -18,8 +18,8 @@ enum stage_phase {
     STAGE_STARTING, /* running, and has not reported READY=1 */
     STAGE_READY,    /* running; it may still wait for its engine */
     STAGE_STOPPING, /* running, and was sent SIGTERM */
-    STAGE_BACKOFF,  /* ended by itself; is started again at start_ms */
-    STAGE_FAILED    /* ended, and is not started again */
+    STAGE_BACKOFF,  /* ended by itself; restarted at start_ms */
+    STAGE_FAILED    /* ended; not restarted */
 };
 
 /* What a stage last reported. */
@@ -30,23 +30,23 @@ struct stage {
     const char *title;   /* in messages */
     const char *command; /* argv[1] */
     int level;           /* stages are listed in ascending order of their levels */
-    bool reports;        /* it speaks the notification protocol; others are ready once started */
+    bool reports;        /* it sends notifications; other stages count as ready once started */
     bool counts;         /* it reports totals when it stops */
 
     struct process process;
     enum stage_phase phase;
-    unsigned starts;        /* how often it was started */
-    unsigned failed_starts; /* of them in a row, up to now */
+    unsigned starts;        /* number of starts */
+    unsigned failed_starts; /* the last ones in a row that failed */
     int64_t start_ms;       /* BACKOFF: when to start it */
     int64_t started_ms;     /* the last start */
-    int64_t alive_ms;       /* its last sign of life */
+    int64_t alive_ms;       /* its last notification */
     int64_t stop_ms;        /* STOPPING: when it was sent SIGTERM, later SIGKILL */
     bool was_ready;         /* since its last start */
     bool is_leaving;        /* it has reported STOPPING=1: its totals are final */
     struct buf notes[STAGE_NOTES];
 };
 
-/* A sum over all stages and all their lives. */
+/* A sum over all stages and all their runs. */
 struct supervisor_total {
     char name[32];
     uint64_t value;
@@ -71,11 +71,11 @@ struct supervisor {
     const struct log *log;
     struct stage *stages;
     size_t n;            /* of stages, at most PROCESS_MOST */
-    int64_t watchdog_ms; /* a stage that reports is killed after so long without a sign of life;
+    int64_t watchdog_ms; /* a stage that reports is killed after this long without a notification;
                             0: never */
-    /* Adds what stands behind argv[1] of a stage. */
+    /* Adds the arguments of a stage after argv[1]. */
     void (*add_args)(void *ctx, const struct stage *stage, struct supervisor_args *args);
-    /* A line that a stage has written to its standard output or error. */
+    /* Called for each line that a stage writes to its standard output or error. */
     void (*on_line)(void *ctx, const struct stage *stage, enum process_source source,
                     struct span text);
     void *ctx;
@@ -87,16 +87,16 @@ struct supervisor {
     struct buf uncounted; /* stages that ended without their final totals: "pubsub, store" */
 };
 
-/* Does what is due and waits up to wait_ms for what the stages write and report. False: it is
- * stopping, and every stage has ended. */
+/* Does what is due and waits up to wait_ms for output and notifications of the stages. False: it
+ * was stopping, and every stage has ended. */
 bool supervisor_turn(struct supervisor *s, int wait_ms);
-/* Begins to stop, because of outcome; the first that is not SUPERVISOR_OK stays. */
+/* Begins to stop. The first outcome that is not SUPERVISOR_OK is kept. */
 void supervisor_stop(struct supervisor *s, enum supervisor_outcome outcome);
-/* Are all stages below this level ready? */
+/* True: all stages below this level are ready. */
 bool supervisor_is_ready(const struct supervisor *s, int below_level);
 /* The sum of what all stages reported under this name. */
 uint64_t supervisor_total(const struct supervisor *s, const char *name);
-/* What a stage last reported since its last start; "" if nothing. */
+/* A stage's latest report since its last start; "" if there is none. */
 const char *stage_note(const struct stage *stage, enum stage_note note);
 /* Frees what the supervisor owns, after supervisor_turn returned false. */
 void supervisor_release(struct supervisor *s);

@@ -19,7 +19,7 @@ post() { run distlog node --url "$(posted up)" --interval 5ms --count 5 --weight
 away=127.0.0.1:$(free_port)
 start up distlog up -o collect.listen=127.0.0.1:0 -o store.type=elasticsearch \
     -o store.elasticsearch.urls=http://"$away"
-wait_for 20 has up.err 'ready: post records to http://127.0.0.1:[0-9]+/log.input'
+wait_for 20 has up.err 'ready: post records to http://127.0.0.1:[0-9]+/log.input, find them with'
 ok $? "up is ready while the store's engine is away"
 like "$(cat up.err)" "^store +\| .*$away.*; retrying" "store says what it waits for"
 post
@@ -27,11 +27,11 @@ is $status 0 "collect takes records"
 wait_for 20 alerts up 5 node_01
 ok $? "pubsub routes them, and alert prints them"
 is "$(stages up)" 4 "all four stages run"
-unlike "$(cat up.err)" 'starting it again' "none of them was restarted"
+unlike "$(cat up.err)" 'restarting in' "none of them was restarted"
 stop up
 is $status 0 "TERM: exit 0"
 like "$(tail -n 1 up.out)" '^accepted 7, refused 0, routed [78], alerts 5, stored 0, dead letters 0$' "what each has counted"
-unlike "$(cat up.err)" 'counts are missing' "of all stages"
+unlike "$(cat up.err)" 'totals are incomplete' "of all stages"
 
 # A store that takes connections and never answers
 export DISTLOG_DATA=$TMP/mute-data
@@ -51,7 +51,7 @@ ok $? "a store that is not ready yet does not hold up the others for long"
 post --name order
 wait_for 20 alerts up 5 node_02
 ok $? "which work meanwhile"
-unlike "$(cat up.err)" 'no sign of life' "and is not killed for its engine's silence"
+unlike "$(cat up.err)" 'has not responded' "and is not killed for its engine's silence"
 stop up
 stop mute
 
@@ -61,15 +61,15 @@ start up distlog up -o collect.listen=127.0.0.1:0 -o up.watchdog=5s
 wait_for 20 has up.err 'ready: '
 old=$(child up pubsub)
 kill -STOP "$old"
-wait_for 30 has up.err 'up: pubsub has shown no sign of life for 5[0-9]* ms; killing it'
+wait_for 30 has up.err 'up: pubsub has not responded for 5[0-9]* ms \(up.watchdog\); killing it'
 ok $? "a stage without a sign of life is killed"
-wait_for 20 has up.err 'up: pubsub was killed by signal 9; starting it again in'
+wait_for 20 has up.err 'up: pubsub was killed by signal 9; restarting in [0-9]+ ms'
 wait_for 20 replaced up pubsub "$old"
 ok $? "and started again"
 post --name order
 wait_for 20 alerts up 5 node_02
 ok $? "the new one works"
-is "$(lines up.err 'no sign of life')" 1 "the others were left alone"
+is "$(lines up.err 'has not responded')" 1 "the others were left alone"
 stop up
 is $status 0 "TERM: exit 0"
 
@@ -101,12 +101,12 @@ export DISTLOG_DATA=$TMP/foreign-data
 mkdir "$DISTLOG_DATA" && echo "nothing of distlog's" >"$DISTLOG_DATA/store.db"
 run distlog up -o collect.listen=127.0.0.1:0
 is $status 1 "a store.db that is something else: exit 1"
-like "$err" 'up: store failed 3 times at its start: .*store\.db' "with the stage's own reason"
-unlike "$err" 'at its start: stopped' "which is not the last line of its log"
+like "$err" 'up: store failed to start 3 times in a row: .*store\.db' "with the stage's own reason"
+unlike "$err" 'times in a row: stopped' "which is not the last line of its log"
 export DISTLOG_DATA=$TMP/data
 run distlog up -o collect.listen=127.0.0.1:0 -o pubsub.forget_after=1s
 is $status 2 "a setting that can't work: exit 2"
-like "$err" 'up: pubsub cannot run like this: pubsub.forget_after: expected' "with the stage's own reason"
+like "$err" 'up: pubsub is misconfigured: pubsub.forget_after: expected' "with the stage's own reason"
 
 # The notification socket takes reports of the stage alone (of alert's: it has no totals that would replace these)
 start up distlog up -o collect.listen=127.0.0.1:0
