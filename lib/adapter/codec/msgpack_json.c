@@ -274,7 +274,10 @@ static const char *msgpack_add_int(struct msgpack_writer *w, int64_t number) {
 
 static bool msgpack_reads_back(const char *text, double number) {
     const double back = strtod(text, NULL);
-    return memcmp(&back, &number, sizeof back) == 0; /* -0.0 is not 0.0 here */
+    uint64_t wanted, got; /* their bits: -0.0 is not 0.0 here */
+    memcpy(&wanted, &number, sizeof wanted);
+    memcpy(&got, &back, sizeof got);
+    return got == wanted;
 }
 
 /* A double, with the fewest digits that read back the same. */

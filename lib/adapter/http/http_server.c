@@ -319,7 +319,7 @@ static int64_t http_server_fit_open_files(int64_t wanted) {
     getrlimit(RLIMIT_NOFILE, &files); /* cannot fail with these arguments */
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
-    if (files.rlim_max > 2 * HTTP_SERVER_SPARE_FILES)
+    if (files.rlim_max > 2 * room)
         room = files.rlim_max - HTTP_SERVER_SPARE_FILES;
     if ((rlim_t)wanted < room)
         return wanted;
