@@ -1,8 +1,8 @@
-/* bare: what SQLite alone reaches with the same records, the yardstick of `make bench`.
+/* bare: the throughput of SQLite alone with the same records, as a baseline for `make bench`.
  *   bare insert FROM TABLE TO BATCH   the rows of FROM's TABLE into a new file with FROM's schema
  *   bare copy FILE IN OUT BATCH       the rows of IN to a new table OUT, reading and writing by
  * turns BATCH rows a transaction, each on disk before the next (WAL, synchronous=FULL), prepared
- * statements. Prints the seconds of the loop alone. Owns the files it makes. Main thread.
+ * statements. Prints the seconds of the loop alone. Owns the files it creates. Main thread.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <sqlite3.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@ static double now(void) {
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* SQLITE_OK, ROW and DONE pass; anything else ends the program. */
+/* Ends the program unless code is SQLITE_OK, ROW or DONE. */
 static int check(sqlite3 *db, int rc) {
     if (rc != SQLITE_OK && rc != SQLITE_ROW && rc != SQLITE_DONE) {
         fprintf(stderr, "bare: %s\n", sqlite3_errmsg(db));
@@ -54,8 +54,7 @@ static sqlite3_stmt *prepare_insert(sqlite3 *db, const char *table, int columns)
     return prepare(db, sqlite3_str_finish(sql));
 }
 
-/* Makes in `to` what is in `from`'s schema; what a virtual table makes by itself is there already.
- */
+/* Creates the schema of `from` in `to`, except for the tables that virtual tables create. */
 static void copy_schema(sqlite3 *from, sqlite3 *to) {
     sqlite3_stmt *all =
         prepare(from, sqlite3_mprintf("SELECT sql, name FROM sqlite_schema WHERE sql IS NOT NULL "

@@ -1,7 +1,11 @@
-/* bare_bulk: what libcurl alone reaches with the same documents, the yardstick of `make
- * bench-servers`. bare_bulk URL FILE…    each FILE is one body for URL's _bulk, gzip as the store
- * packs it, two in flight Reads all files first. Prints the seconds from the first request to the
- * last answer. Main thread. SPDX-License-Identifier: Apache-2.0 */
+/* clang-format off */
+/* bare_bulk: the throughput of libcurl alone with the same documents, as a baseline for `make
+ * bench-servers`.
+ *   bare_bulk URL FILE…    each FILE is one body for URL's _bulk, compressed as the store does it;
+ *                          two requests are in flight
+ * Reads all files first. Prints the seconds from the first request to the last answer. Main thread.
+ * SPDX-License-Identifier: Apache-2.0 */
+/* clang-format on */
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +38,7 @@ static void read_file(const char *path, struct buf *body) {
     fclose(f);
 }
 
-/* The answer must only be whole; what is in it, the bench counts afterwards. */
+/* Only drains the answer: the benchmark counts the documents afterwards. */
 static size_t on_reply(char *bytes, size_t one, size_t n, void *ctx) {
     (void)bytes, (void)ctx;
     return one * n;

@@ -1,9 +1,13 @@
-/* bare_kafka: what librdkafka alone reaches with the same records, the yardstick of `make
- * bench-servers`. bare_kafka produce BROKERS TOPIC < LINES   KEY<TAB>VALUE each, idempotent,
- * acks=all, until all are delivered bare_kafka copy BROKERS IN OUT             exactly once:
- * consume, produce, offsets, commit, up to the end The settings are those of
- * lib/adapter/kafka/kafka_client.c. Prints how many records. Main thread. SPDX-License-Identifier:
- * Apache-2.0 */
+/* clang-format off */
+/* bare_kafka: the throughput of librdkafka alone with the same records, as a baseline for `make
+ * bench-servers`.
+ *   bare_kafka produce BROKERS TOPIC < LINES   KEY<TAB>VALUE each; idempotent, acks=all, until all
+ *                                              are delivered
+ *   bare_kafka copy BROKERS IN OUT             exactly once: consumes, produces and commits up to
+ *                                              the end
+ * The settings are those of lib/adapter/kafka/kafka_client.c. Prints the number of records. Main
+ * thread. SPDX-License-Identifier: Apache-2.0 */
+/* clang-format on */
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,8 +50,7 @@ static rd_kafka_t *client(rd_kafka_type_t type, const char *const (*settings)[2]
 
 static void put(rd_kafka_t *rk, const char *topic, const void *key, size_t key_n, const void *value,
                 size_t n) {
-    /* The macros of rdkafka.h for this are statement expressions, which clang's -Wpedantic refuses.
-     */
+    /* The macros of rdkafka.h are statement expressions, which clang's -Wpedantic rejects. */
     rd_kafka_vu_t what[] = {
         {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = topic},
         {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
@@ -90,7 +93,7 @@ static long produce(const char *brokers, const char *topic) {
     return count;
 }
 
-/* One transaction: what there is, at most a turn. False: every partition is at its end. */
+/* Copies one batch in a transaction. False: every partition is at its end. */
 static long copy_turn(rd_kafka_t *from, rd_kafka_t *to, const char *out, int *ends) {
     long count = 0;
     size_t bytes = 0;

@@ -1,6 +1,6 @@
-/* test/contract/bus: what any engine behind port/bus.h must do. DISTLOG_BUS_TYPE and the other
- * settings in the environment choose the engine; nothing here assumes that a topic has one
- * partition: order is looked at per key. Owns its folder. cmocka.
+/* test/contract/bus: the contract of port/bus.h, checked on any engine. DISTLOG_BUS_TYPE and the
+ * other settings in the environment choose the engine. No case assumes that a topic has one
+ * partition: order is checked per key. Owns its folder.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "bus.h"
 
@@ -35,7 +35,7 @@ static void records_come_in_order_with_keys_and_values(void **state) {
     seen_release(&seen);
 }
 
-static void null_empty_and_binary_survive(void **state) {
+static void null_empty_and_binary_values_survive(void **state) {
     struct world *w = *state;
     struct told told = {0};
     struct seen seen = {0};
@@ -62,7 +62,7 @@ static void null_empty_and_binary_survive(void **state) {
     seen_release(&seen);
 }
 
-static void a_record_of_the_limit_passes_and_a_larger_one_is_poison(void **state) {
+static void a_record_at_the_limit_passes_and_a_larger_one_is_poison(void **state) {
     struct world *w = *state;
     struct told told = {0};
     struct seen seen = {0};
@@ -86,7 +86,7 @@ static void a_record_of_the_limit_passes_and_a_larger_one_is_poison(void **state
     free(big);
 }
 
-static void from_now_on_skips_what_is_there(void **state) {
+static void a_reader_without_a_group_starts_at_the_end(void **state) {
     struct world *w = *state;
     struct seen seen = {0};
     feed(w, w->in, "k", "old", 0, 3);
@@ -101,7 +101,7 @@ static void from_now_on_skips_what_is_there(void **state) {
     seen_release(&seen);
 }
 
-static void at_end_is_said_only_when_nothing_is_left(void **state) {
+static void at_end_is_reported_only_when_nothing_is_left(void **state) {
     struct world *w = *state;
     struct seen seen = {0};
     struct bus_open how = {.group = w->group, .input = w->in, .max_records = 1};
@@ -118,7 +118,7 @@ static void at_end_is_said_only_when_nothing_is_left(void **state) {
     seen_release(&seen);
 }
 
-static void a_group_goes_on_where_it_committed(void **state) {
+static void a_group_continues_where_it_committed(void **state) {
     struct world *w = *state;
     struct seen seen = {0};
     feed(w, w->in, "k", "v", 0, 3);
@@ -141,7 +141,7 @@ static void a_group_goes_on_where_it_committed(void **state) {
     seen_release(&seen);
 }
 
-static void groups_do_not_disturb_each_other(void **state) {
+static void groups_are_independent(void **state) {
     struct world *w = *state;
     struct seen a = {0}, b = {0}, none = {0};
     char other[64];
@@ -185,7 +185,7 @@ static void outputs_state_and_offsets_commit_as_one(void **state) {
     put(bus, w->out, "k", "made", 0);
     put(bus, w->state, "node", "UP", 0);
     struct bus *reader = open_looker(w, w->out);
-    take(reader, &out);         /* once: an open transaction may hold the end back */
+    take(reader, &out);         /* one poll, because an open transaction may delay the end */
     assert_int_equal(out.n, 0); /* not before the commit */
     close_bus(reader);
     assert_state(w, bus, "");
@@ -200,7 +200,7 @@ static void outputs_state_and_offsets_commit_as_one(void **state) {
     seen_release(&out);
 }
 
-static void undo_drops_what_was_put_and_reads_again(void **state) {
+static void undo_drops_puts_and_rereads_records(void **state) {
     struct world *w = *state;
     struct seen seen = {0}, out = {0};
     feed(w, w->in, "k", "v", 0, 2);
@@ -222,13 +222,13 @@ static void undo_drops_what_was_put_and_reads_again(void **state) {
     seen_release(&out);
 }
 
-static void restore_gives_the_newest_of_each_key(void **state) {
+static void restore_returns_the_newest_value_of_each_key(void **state) {
     struct world *w = *state;
     struct seen seen = {0};
     struct err err = {0};
     feed(w, w->in, "k", "v", 0, 2);
     struct bus *bus = open_reader(w, w->group);
-    assert_state(w, bus, ""); /* not there yet */
+    assert_state(w, bus, ""); /* not visible yet */
     read_n(bus, &seen, 2);
     put(bus, w->state, "a", "old", 0);
     put(bus, w->state, "b", "gone", 0);
@@ -238,7 +238,7 @@ static void restore_gives_the_newest_of_each_key(void **state) {
                      BUS_OK);
     assert_int_equal(commit(bus), BUS_OK);
     close_bus(bus);
-    bus = open_writer(w, NULL); /* anybody may look */
+    bus = open_writer(w, NULL); /* a writer can restore, too */
     assert_state(w, bus, "a=new ");
     close_bus(bus);
     seen_release(&seen);
@@ -263,12 +263,12 @@ static int replay(struct world *w, struct bus *bus, int64_t from_ms, int64_t to,
     return all.n;
 }
 
-static void replay_reads_from_a_time_on_and_commits_nothing(void **state) {
+static void replay_starts_at_a_time_and_commits_nothing(void **state) {
     struct world *w = *state;
     struct seen seen = {0};
     feed(w, w->in, "k", "v", 0, 1500);
     int64_t between = 0;
-    while (between == 0) { /* a later millisecond, so that a time tells the two apart */
+    while (between == 0) { /* the next must have a later timestamp */
         look(w, w->in, &seen);
         int64_t last = seen.records[seen.n - 1].ts_ms;
         clock_sleep_ms(5);
@@ -351,7 +351,7 @@ static void a_waiting_reader_is_woken(void **state) {
     struct bus *bus = open_reader(w, w->group);
     read_all(bus, &seen);
     pid_t child = in_child(w, "feed_one_later");
-    /* One call that waits for longer than the test may take: it must come back with the record. */
+    /* The call may wait longer than the test, and must return early with the record. */
     assert_int_equal(bus->engine->poll(bus, 600000, &batch, &err), BUS_OK);
     assert_int_equal(batch.n, 1);
     assert_int_equal(waitpid(child, NULL, 0), child);
@@ -400,7 +400,7 @@ static void write_many(struct world *w) {
     close_bus(bus);
 }
 
-static void many_writers_lose_and_double_nothing(void **state) {
+static void many_writers_lose_and_duplicate_nothing(void **state) {
     struct world *w = *state;
     struct seen seen = {0};
     pid_t pids[WRITERS];
@@ -426,7 +426,7 @@ static void many_writers_lose_and_double_nothing(void **state) {
     seen_release(&seen);
 }
 
-/* Copies in to out for ever: what pubsub does. */
+/* Copies in to out forever, as pubsub does. */
 static void copy_for_ever(struct world *w) {
     struct bus *bus = open_reader(w, w->group);
     for (;;) {
@@ -440,8 +440,7 @@ static void copy_for_ever(struct world *w) {
     }
 }
 
-/* Opens a group that reads nothing, and is its only active handle; *active false: another one is.
- */
+/* Opens a handle of a group without an input. *active: whether it is the active one. */
 static struct bus *open_alone(struct world *w, bool *active) {
     struct bus_open how = {.group = w->group, .state = w->state};
     struct bus_batch batch = {0};
@@ -459,13 +458,13 @@ static bool read_number(void *ctx, int32_t partition, struct span key, struct sp
     return true;
 }
 
-/* Writes the numbers to out, from where the state says on. */
+/* Writes numbers to out, continuing at the number that the state holds. */
 static void count_for_ever(struct world *w) {
     bool active = false;
     struct bus *bus = NULL;
     struct err err = {0};
     int next = 0;
-    while (!active) { /* a killed owner has its lease for some seconds */
+    while (!active) { /* the lease of a killed owner lasts some seconds */
         if (bus)
             close_bus(bus);
         bus = open_alone(w, &active);
@@ -487,7 +486,7 @@ static void count_for_ever(struct world *w) {
     }
 }
 
-static void a_group_that_reads_nothing_survives_a_kill(void **state) {
+static void a_group_without_an_input_survives_a_kill(void **state) {
     struct world *w = *state;
     struct seen out = {0};
     struct bus *bus = open_looker(w, w->out);
@@ -503,7 +502,7 @@ static void a_group_that_reads_nothing_survives_a_kill(void **state) {
     seen_release(&out);
 }
 
-static void of_two_that_read_nothing_one_commits(void **state) {
+static void of_two_readers_without_an_input_only_one_commits(void **state) {
     struct world *w = *state;
     struct seen out = {0};
     struct err err = {0};
@@ -567,12 +566,12 @@ static void a_commit_without_records_moves_no_offset(void **state) {
     seen_release(&out);
 }
 
-/* A turn that only time led to: the first reader polls, finds nothing, and then stands still for so
- * long that the second one has what it owned. */
-static void who_was_replaced_commits_nothing_even_without_records(void **state) {
+/* As for an alert after a silence: the first reader polls, finds nothing, and then pauses for so
+ * long that the second one takes over its partitions. */
+static void a_replaced_reader_commits_nothing_even_without_records(void **state) {
     struct world *w = *state;
     struct seen a = {0}, b = {0}, out = {0};
-    /* The shortest that a broker allows, as long as the embedded bus's lease. */
+    /* The shortest that brokers allow, which is also the lease of the embedded bus. */
     world_set(w, "bus.kafka.properties", "session.timeout.ms=6000,max.poll.interval.ms=6000");
     feed(w, w->in, "k", "v", 0, 2);
     struct bus *first = open_reader(w, w->group);
@@ -607,14 +606,14 @@ static void feed_on(struct world *w) {
         feed(w, w->in, "k", "", i * 10, 10);
 }
 
-static void a_killed_copier_loses_and_doubles_nothing(void **state) {
+static void a_killed_reader_loses_and_duplicates_nothing(void **state) {
     struct world *w = *state;
     struct seen out = {0};
     struct bus *bus = open_looker(w, w->out);
     pid_t feeder = in_child(w, "feed_on");
     for (size_t round = 1; round <= 2; round++) {
         pid_t copier = in_child(w, "copy_for_ever");
-        while (out.n < round * 50) /* it is in the middle of the work */
+        while (out.n < round * 50) /* until the copy is well under way */
             take(bus, &out);
         kill_child(copier);
     }
@@ -631,7 +630,7 @@ static void a_killed_copier_loses_and_doubles_nothing(void **state) {
     seen_release(&out);
 }
 
-enum { REPORT_FD = 100 }; /* a number that nothing else has */
+enum { REPORT_FD = 100 }; /* not used by anything else */
 
 static void report(void *ctx, uint64_t tag, enum bus_rc rc, const char *why) {
     (void)ctx, (void)why;
@@ -658,7 +657,7 @@ static void write_and_report(struct world *w) {
     }
 }
 
-static void what_was_delivered_survives_a_kill(void **state) {
+static void delivered_records_survive_a_kill(void **state) {
     struct world *w = *state;
     struct seen seen = {0};
     int fds[2];
@@ -681,7 +680,7 @@ static void what_was_delivered_survives_a_kill(void **state) {
     seen_release(&seen);
 }
 
-/* What this program does as a child of itself. */
+/* The tasks of this program as a child of itself. */
 static int child(char **argv) {
     static const struct {
         const char *name;
@@ -707,27 +706,27 @@ int main(int argc, char **argv) {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, world_make, world_end)
     const struct CMUnitTest tests[] = {
         CASE(records_come_in_order_with_keys_and_values),
-        CASE(null_empty_and_binary_survive),
-        CASE(a_record_of_the_limit_passes_and_a_larger_one_is_poison),
-        CASE(from_now_on_skips_what_is_there),
-        CASE(at_end_is_said_only_when_nothing_is_left),
-        CASE(a_group_goes_on_where_it_committed),
-        CASE(groups_do_not_disturb_each_other),
+        CASE(null_empty_and_binary_values_survive),
+        CASE(a_record_at_the_limit_passes_and_a_larger_one_is_poison),
+        CASE(a_reader_without_a_group_starts_at_the_end),
+        CASE(at_end_is_reported_only_when_nothing_is_left),
+        CASE(a_group_continues_where_it_committed),
+        CASE(groups_are_independent),
         CASE(outputs_state_and_offsets_commit_as_one),
-        CASE(undo_drops_what_was_put_and_reads_again),
-        CASE(restore_gives_the_newest_of_each_key),
-        CASE(replay_reads_from_a_time_on_and_commits_nothing),
+        CASE(undo_drops_puts_and_rereads_records),
+        CASE(restore_returns_the_newest_value_of_each_key),
+        CASE(replay_starts_at_a_time_and_commits_nothing),
         CASE(long_reads_give_signs_of_life),
         CASE(a_second_reader_takes_over_when_the_first_leaves),
         CASE(a_waiting_reader_is_woken),
         CASE(a_signal_ends_the_wait),
-        CASE(many_writers_lose_and_double_nothing),
-        CASE(a_killed_copier_loses_and_doubles_nothing),
-        CASE(a_group_that_reads_nothing_survives_a_kill),
-        CASE(of_two_that_read_nothing_one_commits),
+        CASE(many_writers_lose_and_duplicate_nothing),
+        CASE(a_killed_reader_loses_and_duplicates_nothing),
+        CASE(a_group_without_an_input_survives_a_kill),
+        CASE(of_two_readers_without_an_input_only_one_commits),
         CASE(a_commit_without_records_moves_no_offset),
-        CASE(who_was_replaced_commits_nothing_even_without_records),
-        CASE(what_was_delivered_survives_a_kill),
+        CASE(a_replaced_reader_commits_nothing_even_without_records),
+        CASE(delivered_records_survive_a_kill),
     };
     return cmocka_run_group_tests_name("bus", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* test/contract/bus.h: what the contract tests of the bus share: a place of their own, handles, and
- * ways to wait for a condition. Owns a temporary folder a test. cmocka.
+/* test/contract/bus.h: shared by the contract tests of the bus: a bus of their own, handles, and
+ * functions that wait for a condition. Owns a temporary folder for each test.
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
@@ -14,20 +14,20 @@
 #include "../../lib/base/mem.h"
 #include "../../lib/engines.h"
 
-/* One test's world. Names are new in each test, so that a server that keeps its topics is fine. */
+/* One test's world. Each test has new names, because a server keeps the topics of earlier ones. */
 struct world {
     struct conf *conf;
     char dir[64], path[80]; /* of the embedded bus */
     char in[48], out[48], state[48], group[48];
 };
 
-/* What a writer was told. */
+/* What delivered() reported to a writer. */
 struct told {
     uint64_t sum, ok, failed;
     char why[256];
 };
 
-/* Records that were read, copied; what is not null ends with NUL. */
+/* Copies of records that were read; each key and value that is not null ends with NUL. */
 struct seen {
     struct arena arena;
     struct bus_record *records;
@@ -41,9 +41,9 @@ int world_end(void **state);
 /* Sets one setting, as -o would. */
 void world_set(struct world *w, const char *key, const char *value);
 
-/* Opens what the world's settings say, with bus_check around it. */
+/* Opens the bus of the world's settings, wrapped in bus_check. */
 struct bus *open_bus(struct world *w, const struct bus_open *how);
-/* told collects what delivered() says. bounded, as collect opens it. */
+/* told collects what delivered() reports. bounded, as collect opens it. */
 struct bus *open_writer(struct world *w, struct told *told);
 /* Reads w->in from the start in group ("": of its own) and may change w->state. */
 struct bus *open_reader(struct world *w, const char *group);
@@ -54,21 +54,21 @@ void close_bus(struct bus *bus);
 void put(struct bus *bus, const char *topic, const char *key, const char *value, uint64_t tag);
 /* Writes the records "<prefix><number>" under one key and waits until they are durable. */
 void feed(struct world *w, const char *topic, const char *key, const char *prefix, int from, int n);
-/* Commits, again while the bus says "later"; the answer is for the test to judge. */
+/* Commits, and repeats that after BUS_RETRY. */
 enum bus_rc commit(struct bus *bus);
 void undo(struct bus *bus);
-/* One poll of up to 200 ms, again while the bus says "later"; its records are copied into seen.
+/* One poll of up to 200 ms, repeated after BUS_RETRY; copies its records into seen.
  * True if every part was at its end. */
 bool take(struct bus *bus, struct seen *seen);
 /* Polls until seen holds n records; fails after 30 s. */
 void read_n(struct bus *bus, struct seen *seen, size_t n);
 /* Polls until this handle is active and at its end. */
 void read_all(struct bus *bus, struct seen *seen);
-/* What another reader finds in a topic, from its start to its end. */
+/* All records of a topic, as another reader finds them. */
 void look(struct world *w, const char *topic, struct seen *seen);
 /* value of record i, NUL-terminated; "" for null */
 const char *value_of(const struct seen *seen, size_t i);
-/* Every record is there, once and in order: their values count up from 0. */
+/* Checks that each record occurs once and in order: values count up from 0. */
 void assert_numbered(const struct seen *seen);
 void seen_release(struct seen *seen);
 int64_t lag_of(struct world *w, struct bus *bus);

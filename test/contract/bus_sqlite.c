@@ -1,5 +1,5 @@
-/* test/contract/bus_sqlite: what is true of the embedded bus only: its file, its size, its
- * retention, its leases. Time is made to pass by changing the file. Owns its folder. cmocka.
+/* test/contract/bus_sqlite: cases for the embedded bus only: its file, size, retention and leases.
+ * Changes to the file simulate that time has passed. Owns its folder.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "bus.h"
 
@@ -25,7 +25,7 @@ static int local_world(void **state) {
     return rc;
 }
 
-/* Does something to the file that no process of distlog would. A result is in *number. */
+/* Changes the file as no process of distlog would. Returns the result, if it is a number. */
 static int64_t change(struct world *w, const char *sql) {
     sqlite3 *db = NULL;
     sqlite3_stmt *s = NULL;
@@ -40,7 +40,7 @@ static int64_t change(struct world *w, const char *sql) {
     return number;
 }
 
-/* The first poll of a new handle finds retention due, a minute after the last time. */
+/* The first poll of a new handle runs retention, which is due a minute after the last pass. */
 static void retain(struct world *w) {
     struct told told = {0};
     struct err err = {0};
@@ -50,7 +50,7 @@ static void retain(struct world *w) {
     close_bus(bus);
 }
 
-/* A group that has committed the first n of what is there. */
+/* Makes a group commit the first n records. */
 static void commit_first(struct world *w, size_t n) {
     struct seen seen = {0};
     struct bus_open how = {.group = w->group, .input = w->in, .max_records = n};
@@ -88,9 +88,9 @@ static void time_never_goes_back(void **state) {
     seen_release(&seen);
 }
 
-/* A transaction under way has its timestamp and cannot be read yet: until it ends nobody may say
- * that no older record will come. */
-static void a_write_under_way_is_no_end(void **state) {
+/* An open write transaction has its timestamp, but its records cannot be read yet. Until it ends,
+ * no reader may report that no older record will come. */
+static void a_write_in_progress_is_not_the_end(void **state) {
     struct world *w = *state;
     struct bus_batch batch = {0};
     struct err err = {0};
@@ -109,7 +109,7 @@ static void a_write_under_way_is_no_end(void **state) {
     close_bus(bus);
 }
 
-static void what_is_old_and_committed_goes(void **state) {
+static void old_committed_records_are_deleted(void **state) {
     struct world *w = *state;
     feed(w, w->in, "k", "v", 0, 4);
     commit_first(w, 2);
@@ -121,7 +121,7 @@ static void what_is_old_and_committed_goes(void **state) {
     assert_int_equal(change(w, "SELECT min(offset) FROM t1"), 2);
 }
 
-static void a_group_that_is_gone_holds_nothing(void **state) {
+static void a_group_unseen_for_max_age_retains_nothing(void **state) {
     struct world *w = *state;
     feed(w, w->in, "k", "v", 0, 4);
     commit_first(w, 2);
@@ -131,8 +131,8 @@ static void a_group_that_is_gone_holds_nothing(void **state) {
     assert_int_equal(change(w, "SELECT count(*) FROM t1"), 0);
 }
 
-/* However short its visits are. */
-static void a_group_that_came_by_is_not_gone(void **state) {
+/* However briefly the group reads. */
+static void a_group_seen_within_max_age_retains_its_records(void **state) {
     struct world *w = *state;
     feed(w, w->in, "k", "v", 0, 4);
     commit_first(w, 1);
@@ -143,8 +143,8 @@ static void a_group_that_came_by_is_not_gone(void **state) {
     assert_int_equal(change(w, "SELECT min(offset) FROM t1"), 2);
 }
 
-/* Everything was stopped for a week, and collect is the first to be back. The records are older. */
-static void a_pause_of_all_is_no_absence(void **state) {
+/* Every process was stopped for a week; collect starts first, and the records are older. */
+static void a_pause_of_every_process_does_not_count_as_absence(void **state) {
     struct world *w = *state;
     struct told told = {0};
     struct err err = {0};
@@ -159,7 +159,7 @@ static void a_pause_of_all_is_no_absence(void **state) {
     assert_int_equal(change(w, "SELECT min(offset) FROM t1"), 2);
 }
 
-static void what_is_lost_is_counted(void **state) {
+static void records_lost_to_retention_are_counted(void **state) {
     struct world *w = *state;
     struct seen seen = {0};
     feed(w, w->in, "k", "v", 0, 5);
@@ -209,7 +209,7 @@ static void a_full_bus_refuses_and_drains(void **state) {
     assert_int_equal(seen.n, told.ok);
     put(reader, w->out, "k", "the reserve is there", 0);
     assert_int_equal(commit(reader), BUS_OK);
-    /* All of it is committed, so it may go before its time. */
+    /* All records are committed, so they may be deleted early. */
     int64_t deadline = clock_mono_ms() + 30000;
     while (writer->engine->put(writer, w->in, -1, SPAN_LIT("k"), chunk(), 1, &err) == BUS_FULL) {
         assert_int_equal(writer->engine->poll(writer, 10, NULL, &err), BUS_OK);
@@ -220,7 +220,7 @@ static void a_full_bus_refuses_and_drains(void **state) {
     seen_release(&seen);
 }
 
-static void what_nobody_committed_stays_in_a_full_bus(void **state) {
+static void uncommitted_records_stay_in_a_full_bus(void **state) {
     struct world *w = *state;
     struct told told = {0};
     struct err err = {0};
@@ -262,7 +262,7 @@ static void the_file_shrinks(void **state) {
     }
 }
 
-static void the_floor_of_free_space_refuses_writers_only(void **state) {
+static void low_disk_space_refuses_writers_only(void **state) {
     struct world *w = *state;
     struct told told = {0};
     struct seen seen = {0};
@@ -288,7 +288,7 @@ static void a_paused_owner_is_fenced(void **state) {
     struct bus *paused = open_reader(w, w->group);
     read_n(paused, &a, 2);
     put(paused, w->out, "k", "by the paused", 0);
-    change(w, "UPDATE owner SET lease_until = 1"); /* it was away for that long */
+    change(w, "UPDATE owner SET lease_until = 1"); /* it was paused until its lease expired */
     struct bus *next = open_reader(w, w->group);
     read_n(next, &b, 2);
     assert_int_equal(paused->engine->commit(paused, &err), BUS_FATAL);
@@ -305,7 +305,7 @@ static void a_paused_owner_is_fenced(void **state) {
     seen_release(&out);
 }
 
-static void a_lease_of_another_boot_is_over(void **state) {
+static void a_lease_of_another_boot_has_expired(void **state) {
     struct world *w = *state;
     struct seen seen = {0};
     feed(w, w->in, "k", "v", 0, 1);
@@ -319,7 +319,7 @@ static void a_lease_of_another_boot_is_over(void **state) {
     seen_release(&seen);
 }
 
-static void a_failed_write_is_reported_and_leaves_nothing(void **state) {
+static void a_failed_write_is_reported_and_rolled_back(void **state) {
     struct world *w = *state;
     struct told told = {0};
     struct seen seen = {0};
@@ -348,7 +348,7 @@ static void a_failed_write_is_reported_and_leaves_nothing(void **state) {
     seen_release(&seen);
 }
 
-static void a_file_taken_away_is_noticed(void **state) {
+static void a_deleted_or_replaced_file_is_reported(void **state) {
     struct world *w = *state;
     struct told told = {0};
     struct bus_batch batch = {0};
@@ -374,7 +374,7 @@ static void refuse(struct world *w, const char *path, const char *why) {
         fail_msg("%s", err.text);
 }
 
-static void bad_files_are_refused_untouched(void **state) {
+static void foreign_files_are_refused_and_left_unchanged(void **state) {
     struct world *w = *state;
     static const char text[] = "dear diary";
     char back[64] = "", beside[96];
@@ -394,7 +394,7 @@ static void bad_files_are_refused_untouched(void **state) {
     refuse(w, w->dir, "");
 }
 
-static void a_damaged_file_is_said(void **state) {
+static void a_damaged_file_is_reported(void **state) {
     struct world *w = *state;
     feed(w, w->in, "k", "v", 0, 1);
     change(w, "PRAGMA wal_checkpoint(TRUNCATE)");
@@ -406,8 +406,8 @@ static void a_damaged_file_is_said(void **state) {
     refuse(w, w->path, "damaged");
 }
 
-/* Numbers that no bus would write are damage, and make no sum overflow. */
-static void hostile_numbers_are_damage(void **state) {
+/* No sum of them may overflow. */
+static void impossible_numbers_are_reported_as_damage(void **state) {
     struct world *w = *state;
     static const char *const hostile[] = {
         "UPDATE t1 SET ts = (1 << 63) - 1", "UPDATE topic SET next_offset = (1 << 63) - 1",
@@ -441,24 +441,24 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         CASE(offsets_never_go_back),
         CASE(time_never_goes_back),
-        CASE(a_write_under_way_is_no_end),
-        CASE(what_is_old_and_committed_goes),
-        CASE(a_group_that_is_gone_holds_nothing),
-        CASE(a_group_that_came_by_is_not_gone),
-        CASE(a_pause_of_all_is_no_absence),
-        CASE(what_is_lost_is_counted),
+        CASE(a_write_in_progress_is_not_the_end),
+        CASE(old_committed_records_are_deleted),
+        CASE(a_group_unseen_for_max_age_retains_nothing),
+        CASE(a_group_seen_within_max_age_retains_its_records),
+        CASE(a_pause_of_every_process_does_not_count_as_absence),
+        CASE(records_lost_to_retention_are_counted),
         CASE(a_full_bus_refuses_and_drains),
-        CASE(what_nobody_committed_stays_in_a_full_bus),
+        CASE(uncommitted_records_stay_in_a_full_bus),
         CASE(the_wal_stays_small),
         CASE(the_file_shrinks),
-        CASE(the_floor_of_free_space_refuses_writers_only),
+        CASE(low_disk_space_refuses_writers_only),
         CASE(a_paused_owner_is_fenced),
-        CASE(a_lease_of_another_boot_is_over),
-        CASE(a_failed_write_is_reported_and_leaves_nothing),
-        CASE(a_file_taken_away_is_noticed),
-        CASE(bad_files_are_refused_untouched),
-        CASE(a_damaged_file_is_said),
-        CASE(hostile_numbers_are_damage),
+        CASE(a_lease_of_another_boot_has_expired),
+        CASE(a_failed_write_is_reported_and_rolled_back),
+        CASE(a_deleted_or_replaced_file_is_reported),
+        CASE(foreign_files_are_refused_and_left_unchanged),
+        CASE(a_damaged_file_is_reported),
+        CASE(impossible_numbers_are_reported_as_damage),
     };
     return cmocka_run_group_tests_name("bus_sqlite", tests, NULL, NULL);
 }

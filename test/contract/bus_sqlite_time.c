@@ -1,6 +1,6 @@
-/* test/contract/bus_sqlite_time: how old things are on the embedded bus: what a suspended machine,
- * one that was off, and a wrong clock do to retention. The clocks are simulated: clock_gettime()
- * below stands in front of libc's. Owns its folder. cmocka. SPDX-License-Identifier: Apache-2.0 */
+/* test/contract/bus_sqlite_time: retention of the embedded bus when the machine was suspended or
+ * powered off, or a clock is wrong. The clocks are simulated: clock_gettime() below overrides
+ * libc's. Owns its folder. SPDX-License-Identifier: Apache-2.0 */
 #include "bus.h"
 
 #include <sqlite3.h>
@@ -12,8 +12,9 @@
 enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
 #define DAY ((int64_t)24 * HOUR)
 
-/* Milliseconds by which the clocks differ from the machine's: all of them, because something ran
- * for that long; the wall and the boot clock, because the machine slept; the wall clock alone. */
+/* Milliseconds by which the simulated clocks are ahead: ran_ms all of them, as if that much time
+ * had passed; slept_ms the wall and boot clock, as after suspension; wall_ms the wall clock alone.
+ */
 static int64_t ran_ms, slept_ms, wall_ms;
 
 int clock_gettime(clockid_t id, struct timespec *t) {
@@ -39,7 +40,7 @@ static int local_world(void **state) {
     return rc;
 }
 
-/* Does something to the file that no process of distlog would. Its result, if it is a number. */
+/* Changes the file as no process of distlog would. Returns the result, if it is a number. */
 static int64_t change(const struct world *w, const char *sql) {
     sqlite3 *db = NULL;
     sqlite3_stmt *s = NULL;
@@ -65,14 +66,14 @@ static void poll_once(struct bus *bus) {
         fail_msg("poll: %s", err.text);
 }
 
-/* A process that has the bus open runs for so long, and polls each 10 s. */
+/* Simulates that a process with the bus open runs for ms, polling every 10 s. */
 static void run(struct bus *bus, int64_t ms) {
     for (int64_t end = ran_ms + ms; ran_ms < end; ran_ms += 10 * SECOND)
         poll_once(bus);
     poll_once(bus);
 }
 
-/* collect runs for so long, and nothing else. */
+/* Simulates that only collect runs for ms. */
 static void run_collect(struct world *w, int64_t ms) {
     struct told told = {0};
     struct bus *bus = open_writer(w, &told);
@@ -80,15 +81,14 @@ static void run_collect(struct world *w, int64_t ms) {
     close_bus(bus);
 }
 
-/* The next to open the file does so in another boot of the machine, whose wall clock differs by so
- * much. */
+/* The next process to open the file does so in another boot, whose wall clock has stepped. */
 static void reboot(const struct world *w, int64_t wall_step_ms) {
     change(w, "UPDATE meta SET boot_id = 'another'");
     change(w, "UPDATE owner SET boot_id = 'another'");
     wall_ms += wall_step_ms;
 }
 
-/* A group reads, commits the first n of what is new to it, and leaves. */
+/* Opens a group, commits its next n records, and closes it. */
 static void commit_first(struct world *w, size_t n) {
     struct seen seen = {0};
     struct bus_open how = {.group = w->group, .input = w->in, .max_records = n};
@@ -99,7 +99,7 @@ static void commit_first(struct world *w, size_t n) {
     seen_release(&seen);
 }
 
-/* The group finds all of the records from first to end - 1, and none of them lost. */
+/* Checks that the group reads the records from first to end - 1, with none lost. */
 static void assert_readable(struct world *w, size_t first, size_t end) {
     struct seen seen = {0};
     char value[16];
@@ -117,7 +117,7 @@ static void assert_readable(struct world *w, size_t first, size_t end) {
 /* --- time in which nothing ran -----------------------------------------------------------------
  */
 
-static void a_suspended_machine_ages_nothing(void **state) {
+static void time_in_suspension_does_not_age_records(void **state) {
     struct world *w = *state;
     struct told told = {0};
     struct bus *collect = open_writer(w, &told);
@@ -130,8 +130,8 @@ static void a_suspended_machine_ages_nothing(void **state) {
     assert_readable(w, 0, 4);
 }
 
-/* What a group has left to read is safe from twice max_age, too. */
-static void a_group_comes_back_to_what_it_left(void **state) {
+/* What the group has yet to read does not expire at twice max_age either. */
+static void a_group_finds_its_records_after_suspension(void **state) {
     struct world *w = *state;
     struct told told = {0};
     struct bus *collect = open_writer(w, &told);
@@ -144,8 +144,8 @@ static void a_group_comes_back_to_what_it_left(void **state) {
     assert_readable(w, 2, 4);
 }
 
-/* collect starts first, after three weeks, and the records had not even seen one pass. */
-static void a_machine_that_was_off_ages_nothing(void **state) {
+/* collect starts first, after three weeks; no pass had run while the records were there. */
+static void time_powered_off_does_not_age_records(void **state) {
     struct world *w = *state;
     feed(w, w->in, "k", "v", 0, 4);
     reboot(w, 21 * DAY);
@@ -154,7 +154,7 @@ static void a_machine_that_was_off_ages_nothing(void **state) {
     assert_readable(w, 0, 4);
 }
 
-static void a_group_comes_back_after_the_machine_was_off(void **state) {
+static void a_group_finds_its_records_after_power_off(void **state) {
     struct world *w = *state;
     feed(w, w->in, "k", "v", 0, 4);
     run_collect(w, MINUTE);
@@ -164,8 +164,8 @@ static void a_group_comes_back_after_the_machine_was_off(void **state) {
     assert_readable(w, 2, 4);
 }
 
-/* However often, and with less than max_age each time. */
-static void many_pauses_age_nothing(void **state) {
+/* However many there are, each shorter than max_age. */
+static void many_pauses_do_not_age_records(void **state) {
     struct world *w = *state;
     feed(w, w->in, "k", "v", 0, 4);
     for (int i = 0; i < 20; i++) {
@@ -179,8 +179,8 @@ static void many_pauses_age_nothing(void **state) {
     assert_int_equal(change(w, "SELECT count(*) FROM gap"), 0);
 }
 
-/* Where max_age is short, so is a pause that matters. */
-static void a_short_pause_is_none_of_a_short_age(void **state) {
+/* With a short max_age, even a short pause is recorded as a gap. */
+static void a_short_pause_does_not_count_towards_a_short_max_age(void **state) {
     struct world *w = *state;
     world_set(w, "bus.local.max_age", "20s");
     feed(w, w->in, "k", "v", 0, 4);
@@ -192,8 +192,8 @@ static void a_short_pause_is_none_of_a_short_age(void **state) {
     assert_int_equal(records_left(w), 0);
 }
 
-/* The machine falls asleep in the middle of a pass, which goes on when it wakes up. */
-static void a_pass_sleeps_with_the_machine(void **state) {
+/* The pass continues when the machine wakes up. */
+static void a_pass_interrupted_by_suspension_deletes_no_more(void **state) {
     struct world *w = *state;
     struct told told = {0};
     struct bus *collect = open_writer(w, &told);
@@ -205,7 +205,7 @@ static void a_pass_sleeps_with_the_machine(void **state) {
     feed(w, w->in, "k", "v", 0, 4);
     ran_ms += MINUTE;
     poll_once(collect);
-    assert_in_range(records_left(w), 5, 60004); /* it has begun, and is not done */
+    assert_in_range(records_left(w), 5, 60004); /* begun, but not complete */
     slept_ms += 3 * HOUR;
     int64_t before, left = records_left(w);
     do {
@@ -217,7 +217,7 @@ static void a_pass_sleeps_with_the_machine(void **state) {
     close_bus(collect);
 }
 
-/* A file of distlog 0.1.0 knows when its last pass was, and has no table of gaps. */
+/* A file of distlog 0.1.0 records its last pass, but has no table of gaps. */
 static void a_file_of_an_older_release_is_safe(void **state) {
     struct world *w = *state;
     struct told told = {0};
@@ -237,7 +237,7 @@ static void a_file_of_an_older_release_is_safe(void **state) {
 /* --- wrong clocks ------------------------------------------------------------------------------
  */
 
-static void one_boot_ahead_ages_nothing(void **state) {
+static void one_boot_with_a_fast_clock_does_not_age_records(void **state) {
     struct world *w = *state;
     feed(w, w->in, "k", "v", 0, 4);
     run_collect(w, MINUTE);
@@ -250,10 +250,9 @@ static void one_boot_ahead_ages_nothing(void **state) {
     assert_readable(w, 0, 5);
 }
 
-/* Two boots that were ahead wrote nothing, so that the bus clock goes back with the next one.
- * Passes and ages go on from there; so does the absence of a group that came by meanwhile, and is
- * gone. */
-static void a_clock_that_goes_back_stops_no_pass(void **state) {
+/* Two boots with a fast clock wrote no record, so the bus clock steps back with the next boot.
+ * Passes and ages continue from there, and so does the absence of a group seen in the meantime. */
+static void a_clock_that_steps_back_does_not_stop_retention(void **state) {
     struct world *w = *state;
     feed(w, w->in, "k", "v", 0, 4);
     run_collect(w, MINUTE);
@@ -269,8 +268,8 @@ static void a_clock_that_goes_back_stops_no_pass(void **state) {
     assert_int_equal(records_left(w), 0);
 }
 
-/* The bus had been idle for long, so that the bus clock goes back to its last record. */
-static void a_clock_behind_stops_no_pass(void **state) {
+/* After a long idle time the bus clock steps back to the last record. */
+static void a_slow_clock_does_not_stop_retention(void **state) {
     struct world *w = *state;
     feed(w, w->in, "k", "v", 0, 4);
     run_collect(w, 5 * HOUR);
@@ -284,8 +283,8 @@ static void a_clock_behind_stops_no_pass(void **state) {
     assert_int_equal(records_left(w), 0);
 }
 
-/* Gaps that no bus would note make no sum overflow, and nothing old. */
-static void hostile_gaps_age_nothing(void **state) {
+/* No sum of them may overflow. */
+static void impossible_gaps_do_not_age_records(void **state) {
     struct world *w = *state;
     feed(w, w->in, "k", "v", 0, 4);
     run_collect(w, MINUTE);
@@ -299,7 +298,7 @@ static void hostile_gaps_age_nothing(void **state) {
 /* --- time in which something ran ---------------------------------------------------------------
  */
 
-static void what_ran_before_and_after_a_pause_adds_up(void **state) {
+static void running_time_before_and_after_a_pause_adds_up(void **state) {
     struct world *w = *state;
     feed(w, w->in, "k", "v", 0, 4);
     run_collect(w, 40 * MINUTE);
@@ -312,9 +311,9 @@ static void what_ran_before_and_after_a_pause_adds_up(void **state) {
     assert_int_equal(change(w, "SELECT max(offset) FROM t1"), 4);
 }
 
-/* A group that is there and does not get on holds its records for twice max_age, and counts them
- * then. */
-static void what_a_slow_group_loses_is_counted(void **state) {
+/* A group that is present but makes no progress retains its records for twice max_age; after that
+ * it counts them as lost. */
+static void records_lost_by_a_slow_group_are_counted(void **state) {
     struct world *w = *state;
     struct seen seen = {0};
     feed(w, w->in, "k", "v", 0, 5);
@@ -340,20 +339,20 @@ static void what_a_slow_group_loses_is_counted(void **state) {
 int main(void) {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, local_world, world_end)
     const struct CMUnitTest tests[] = {
-        CASE(a_suspended_machine_ages_nothing),
-        CASE(a_group_comes_back_to_what_it_left),
-        CASE(a_machine_that_was_off_ages_nothing),
-        CASE(a_group_comes_back_after_the_machine_was_off),
-        CASE(many_pauses_age_nothing),
-        CASE(a_short_pause_is_none_of_a_short_age),
-        CASE(a_pass_sleeps_with_the_machine),
+        CASE(time_in_suspension_does_not_age_records),
+        CASE(a_group_finds_its_records_after_suspension),
+        CASE(time_powered_off_does_not_age_records),
+        CASE(a_group_finds_its_records_after_power_off),
+        CASE(many_pauses_do_not_age_records),
+        CASE(a_short_pause_does_not_count_towards_a_short_max_age),
+        CASE(a_pass_interrupted_by_suspension_deletes_no_more),
         CASE(a_file_of_an_older_release_is_safe),
-        CASE(one_boot_ahead_ages_nothing),
-        CASE(a_clock_that_goes_back_stops_no_pass),
-        CASE(a_clock_behind_stops_no_pass),
-        CASE(hostile_gaps_age_nothing),
-        CASE(what_ran_before_and_after_a_pause_adds_up),
-        CASE(what_a_slow_group_loses_is_counted),
+        CASE(one_boot_with_a_fast_clock_does_not_age_records),
+        CASE(a_clock_that_steps_back_does_not_stop_retention),
+        CASE(a_slow_clock_does_not_stop_retention),
+        CASE(impossible_gaps_do_not_age_records),
+        CASE(running_time_before_and_after_a_pause_adds_up),
+        CASE(records_lost_by_a_slow_group_are_counted),
     };
     return cmocka_run_group_tests_name("bus_sqlite_time", tests, NULL, NULL);
 }

@@ -54,7 +54,7 @@ int world_end(void **state) {
         snprintf(path, sizeof path, "%s%s", w->path, tail[i]);
         unlink(path);
     }
-    int rc = rmdir(w->dir); /* so a file that nobody expects is a failure */
+    int rc = rmdir(w->dir); /* fails if an unexpected file is left */
     conf_free(w->conf);
     free(w);
     return rc;
@@ -141,7 +141,7 @@ bool take(struct bus *bus, struct seen *seen) {
     struct err err = {0};
     enum bus_rc rc;
     int64_t deadline =
-        clock_mono_ms() + DEADLINE_MS; /* of a transaction that a killed process left open */
+        clock_mono_ms() + DEADLINE_MS; /* a killed process may have left a transaction open */
     while ((rc = bus->engine->poll(bus, 200, &batch, &err)) == BUS_RETRY &&
            clock_mono_ms() < deadline)
         continue;
@@ -208,7 +208,7 @@ pid_t in_child(const struct world *w, const char *work) {
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed test leaves nobody behind */
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed test must leave no child */
         execl("/proc/self/exe", "child", work, w->path, w->in, w->out, w->state, w->group, NULL);
         _exit(127);
     }

@@ -1,6 +1,6 @@
-/* What any store must do: the same cases on every engine. DISTLOG_STORE_TYPE and the other
- * DISTLOG_STORE_… variables choose it; by default the embedded one, in a folder of its own. Each
- * case has an index of its own.
+/* test/contract/store: the contract of port/store.h, checked on any engine. DISTLOG_STORE_TYPE and
+ * the other DISTLOG_STORE_… variables choose the engine; the default is the embedded one, in a
+ * temporary folder. Each case has its own index.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
 #include <setjmp.h>
@@ -87,7 +87,7 @@ static int tear_down(void **state) {
     return 0;
 }
 
-/* The record that the spans were taken from, for engines that read it themselves. */
+/* Builds the record that the spans belong to, for engines that parse it themselves. */
 static struct span record(const struct store_doc *d) {
     const struct {
         const char *key;
@@ -126,7 +126,7 @@ static enum store_verdict add(struct store *s, struct store_doc d) {
     return d.verdict;
 }
 
-static void test_create(void **state) {
+static void documents_are_stored_once(void **state) {
     struct store *s = *state;
     struct store_doc three[] = {doc("a", 1000), doc("b", 2000), doc("a", 3000)};
     bulk(s, three, 3);
@@ -139,12 +139,12 @@ static void test_create(void **state) {
     bulk(s, three, 3);
     assert_int_equal(three[0].verdict, STORE_EXISTS);
     assert_int_equal(three[1].verdict, STORE_EXISTS);
-    assert_int_equal(three[2].verdict, STORE_POISON); /* was judged: not touched */
+    assert_int_equal(three[2].verdict, STORE_POISON); /* already judged, so left unchanged */
     assert_string_equal(ids(s, all), "b a ");
     bulk(s, three, 0);
 }
 
-static void test_indices_are_apart(void **state) {
+static void indices_are_separate(void **state) {
     struct store *s = *state;
     add(s, doc("a", 1000));
     char index[64];
@@ -159,7 +159,7 @@ static void test_indices_are_apart(void **state) {
     assert_string_equal(ids(s, all), "a ");
 }
 
-static void test_order(void **state) {
+static void hits_come_in_the_requested_order(void **state) {
     struct store *s = *state;
     struct store_doc docs[] = {doc("1", 1000), doc("9", 9000), doc("p", 5000), doc("q", 5000),
                                doc("r", 5000), doc("s", 5000), doc("t", 5000), doc("u", 5000)};
@@ -177,7 +177,7 @@ static void test_order(void **state) {
     assert_string_equal(ids(s, q), "");
 }
 
-static void test_filters(void **state) {
+static void filters_match_exactly(void **state) {
     struct store *s = *state;
     struct store_doc docs[] = {doc("a", 1000), doc("b", 2000), doc("c", 3000), doc("d", 4000)};
     docs[0].level = SPAN_LIT("ERROR"), docs[0].node = SPAN_LIT("node_01");
@@ -204,22 +204,22 @@ static void test_filters(void **state) {
     assert_string_equal(ids(s, q), "");
 }
 
-static void test_times(void **state) {
+static void since_is_inclusive_and_until_exclusive(void **state) {
     struct store *s = *state;
     struct store_doc docs[] = {doc("a", 1000), doc("b", 2000), doc("c", 3000)};
     bulk(s, docs, 3);
     struct store_query q = all;
     q.since_ms = 2000;
-    assert_string_equal(ids(s, q), "c b "); /* since is within */
+    assert_string_equal(ids(s, q), "c b "); /* since is inclusive */
     q.until_ms = 3000;
-    assert_string_equal(ids(s, q), "b "); /* until is not */
+    assert_string_equal(ids(s, q), "b "); /* until is exclusive */
     q.since_ms = 2001;
     assert_string_equal(ids(s, q), "");
     q.since_ms = 0;
     assert_string_equal(ids(s, q), "b a ");
 }
 
-static void test_words(void **state) {
+static void all_words_of_the_text_must_match(void **state) {
     struct store *s = *state;
     struct store_doc docs[] = {doc("a", 3000), doc("b", 2000), doc("c", 1000), doc("none", 500)};
     docs[0].message = SPAN_LIT("Sample log message from node_01, foo-bar \"quoted\"");
@@ -241,7 +241,7 @@ static void test_words(void **state) {
          "berfall CAF\xc3\x89",
          "b "},
         {"cafe", ""},
-        /* What is an operator or an error to one engine or another is just text. */
+        /* Operators and syntax errors of an engine's query language are plain text. */
         {"\"", ""},
         {"*", ""},
         {"sampl*", ""},
@@ -263,7 +263,7 @@ static void test_words(void **state) {
     }
 }
 
-static void test_follow(void **state) {
+static void a_cursor_finds_only_new_documents(void **state) {
     struct store *s = *state;
     char cursor[STORE_CURSOR] = "";
     struct store_query q = all;
@@ -275,7 +275,7 @@ static void test_follow(void **state) {
     add(s, d);
     assert_string_equal(ids(s, q), "");
     assert_string_equal(ids(s, q), "");
-    d.id = SPAN_LIT("late"), d.at_ms = 1000; /* newer by when it was stored, not by its time */
+    d.id = SPAN_LIT("late"), d.at_ms = 1000; /* stored later, though its time is earlier */
     add(s, d);
     d.id = SPAN_LIT("later"), d.at_ms = 500;
     add(s, d);
@@ -289,7 +289,7 @@ static void test_follow(void **state) {
     assert_string_equal(ids(s, q), "last ");
 }
 
-static void test_erase(void **state) {
+static void matching_documents_are_deleted(void **state) {
     struct store *s = *state;
     struct store_doc docs[] = {doc("a", 1000), doc("b", 2000), doc("c", 3000), doc("d", 4000)};
     docs[0].message = SPAN_LIT("red apple");
@@ -302,20 +302,20 @@ static void test_erase(void **state) {
     old.until_ms = 2000;
     assert_int_equal(erase(s, red, true), 2);
     assert_string_equal(ids(s, all), "d c b a ");
-    old.limit = 0; /* is ignored */
+    old.limit = 0; /* ignored */
     assert_int_equal(erase(s, old, false), 1);
     old.limit = -1;
     assert_int_equal(erase(s, warn, false), 1);
     assert_int_equal(erase(s, red, false), 1);
     assert_string_equal(ids(s, red), "");
     assert_string_equal(ids(s, all), "d ");
-    assert_int_equal(add(s, doc("a", 1000)), STORE_STORED); /* the id is free again */
+    assert_int_equal(add(s, doc("a", 1000)), STORE_STORED); /* the id may be used again */
     assert_int_equal(erase(s, all, false), 2);
     assert_int_equal(erase(s, all, false), 0);
     assert_string_equal(ids(s, all), "");
 }
 
-static void test_reopen(void **state) {
+static void documents_survive_a_reopen(void **state) {
     struct store *s = *state;
     add(s, doc("a", 1000));
     s->engine->close(s);
@@ -332,8 +332,8 @@ static bool same_json(void *ctx, const struct store_hit *hit) {
     return true;
 }
 
-/* Bytes come back as they went in: NUL, 512 bytes of id, a megabyte of document. */
-static void test_bytes(void **state) {
+/* NUL bytes, an id of 512 bytes, a document of a megabyte. */
+static void documents_return_byte_for_byte(void **state) {
     struct store *s = *state;
     struct buf json = {0}, id = {0};
     struct err err;
@@ -365,7 +365,7 @@ static void test_bytes(void **state) {
     buf_release(&id);
 }
 
-/* n documents i0, i1, …; their memory is the arena's. */
+/* n documents i0, i1, …, in the arena. */
 static struct store_doc *many(struct arena *arena, size_t n) {
     struct store_doc *docs = arena_take(arena, n * sizeof *docs);
     for (size_t i = 0; i < n; i++) {
@@ -388,13 +388,13 @@ static bool step(void *ctx, const struct store_hit *hit) {
     assert_true(w->n == 0 || hit->at_ms <= w->last_ms);
     w->last_ms = hit->at_ms;
     if (w->n++ == 0) {
-        add(w->writer, doc("meanwhile", 500)); /* a reader in mid-search keeps no writer waiting */
+        add(w->writer, doc("meanwhile", 500)); /* an unfinished search must not block writers */
         assert_int_equal(erase(w->writer, all, true), 1001);
     }
     return w->n != w->stop_at;
 }
 
-static void test_many(void **state) {
+static void large_results_are_complete(void **state) {
     struct store *s = *state;
     struct arena arena = {0};
     struct err err;
@@ -412,9 +412,9 @@ static void test_many(void **state) {
     arena_release(&arena);
 }
 
-/* A store process that dies in mid-bulk leaves nothing half done, and sending again completes it.
+/* A process that is killed during a bulk leaves no partial document, and repeating it completes it.
  */
-static void test_killed(void **state) {
+static void a_killed_bulk_can_be_repeated(void **state) {
     enum { N = 2000 };
     struct store *s = *state;
     struct arena arena = {0};
@@ -431,7 +431,7 @@ static void test_killed(void **state) {
             pause();
         }
         assert_int_equal(read(begun[0], &byte, 1), 1);
-        /* Somewhere within the bulk, elsewhere each time; before or after it is no harm. */
+        /* At a different moment each time, mostly within the bulk. */
         nanosleep(&(struct timespec){.tv_nsec = round * 5 * 1000 * 1000}, NULL);
         kill(child, SIGKILL);
         assert_int_equal(waitpid(child, NULL, 0), child);
@@ -441,7 +441,7 @@ static void test_killed(void **state) {
         bulk(s, docs, N);
         for (size_t i = 0; i < N; i++) {
             assert_true(docs[i].verdict == STORE_STORED || docs[i].verdict == STORE_EXISTS);
-            if (strcmp(s->engine->name, "local") == 0) /* there a bulk is one transaction */
+            if (strcmp(s->engine->name, "local") == 0) /* where a bulk is one transaction */
                 assert_int_equal(docs[i].verdict, docs[0].verdict);
         }
         assert_int_equal(erase(s, all, false), N);
@@ -450,7 +450,7 @@ static void test_killed(void **state) {
     arena_release(&arena);
 }
 
-static void test_missing(void **state) {
+static void a_missing_store_is_reported(void **state) {
     (void)state;
     struct store *s = NULL;
     struct err err;
@@ -466,7 +466,7 @@ static void test_missing(void **state) {
     test.conf = mine;
 }
 
-static void test_removed(void **state) {
+static void a_removed_file_is_reported(void **state) {
     (void)state;
     struct err err;
     struct conf *mine = test.conf;
@@ -486,20 +486,20 @@ static void test_removed(void **state) {
 
 int main(void) {
     const struct CMUnitTest cases[] = {
-        cmocka_unit_test_setup_teardown(test_create, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_indices_are_apart, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_order, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_filters, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_times, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_words, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_follow, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_erase, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_reopen, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_bytes, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_many, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_killed, set_up, tear_down),
-        cmocka_unit_test(test_missing), /* of files: the embedded engine only */
-        cmocka_unit_test(test_removed),
+        cmocka_unit_test_setup_teardown(documents_are_stored_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(indices_are_separate, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(hits_come_in_the_requested_order, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(filters_match_exactly, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(since_is_inclusive_and_until_exclusive, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(all_words_of_the_text_must_match, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_cursor_finds_only_new_documents, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(matching_documents_are_deleted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(documents_survive_a_reopen, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(documents_return_byte_for_byte, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(large_results_are_complete, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_killed_bulk_can_be_repeated, set_up, tear_down),
+        cmocka_unit_test(a_missing_store_is_reported), /* of files: the embedded engine only */
+        cmocka_unit_test(a_removed_file_is_reported),
     };
     struct err err;
     char path[96];

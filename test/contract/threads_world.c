@@ -1,8 +1,8 @@
-/* threads_world: C11's threads, locks and conditions by way of pthreads, for the thread sanitizer.
- * librdkafka uses C11's, of which the sanitizer of gcc 12 knows nothing: it crashes in such a
- * thread, and does not see what their locks order. glibc's mtx_t and cnd_t are pthread's under
- * another name, so the same memory serves. Other builds have glibc's own. Owns nothing. Any thread.
- * SPDX-License-Identifier: Apache-2.0 */
+/* threads_world: C11 threads, locks and conditions implemented with pthreads, for the thread
+ * sanitizer. librdkafka uses C11 threads, which the sanitizer of gcc 12 does not support: it
+ * crashes in such a thread, and does not see the order that their locks impose. glibc's mtx_t and
+ * cnd_t have the layout of pthread's types, so the same memory can be used. Other builds use glibc.
+ * Owns nothing. Any thread. SPDX-License-Identifier: Apache-2.0 */
 #include <threads.h>
 
 #ifdef __SANITIZE_THREAD__
@@ -14,9 +14,9 @@
 _Static_assert(sizeof(mtx_t) == sizeof(pthread_mutex_t), "one mutex");
 _Static_assert(sizeof(cnd_t) == sizeof(pthread_cond_t), "one condition");
 
-/* The library's own code is not instrumented, so its reference counts are not seen: what it does
- * with memory by itself is not judged, that its locks are made before they are used neither. What
- * our code does is, in its callbacks too. */
+/* The library is not instrumented, so the sanitizer does not see its reference counts. Its own
+ * memory accesses and the initialization of its locks are therefore not checked. Our code is,
+ * callbacks included. */
 const char *__tsan_default_suppressions(void);
 const char *__tsan_default_suppressions(void) {
     return "called_from_lib:librdkafka.so.1\nrace:mtx_lock\nrace:mtx_unlock\nrace:mtx_destroy\n";

@@ -1,28 +1,30 @@
-/* interpose: what LD_PRELOAD puts between a program and its libraries, to break it at a chosen
- * place. The environment says what; each part is off without its variable:
+/* clang-format off */
+/* interpose: a library for LD_PRELOAD that stands between a program and its libraries, and makes it
+ * fail at a chosen point. The environment selects what fails; each part is off without its variable:
  *
- *   FAULTS_POINT=NAME:COUNT     SIGKILL of itself the COUNT-th time that NAME is reached. NAME is
- * one of produce offsets commit offset-commit bulk sqlite-lock sqlite-commit sqlite-write
- * sqlite-fsync, with -before or -after. bulk-after: the answer is there, and the program has not
- * seen it. sqlite-lock-before: what follows from a batch is known, and nothing is locked yet.
- *       NAME:COUNT:stop: SIGSTOP of itself in its place. NAME:COUNT:hang: that call never returns.
- *   FAULTS_IO=ERROR:CALL:PATH:HOW   EIO, ENOSPC or EDQUOT from write, pwrite, fsync, fdatasync,
- * ftruncate
- *       ("*": any of them), on files whose path contains PATH. HOW with a point is a probability
- * (0.01), without one a count (7: every 7th call). Every other write that fails has written the
- * first half of its bytes. FAULTS_MALLOC=1/N:SEED      one of N allocations that the program or
- * SQLite asks for fails. (librdkafka ends the process by assertion then, and no user of it can do
- * anything about it.) FAULTS_CLOCK=FILE           seconds, as text, by which CLOCK_REALTIME is
- * wrong FAULTS_SLEPT=FILE           seconds, as text, that the machine has been suspended:
- * CLOCK_REALTIME and CLOCK_BOOTTIME are ahead by as much, CLOCK_MONOTONIC is not
- *   FAULTS_CONTROL=FILE         the first three are on only while its first byte is 1; without it
- *                               FAULTS_MALLOC begins when the process is a second old
- *   FAULTS_SEED=N               of FAULTS_IO
- *   FAULTS_HITS=FILE            gets a byte for each call of FAULTS_IO or FAULTS_MALLOC that failed
+ *   FAULTS_POINT=NAME:COUNT     the process kills itself (SIGKILL) the COUNT-th time that it reaches
+ *       NAME: one of produce offsets commit offset-commit bulk sqlite-lock sqlite-commit sqlite-write
+ *       sqlite-fsync, with -before or -after. At bulk-after the answer has arrived, but the program
+ *       has not seen it. At sqlite-lock-before the results of a batch are known, but nothing is
+ *       locked yet. NAME:COUNT:stop: SIGSTOP instead. NAME:COUNT:hang: the call never returns.
+ *   FAULTS_IO=ERROR:CALL:PATH:HOW   EIO, ENOSPC or EDQUOT from write, pwrite, fsync, fdatasync or
+ *       ftruncate ("*": any of them) on files whose path contains PATH. HOW with a decimal point is a
+ *       probability (0.01), otherwise an interval (7: every 7th call). Every other write that fails
+ *       has written the first half of its bytes.
+ *   FAULTS_MALLOC=1/N:SEED      one of N allocations of the program or of SQLite fails (librdkafka's
+ *       do not: it would end the process by assertion, about which its users can do nothing)
+ *   FAULTS_CLOCK=FILE           seconds, as text, by which CLOCK_REALTIME is wrong
+ *   FAULTS_SLEPT=FILE           seconds, as text, for which the machine was suspended: CLOCK_REALTIME
+ *                               and CLOCK_BOOTTIME are ahead by as much, CLOCK_MONOTONIC is not
+ *   FAULTS_CONTROL=FILE         the first three are active only while its first byte is 1; without
+ *                               it FAULTS_MALLOC begins when the process is a second old
+ *   FAULTS_SEED=N               the seed of FAULTS_IO
+ *   FAULTS_HITS=FILE            receives a byte for each failed call of FAULTS_IO or FAULTS_MALLOC
  *
- * The files may be rewritten while the process runs, in place; one that is not there says 0.
+ * The files may be rewritten in place while the process runs; a missing one counts as 0.
  * Owns its descriptors. Any thread.
  * SPDX-License-Identifier: Apache-2.0 */
+/* clang-format on */
 #include <curl/curl.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -42,7 +44,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* real: the function of that name that comes next, found once. */
+/* real: the next function of that name, looked up once. */
 #define REAL(result, name, ...)         \
     static result (*real)(__VA_ARGS__); \
     if (!real)                          \
@@ -151,7 +153,7 @@ __attribute__((constructor)) static void read_plan(void) {
     began = monotonic_s();
 }
 
-/* --- whether now --- */
+/* --- whether to fail now --- */
 
 static bool on(void) {
     char byte = '1';
@@ -169,13 +171,13 @@ static unsigned long long throw(void) {
     return is * 2685821657736338717ULL >> 11;
 }
 
-/* Writes down that a call has failed; without the libraries, for malloc may be that call. */
+/* Records that a call has failed. Uses a system call, because the failed call may be malloc. */
 static void hit(void) {
     if (plan.hits != NONE)
         syscall(SYS_write, plan.hits, "x", (size_t)1);
 }
 
-/* The place NAME WHEN is reached: dies, stops or hangs here if that was the plan. */
+/* The point NAME-WHEN is reached: kills, stops or hangs the process if the plan says so. */
 static void reach(const char *name, const char *when) {
     size_t n = strlen(name);
     if (!plan.at || strncmp(plan.point, name, n) != 0 || strcmp(plan.point + n, when) != 0 || !on())
@@ -199,7 +201,7 @@ static bool path_of(int fd, char *path, size_t size) {
     return true;
 }
 
-/* Is this call to fail? errno then says how. */
+/* Whether this call must fail; errno is set then. */
 static bool fails(const char *call, int fd) {
     char path[512];
     if (!plan.error || (strcmp(plan.call, call) != 0 && strcmp(plan.call, "*") != 0))
@@ -215,7 +217,7 @@ static bool fails(const char *call, int fd) {
     return now;
 }
 
-/* A database of SQLite or its log, as far as points are concerned. */
+/* Whether the file is an SQLite database or its WAL, to which points apply. */
 static bool of_sqlite(int fd) {
     char path[512];
     if (!plan.at || strncmp(plan.point, "sqlite-", 7) != 0 || !path_of(fd, path, sizeof path))
@@ -313,7 +315,7 @@ int sqlite3_exec(sqlite3 *db, const char *sql, int (*row)(void *, int, char **, 
                  char **error) {
     REAL(int, sqlite3_exec, sqlite3 *, const char *, int (*)(void *, int, char **, char **), void *,
          char **);
-    /* SQLite itself calls this with NULL when it had no memory for the text. */
+    /* SQLite itself passes NULL after it failed to allocate the text. */
     bool commits = sql && strcmp(sql, "COMMIT") == 0;
     if (commits)
         reach("sqlite-commit", "-before");
@@ -363,7 +365,7 @@ rd_kafka_resp_err_t rd_kafka_commit_queue(rd_kafka_t *rk,
     return real(rk, offsets, queue, done, opaque);
 }
 
-/* Brings the answer to that. */
+/* Receives the answer to it. */
 rd_kafka_event_t *rd_kafka_queue_poll(rd_kafka_queue_t *queue, int limit_ms) {
     REAL(rd_kafka_event_t *, rd_kafka_queue_poll, rd_kafka_queue_t *, int);
     rd_kafka_event_t *event = real(queue, limit_ms);
@@ -398,7 +400,7 @@ extern void *__libc_malloc(size_t n);
 extern void *__libc_calloc(size_t n, size_t size);
 extern void *__libc_realloc(void *was, size_t n);
 
-/* Is there no memory for who called from there? */
+/* Whether an allocation by the caller at that address must fail. */
 static bool none_for(const void *caller) {
     Dl_info who;
     if (!plan.malloc_one_in || throw() % (unsigned long long)plan.malloc_one_in != 0)
@@ -476,7 +478,7 @@ int timespec_get(struct timespec *t, int base) {
     return rc;
 }
 
-/* Waits until a time of CLOCK_REALTIME, which the kernel must be given as it knows it. */
+/* Waits until a time of CLOCK_REALTIME, converted back to the kernel's clock. */
 int cnd_timedwait(cnd_t *restrict cond, mtx_t *restrict mutex,
                   const struct timespec *restrict until) {
     REAL(int, cnd_timedwait, cnd_t *restrict, mtx_t *restrict, const struct timespec *restrict);

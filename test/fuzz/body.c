@@ -1,6 +1,6 @@
-/* body: any bytes as an HTTP body on its whole way: Content-Encoding, Content-Type and the body
- * stand in a line each. Inflating is bounded whatever a body claims; packed and unpacked, a body is
- * the same records. SPDX-License-Identifier: Apache-2.0 */
+/* body: any bytes as the Content-Encoding, the Content-Type and the body of a request, a line each,
+ * processed as collect does. Decompression stays within its limit whatever a body claims, and a
+ * body has the same records compressed and uncompressed. SPDX-License-Identifier: Apache-2.0 */
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -18,7 +18,7 @@ static void check(bool holds) {
         abort();
 }
 
-/* What a body came to. */
+/* The result for a body. */
 struct taken {
     struct buf plain, lines;
     struct arena arena;
@@ -26,7 +26,7 @@ struct taken {
     int rc;
 };
 
-/* As collect does it. */
+/* Processes a body as collect does. */
 static void take(struct taken *t, enum inflate_coding coding, enum ingest_format format,
                  struct span body) {
     struct err err = {""};
@@ -75,7 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
     struct taken plain, packed;
     struct buf members = {0};
     take(&plain, coding, format, body);
-    if (coding == INFLATE_NONE) { /* two members: their border lies anywhere in the body */
+    if (coding == INFLATE_NONE) { /* two members, divided anywhere in the body */
         size_t half = body.n / 2;
         deflate_gzip((struct span){body.p, half}, &members);
         deflate_gzip((struct span){body.p + half, body.n - half}, &members);

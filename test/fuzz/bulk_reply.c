@@ -1,5 +1,5 @@
-/* bulk_reply: any bytes as what Elasticsearch answers to bulk requests. A document counts as stored
- * only if its own item says so to jansson too, and each has the verdict that its item asks for.
+/* bulk_reply: any bytes as Elasticsearch's replies to bulk requests. A document counts as stored
+ * only if its own item says so according to jansson too, and each verdict agrees with its item.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <jansson.h>
 #include <stdint.h>
@@ -10,8 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
 enum { DOCS = 3, DEEP = 100 };
 
-/* What jansson reads is not always what may be compared: depth is ours alone, and 2e2 is no status.
- */
+/* Not everything can be compared: only the scanner limits depth, and 2e2 is no status. */
 static bool too_deep(struct span text) {
     int depth = 0, most = 0;
     for (size_t i = 0; i < text.n; i++) {

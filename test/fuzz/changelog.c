@@ -1,6 +1,6 @@
-/* changelog: any bytes as records of the state topic, KEY TAB VALUE a line. What was taken is at
- * most one node a key, can be worked with (time passes, beats come), and reads the same again when
- * it was saved. SPDX-License-Identifier: Apache-2.0 */
+/* changelog: any bytes as records of the state topic, a line of KEY TAB VALUE each. What was loaded
+ * has at most one node a key, can be used (time passes, heartbeats arrive), and is unchanged when
+ * it is saved and loaded again. SPDX-License-Identifier: Apache-2.0 */
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -25,7 +25,7 @@ static size_t count(const struct registry *r) {
     return n;
 }
 
-/* What the step changed, loaded into another registry. */
+/* Loads the changes of the step into another registry. */
 static void copy(struct registry *to, const struct registry_step *step, struct arena *arena) {
     for (size_t i = 0; i < step->n_changes; i++) {
         const struct registry_change *c = &step->changes[i];
@@ -33,7 +33,7 @@ static void copy(struct registry *to, const struct registry_step *step, struct a
     }
 }
 
-/* Until nothing is due; each report is saved, and what was saved can be loaded. */
+/* Expires nodes until none is due, and checks that each change that is saved can be loaded. */
 static void expire(struct registry *r, struct registry_step *step) {
     for (int i = 0; i < MOST_STEPS && registry_expire(r, step); i++) {
         struct registry *again = registry_new(&conf);

@@ -1,6 +1,6 @@
-/* deadletter: any bytes as an envelope, and as what is put into one. An envelope that is read reads
- * the same again after it was written; whatever was put into one comes out again, whole or as far
- * as it fitted. SPDX-License-Identifier: Apache-2.0 */
+/* deadletter: any bytes as an envelope, and as the content of one. An envelope that is accepted is
+ * the same after it was written and read again; its content is read back, whole or as far as it
+ * fits. SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
 #include "../../lib/base/utf8.h"
@@ -18,7 +18,7 @@ static bool begins(struct span whole, struct span part) {
            !part.p == !whole.p;
 }
 
-/* Writes it within limit and reads it back. */
+/* Writes the envelope within limit and reads it back. */
 static void there_and_back(const struct deadletter *d, size_t limit) {
     struct arena arena = {0};
     struct buf out = {0};
@@ -31,7 +31,7 @@ static void there_and_back(const struct deadletter *d, size_t limit) {
     check(begins(d->key, again.key) && begins(d->value, again.value));
     bool whole = again.key.n == d->key.n && again.value.n == d->value.n;
     check(whole ? again.full_size < 0 : again.full_size == (int64_t)d->value.n);
-    check(whole || out.n <= limit || again.value.n <= 1); /* a key may leave no room */
+    check(whole || out.n <= limit || again.value.n <= 1); /* a large key may leave no room */
     arena_release(&arena);
     buf_release(&out);
 }

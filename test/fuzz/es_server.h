@@ -1,8 +1,7 @@
-/* es_server: stands in for Elasticsearch: what es_client_run would ask of the network is answered
- * out of the fuzzer's bytes (the Makefile links these targets with --wrap). Replies stand one
- * behind the other, a NUL byte between them: a character for the status, then the body. When there
- * are none left, nobody answers, so that every conversation ends. SPDX-License-Identifier:
- * Apache-2.0 */
+/* es_server: replaces Elasticsearch: the requests of es_client_run are answered from the fuzzer's
+ * bytes (the Makefile links these targets with --wrap). Replies are separated by NUL bytes; each is
+ * a character for the status, followed by the body. After the last one requests stay unanswered, so
+ * that every conversation ends. SPDX-License-Identifier: Apache-2.0 */
 #ifndef DISTLOG_TEST_FUZZ_ES_SERVER_H
 #define DISTLOG_TEST_FUZZ_ES_SERVER_H
 
@@ -13,14 +12,14 @@
 #include "../../lib/adapter/elastic/store_es.h"
 #include "../../lib/engines.h"
 
-static struct span es_replies; /* what is left of them */
+static struct span es_replies; /* those not used yet */
 
 static inline void check(bool holds) {
     if (!holds)
         abort();
 }
 
-/* A reply, and the body alone. Status 0: there is no answer. */
+/* Takes the next reply; returns its body. Status 0: no answer. */
 static inline long es_next(struct span *body) {
     static const struct {
         char letter;
@@ -51,7 +50,7 @@ void __wrap_es_client_run(struct es_client *c, struct es_call *calls, size_t n) 
         calls[i].http.status = es_next(&body);
         if (!calls[i].http.status)
             body = SPAN_LIT("nobody there");
-        /* A buffer of its own size, so that a step behind its end is seen. */
+        /* A buffer of exactly this size, so that a sanitizer finds reads past its end. */
         buf_release(&calls[i].http.reply);
         if (body.n)
             buf_span(&calls[i].http.reply, body);
@@ -62,7 +61,7 @@ void __wrap_clock_sleep_ms(int64_t ms) {
     (void)ms;
 }
 
-/* The store, opened with replies that suit it; NULL if own replies did not. */
+/* The store, opened with suitable replies; NULL if the fuzzer's own replies prevented it. */
 static inline struct store *es_store(struct span replies, struct span open, bool create) {
     static struct conf *conf;
     struct err err = {""};
@@ -79,7 +78,7 @@ static inline struct store *es_store(struct span replies, struct span open, bool
     return rc == STORE_OK ? store : NULL;
 }
 
-/* What a healthy cluster of that many shards says when the store is opened for reading. */
+/* The replies of a healthy cluster with that many shards when the store is opened for reading. */
 #define ES_HEALTHY                                     \
     SPAN_LIT("{\"version\":{\"number\":\"8.19.0\"}}\0" \
              "{\"logs\":{\"settings\":{\"index\":{\"number_of_shards\":\"2\"}},\"mappings\":{}}}")

@@ -1,5 +1,5 @@
-/* event: any bytes as a record. What is taken reads the same again from its compact form and has
- * the strings that jansson finds; a record that jansson takes with all keys distinct is not
+/* event: any bytes as a record. A record that is accepted parses the same from its compact form,
+ * and has the strings that jansson finds. A record that jansson accepts, with distinct keys, is not
  * refused. SPDX-License-Identifier: Apache-2.0 */
 #include <jansson.h>
 #include <stdint.h>

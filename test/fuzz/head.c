@@ -1,8 +1,8 @@
-/* head: any bytes as the header fields of a request, cut up and folded as libmicrohttpd does it;
- * the first byte picks the version. What is taken reads the same to a server that forgives: one
- * that cuts lines at a lone carriage return or NUL too, heeds folded lines as fields of their own,
- * and blanks around a name not at all. And who may post is who knows a secret, from pages that are
- * listed. SPDX-License-Identifier: Apache-2.0 */
+/* head: any bytes as the header fields of a request, split and folded as libmicrohttpd does; the
+ * first byte selects the version. A request that is accepted has the same end for a lenient server:
+ * one that also splits lines at a lone carriage return or NUL, takes folded lines for fields of
+ * their own, and ignores blanks around names. And only clients that know a secret, on pages that
+ * are listed, may post. SPDX-License-Identifier: Apache-2.0 */
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -64,10 +64,10 @@ static void check_access(struct span value) {
 
 /* --- where it ends --- */
 
-/* What a forgiving server makes of it. */
+/* The request as a lenient server reads it. */
 struct forgiving {
     unsigned hosts, lengths, encodings;
-    bool odd; /* a length that is no number, an encoding that is not chunked */
+    bool odd; /* a length that is not a number, or an encoding other than chunked */
 };
 
 static void forgive(struct span line, struct forgiving *f) {
@@ -96,7 +96,7 @@ static struct forgiving read_forgiving(struct span in) {
     return f;
 }
 
-/* A field as libmicrohttpd has it, and where the next name that a fold makes goes. */
+/* A field as libmicrohttpd stores it. */
 struct field {
     struct span name, value;
 };
@@ -108,8 +108,8 @@ static void give(struct framing *f, const struct field *field) {
     check_access(field->value);
 }
 
-/* pool: a copy of the fields, and as much room behind it as all folded names need. False: it
- * refuses this itself, for a line without a colon. */
+/* pool: a copy of the fields, followed by space for all folded names. False: libmicrohttpd itself
+ * refuses the request, because a line has no colon. */
 static bool read_fields(char *pool, size_t n, size_t room, struct framing *f) {
     struct span rest = {pool, n}, line;
     struct field field = {{0}, {0}};

@@ -1,5 +1,5 @@
-/* ingest: the first byte picks the format, the rest is the body. Whatever is taken is compact
- * objects within the limits, and of JSON as many as jansson finds; else it is nothing.
+/* ingest: the first byte selects the format, the rest is the body. The result is compact objects
+ * within the limits (for JSON, as many as jansson finds), or nothing.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <jansson.h>
 #include <stdint.h>

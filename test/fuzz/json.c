@@ -1,4 +1,4 @@
-/* json: any bytes as JSON text, held against jansson. SPDX-License-Identifier: Apache-2.0 */
+/* json: any bytes as JSON text, compared with jansson. SPDX-License-Identifier: Apache-2.0 */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* msgpack: any bytes as MessagePack. What is taken becomes lines that ingest takes whole, as many
- * as msgpack-c's own unpacker finds maps, and at most six times as long, or as the limit allows.
+/* msgpack: any bytes as MessagePack. A body that is accepted becomes lines that ingest accepts, as
+ * many as msgpack-c's own unpacker finds maps, within the limit and at most six times as long.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <msgpack.h>
 #include <stdint.h>
@@ -15,8 +15,8 @@ static void check(bool holds) {
         abort();
 }
 
-/* How many records there are; SIZE_MAX where the unpacker can't say: it goes 32 levels deep. Asked
- * only about what was taken, for it believes the headers. */
+/* The number of records; SIZE_MAX if they are nested deeper than the unpacker's 32 levels. Called
+ * only for bodies that were accepted, because the unpacker trusts the sizes in headers. */
 static size_t count_maps(const char *bytes, size_t n) {
     size_t at = 0, count = 0;
     msgpack_unpacked read;

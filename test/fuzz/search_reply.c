@@ -1,7 +1,7 @@
-/* search_reply: any bytes as what Elasticsearch answers to a search, a search that follows, a
- * deletion, or when it is opened (the first byte chooses). Whatever comes, the call ends with an
- * answer or a reason, a hit is one JSON object with an id, and what is printed of it has no control
- * character. SPDX-License-Identifier: Apache-2.0 */
+/* search_reply: any bytes as Elasticsearch's replies to a search, to a search with --follow, to a
+ * deletion, or when the store is opened (the first byte selects). The call always ends with a
+ * result or a reason, each hit is one JSON object with an id, and its printed form has no control
+ * characters. SPDX-License-Identifier: Apache-2.0 */
 #include <stdint.h>
 
 #include "../../cmd/line.h"
@@ -23,7 +23,7 @@ static bool on_hit(void *ctx, const struct store_hit *hit) {
     buf_text(&same, "");
     escape_printable(&same, buf_view(&line));
     check(span_eq(buf_view(&line), buf_view(&same)));
-    /* The server may nest a document deeper than distlog takes records. */
+    /* The server may hold documents that are nested deeper than distlog accepts. */
     if (json_scan(hit->json, &at, JSON_DEPTH, &arena, &value, NULL, NULL, &err) != 0)
         check(strstr(err.text, "too deeply"));
     else

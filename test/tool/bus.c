@@ -1,9 +1,9 @@
-/* bus: what the black-box tests feed topics with, and look into them with, on whatever engine the
- * environment names (DISTLOG_BUS_TYPE, DISTLOG_DATA, …).
+/* bus: writes and reads topics for the black-box tests, on the engine that the environment selects
+ * (DISTLOG_BUS_TYPE, DISTLOG_DATA, …).
  *
- *     bus put        < lines of TOPIC<TAB>KEY[<TAB>VALUE]; an empty KEY or no VALUE is null
+ *     bus put        < lines of TOPIC<TAB>KEY[<TAB>VALUE]; an empty KEY or a missing VALUE is null
  *     bus get TOPIC  > lines of KEY<TAB>VALUE, all that the topic holds
- *     bus get -t TOPIC  the same behind PARTITION<TAB>OFFSET<TAB>TIMESTAMP<TAB>
+ *     bus get -t TOPIC  the same, preceded by PARTITION<TAB>OFFSET<TAB>TIMESTAMP<TAB>
  *
  * Owns nothing. Main thread.
  * SPDX-License-Identifier: Apache-2.0 */
@@ -25,7 +25,7 @@ static void delivered(void *ctx, uint64_t tag, enum bus_rc rc, const char *why) 
     }
 }
 
-/* Cuts the line's next field off: .p NULL if there is none. */
+/* Takes the next field of the line; .p NULL: none is left. */
 static struct span field(char **at) {
     char *from = *at;
     if (!from)

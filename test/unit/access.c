@@ -13,7 +13,7 @@ static bool allows(const struct access *a, const char *authorization) {
     return access_allows(a, span_of(authorization));
 }
 
-static void nothing_asked(void **state) {
+static void without_credentials_everybody_may_post(void **state) {
     (void)state;
     struct access a;
     access_init(&a, "", "", "", NULL);
@@ -23,7 +23,7 @@ static void nothing_asked(void **state) {
     access_release(&a);
 }
 
-static void basic(void **state) {
+static void basic_authentication_is_compared_exactly(void **state) {
     (void)state;
     struct access a;
     access_init(&a, "Aladdin", "open sesame", "", NULL);
@@ -41,7 +41,7 @@ static void basic(void **state) {
     access_release(&a);
 }
 
-static void bearer(void **state) {
+static void a_bearer_token_is_compared_exactly(void **state) {
     (void)state;
     struct access a;
     access_init(&a, "", "", "sesame", NULL);
@@ -55,7 +55,7 @@ static void bearer(void **state) {
     access_release(&a);
 }
 
-static void pages(void **state) {
+static void only_listed_web_origins_may_post(void **state) {
     (void)state;
     char *names[] = {"https://a.example", "https://b.example"}, *any[] = {"*"};
     struct str_list list = {names, 2}, star = {any, 1}, none = {NULL, 0};
@@ -72,7 +72,7 @@ static void pages(void **state) {
     a.origins = &star;
     assert_int_equal(access_check_origin(&a, span_of("null"), &allow), ACCESS_ORIGIN_ALLOWED);
     assert_string_equal(allow, "*");
-    a.origins = &none; /* no page may, not even in what a browser sends without asking */
+    a.origins = &none; /* no page may post, not even in simple requests without a preflight */
     assert_int_equal(access_check_origin(&a, span_of("https://a.example"), &allow),
                      ACCESS_ORIGIN_DENIED);
     assert_int_equal(access_check_origin(&a, span_of(NULL), &allow), ACCESS_ORIGIN_NONE);
@@ -81,10 +81,10 @@ static void pages(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_asked),
-        cmocka_unit_test(basic),
-        cmocka_unit_test(bearer),
-        cmocka_unit_test(pages),
+        cmocka_unit_test(without_credentials_everybody_may_post),
+        cmocka_unit_test(basic_authentication_is_compared_exactly),
+        cmocka_unit_test(a_bearer_token_is_compared_exactly),
+        cmocka_unit_test(only_listed_web_origins_may_post),
     };
     return cmocka_run_group_tests_name("access", tests, NULL, NULL);
 }

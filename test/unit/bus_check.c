@@ -1,5 +1,5 @@
-/* bus_check: it lets pass what the contract allows. The engine is a puppet that hands out the
- * records of one partition and undoes its turns. SPDX-License-Identifier: Apache-2.0 */
+/* bus_check: it accepts what the contract allows. The engine is a puppet that returns the record of
+ * one partition and aborts its transactions. SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -38,8 +38,8 @@ static void puppet_close(struct bus *bus) {
 static const struct bus_engine puppet_engine = {
     .name = "puppet", .poll = puppet_poll, .commit = puppet_commit, .close = puppet_close};
 
-/* The turn that did not happen comes again, whichever call said so. */
-static void undone(void **state) {
+/* Whichever call reported the abort, poll() may return the same record again. */
+static void records_of_an_aborted_transaction_may_come_again(void **state) {
     (void)state;
     struct bus_open how = {.group = "g", .input = "in"};
     struct bus_batch batch;
@@ -60,6 +60,7 @@ static void undone(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(undone)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(records_of_an_aborted_transaction_may_come_again)};
     return cmocka_run_group_tests_name("bus_check", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* conf_file: who may change a file, judged by its numbers, its folder and the links that lead to
- * it. SPDX-License-Identifier: Apache-2.0 */
+/* conf_file: whether others may change a file, judged by its owner and mode, its folder and the
+ * links that lead to it. SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +20,7 @@ static enum conf_risk risk(mode_t mode, uid_t uid, gid_t gid) {
     return conf_file_risk(&st, CALLER);
 }
 
-static void owners(void **state) {
+static void only_root_and_the_caller_are_trusted_owners(void **state) {
     (void)state;
     assert_int_equal(risk(S_IFREG | 0600, CALLER, CALLER), CONF_RISK_NONE);
     assert_int_equal(risk(S_IFREG | 0644, 0, 0), CONF_RISK_NONE);
@@ -29,10 +29,10 @@ static void owners(void **state) {
     assert_int_equal(risk(S_IFLNK | 0777, OTHER, OTHER), CONF_RISK_OWNER);
     const struct stat of_user = {.st_mode = S_IFREG | 0600, .st_uid = CALLER, .st_gid = CALLER};
     assert_int_equal(conf_file_risk(&of_user, 0),
-                     CONF_RISK_OWNER); /* root may read it, and need not trust it */
+                     CONF_RISK_OWNER); /* root can read it, but does not trust its owner */
 }
 
-static void modes(void **state) {
+static void writable_by_others_is_a_risk(void **state) {
     (void)state;
     assert_int_equal(risk(S_IFREG | 0664, CALLER, CALLER),
                      CONF_RISK_NONE); /* umask 002 and a private group */
@@ -50,7 +50,7 @@ static void modes(void **state) {
     assert_int_equal(risk(S_IFCHR | 0666, 0, 0), CONF_RISK_NONE);
 }
 
-/* In a new folder of the caller's: a folder x, in it the file f, and beside it links to that. */
+/* Makes and enters a temporary folder with the file x/f and symbolic links to it. */
 static int enter(void **state) {
     static char folder[64];
     snprintf(folder, sizeof folder, "%s/conf_file.XXXXXX",
@@ -90,7 +90,7 @@ static void opens(const char *path, const char *says, const char *cure) {
     conf_file_release(&f);
 }
 
-static void ways(void **state) {
+static void folders_and_links_on_the_path_are_checked_too(void **state) {
     (void)state;
     opens("x/f", "", "");
     opens("further", "", "");
@@ -110,7 +110,7 @@ static void ways(void **state) {
     opens("/dev/null", "", "");
 }
 
-static void none(void **state) {
+static void a_missing_file_is_reported(void **state) {
     (void)state;
     static const char *const names[][2] = {{"", "No such file or directory"},
                                            {"y/f", "No such file or directory"},
@@ -130,9 +130,9 @@ static void none(void **state) {
     }
 }
 
-/* What has no name is the caller's own: a pipe that a shell passes as /dev/fd/63, a file that was
- * deleted. */
-static void nameless(void **state) {
+/* A file without a name can only come from the caller: a pipe that a shell passes as /dev/fd/63,
+ * or a file that was deleted. */
+static void files_without_a_name_are_trusted(void **state) {
     (void)state;
     int pipes[2];
     char path[32];
@@ -148,8 +148,8 @@ static void nameless(void **state) {
     close(pipes[1]);
 }
 
-/* Items that load code are refused from a file with a risk, however they are spelled there. */
-static void code(void **state) {
+/* However the name of such an item is spelled. */
+static void items_that_load_code_are_refused_from_an_unsafe_file(void **state) {
     (void)state;
     struct shop {
         struct str_map weights;
@@ -184,12 +184,14 @@ static void code(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(owners),
-        cmocka_unit_test(modes),
-        cmocka_unit_test_setup_teardown(ways, enter, leave),
-        cmocka_unit_test_setup_teardown(none, enter, leave),
-        cmocka_unit_test_setup_teardown(nameless, enter, leave),
-        cmocka_unit_test_setup_teardown(code, enter, leave),
+        cmocka_unit_test(only_root_and_the_caller_are_trusted_owners),
+        cmocka_unit_test(writable_by_others_is_a_risk),
+        cmocka_unit_test_setup_teardown(folders_and_links_on_the_path_are_checked_too, enter,
+                                        leave),
+        cmocka_unit_test_setup_teardown(a_missing_file_is_reported, enter, leave),
+        cmocka_unit_test_setup_teardown(files_without_a_name_are_trusted, enter, leave),
+        cmocka_unit_test_setup_teardown(items_that_load_code_are_refused_from_an_unsafe_file, enter,
+                                        leave),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -49,7 +49,7 @@ static void refused(const char *text, const char *says) {
     conf_free(c);
 }
 
-static void whole(void **state) {
+static void settings_of_every_type_are_read(void **state) {
     (void)state;
     struct conf *c = good("# a comment\n"
                           "shop:\n"
@@ -72,7 +72,7 @@ static void whole(void **state) {
     conf_free(c);
 }
 
-static void small_forms(void **state) {
+static void empty_and_short_forms_are_read(void **state) {
     (void)state;
     conf_free(good(""));
     conf_free(good("# nothing\n"));
@@ -89,7 +89,7 @@ static void small_forms(void **state) {
     conf_free(c);
 }
 
-static void environment(void **state) {
+static void variables_of_the_environment_are_expanded(void **state) {
     (void)state;
     setenv("CONF_YAML_TEST", "v: ${x}", 1);
     unsetenv("CONF_YAML_NONE");
@@ -109,7 +109,7 @@ static void environment(void **state) {
     }
 }
 
-static void wrong_settings(void **state) {
+static void invalid_settings_are_refused(void **state) {
     (void)state;
     refused("shop:\n  count: many\n", "f:2: shop.count: 'many' is not a number (at least 0)");
     refused("shop:\n  cuont: 1\n", "f:2: shop.cuont: unknown setting; did you mean 'shop.count'?");
@@ -132,7 +132,7 @@ static void wrong_settings(void **state) {
     refused("shop: {name: \"a\\0b\"}\n", "f:1: shop.name: a setting must not contain a NUL byte");
 }
 
-static void wrong_shapes(void **state) {
+static void values_of_the_wrong_shape_are_refused(void **state) {
     (void)state;
     refused("shop:\n  count: [1]\n", "f:2: shop.count: a list is not a number (at least 0)");
     refused("shop:\n  urls: {a: b}\n", "f:2: shop.urls: a mapping is not a list (a,b,c)");
@@ -144,7 +144,7 @@ static void wrong_shapes(void **state) {
             "f:2: shop.weights: a key must be text, not a list or mapping");
 }
 
-static void twice(void **state) {
+static void duplicate_settings_are_refused(void **state) {
     (void)state;
     refused("shop:\n  count: 1\n  count: 1\n",
             "f:3: shop.count: duplicate key; it was first used on line 2");
@@ -155,7 +155,7 @@ static void twice(void **state) {
             "f:3: shop.key_file: duplicate key; it was first used on line 2");
 }
 
-static void not_used(void **state) {
+static void unsupported_yaml_is_refused(void **state) {
     (void)state;
     static const char tags[] = "tags (!) are not supported; quote a value that begins with '!'";
     static const char *const tagged[][2] = {{"shop: !x {count: 1}", "shop"},
@@ -173,9 +173,8 @@ static void not_used(void **state) {
             "f:3: only one YAML document is supported");
 }
 
-/* An anchor names a value, an alias repeats it; one within itself ends at a key that is no setting.
- */
-static void anchors(void **state) {
+/* An alias inside its own anchor recurses until it reaches a key that is no setting. */
+static void aliases_repeat_anchored_values(void **state) {
     (void)state;
     struct conf *c = good("shop: {name: &a x, urls: [*a, *a]}");
     assert_string_equal(of(c)->urls.items[1], "x");
@@ -184,7 +183,7 @@ static void anchors(void **state) {
             "f:1: shop.deep.deep: unknown setting; did you mean 'shop.deep.name'?");
 }
 
-static void hostile(void **state) {
+static void malformed_yaml_is_refused(void **state) {
     (void)state;
     struct conf *c = conf_new(sections);
     struct err err;
@@ -200,8 +199,7 @@ static void hostile(void **state) {
     conf_free(c);
 }
 
-/* What conf_write writes is what conf_yaml reads. */
-static void round_trip(void **state) {
+static void written_settings_read_back_the_same(void **state) {
     (void)state;
     static const char many[] =
         "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[";
@@ -239,11 +237,16 @@ static void round_trip(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(whole),        cmocka_unit_test(small_forms),
-        cmocka_unit_test(environment),  cmocka_unit_test(wrong_settings),
-        cmocka_unit_test(wrong_shapes), cmocka_unit_test(twice),
-        cmocka_unit_test(not_used),     cmocka_unit_test(hostile),
-        cmocka_unit_test(anchors),      cmocka_unit_test(round_trip),
+        cmocka_unit_test(settings_of_every_type_are_read),
+        cmocka_unit_test(empty_and_short_forms_are_read),
+        cmocka_unit_test(variables_of_the_environment_are_expanded),
+        cmocka_unit_test(invalid_settings_are_refused),
+        cmocka_unit_test(values_of_the_wrong_shape_are_refused),
+        cmocka_unit_test(duplicate_settings_are_refused),
+        cmocka_unit_test(unsupported_yaml_is_refused),
+        cmocka_unit_test(malformed_yaml_is_refused),
+        cmocka_unit_test(aliases_repeat_anchored_values),
+        cmocka_unit_test(written_settings_read_back_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* Tests of base/when. SPDX-License-Identifier: Apache-2.0 */
+/* Tests of base/datetime. SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,7 +22,7 @@ static const char *format(int64_t ms, int32_t offset_s, enum datetime_style styl
     return text;
 }
 
-static void test_format(void **state) {
+static void times_are_formatted_in_every_style(void **state) {
     (void)state;
     assert_string_equal(format(MOMENT, 0, DATETIME_LOCAL), "2026-11-24 06:34:49");
     assert_string_equal(format(MOMENT, 3600, DATETIME_LOCAL), "2026-11-24 07:34:49");
@@ -31,13 +31,12 @@ static void test_format(void **state) {
     assert_string_equal(format(MOMENT, -9000, DATETIME_RFC3339), "2026-11-24T04:04:49.120-02:30");
     assert_string_equal(format(0, 0, DATETIME_RFC3339), "1970-01-01T00:00:00.000Z");
     assert_string_equal(format(-1, 0, DATETIME_RFC3339), "1969-12-31T23:59:59.999Z");
-    /* What a foreign producer may have stamped. */
+    /* Timestamps that another producer may have set. */
     assert_string_equal(format(INT64_MAX, 3600, DATETIME_LOCAL), "9999-12-31 23:59:59");
     assert_string_equal(format(INT64_MIN, -3600, DATETIME_LOCAL), "0000-01-01 00:00:00");
 }
 
-/* The C library's calendar is the other opinion. */
-static void test_calendar(void **state) {
+static void dates_agree_with_the_c_library(void **state) {
     (void)state;
     struct rng rng;
     rng.state = 5;
@@ -56,7 +55,7 @@ static void test_calendar(void **state) {
     }
 }
 
-static void test_zoned(void **state) {
+static void offsets_from_utc_are_parsed(void **state) {
     (void)state;
     static const char *const same[] = {
         "2026-11-24T06:34:49.120Z",       "2026-11-24t06:34:49.12z",
@@ -102,7 +101,7 @@ static void test_zoned(void **state) {
     assert_false(datetime_parse_zoned(SPAN_LIT("2026-11-24\0006:34:49Z"), &ms));
 }
 
-static void test_parse(void **state) {
+static void dates_and_ages_are_parsed(void **state) {
     (void)state;
     static const struct {
         const char *text;
@@ -129,7 +128,7 @@ static void test_parse(void **state) {
     assert_non_null(strstr(err.text, "'-5m' is not a time: expected how long ago (15m, 2h, 7d)"));
 }
 
-static void test_pattern(void **state) {
+static void index_patterns_are_expanded(void **state) {
     (void)state;
     static const char *const cases[][2] = {
         {"logs", "logs"}, {"logs-%Y.%m.%d", "logs-2026.11.24"}, {"%H%", "06%"}, {"%%x%z", "%%x%z"}};
@@ -143,9 +142,11 @@ static void test_pattern(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_format),  cmocka_unit_test(test_calendar),
-        cmocka_unit_test(test_zoned),   cmocka_unit_test(test_parse),
-        cmocka_unit_test(test_pattern),
+        cmocka_unit_test(times_are_formatted_in_every_style),
+        cmocka_unit_test(dates_agree_with_the_c_library),
+        cmocka_unit_test(offsets_from_utc_are_parsed),
+        cmocka_unit_test(dates_and_ages_are_parsed),
+        cmocka_unit_test(index_patterns_are_expanded),
     };
     return cmocka_run_group_tests_name("when", tests, NULL, NULL);
 }

@@ -20,7 +20,7 @@ static const struct deadletter plain = {.reason = "node_id is missing",
                                         .key = {"n", 1},
                                         .value = {"{\"a\":1}", 7}};
 
-static void test_whole(void **state) {
+static void an_envelope_holds_the_whole_record(void **state) {
     (void)state;
     struct buf out = {0};
     deadletter_write(&out, &plain, 1000);
@@ -53,10 +53,10 @@ static char *repeat(const char *unit, size_t n) {
     return text;
 }
 
-static void test_cut(void **state) {
+static void a_large_value_is_truncated_to_fit(void **state) {
     (void)state;
-    /* Plain, escaped sixfold, characters of two, three and four bytes with 64 KB and its halves in
-     * the middle of one, not text at all. */
+    /* Plain text; bytes that grow sixfold when escaped; characters of two, three and four bytes
+     * that straddle 64 KB and its halves; bytes that are not text. */
     static const char *const units[] = {
         "x", "\x01", "\xc3\xa9x", "\xe2\x82\xac", "\xf0\x9f\x98\x80xyz", "\xff"};
     enum { SIZE = 600 * 1000 };
@@ -84,7 +84,7 @@ static void test_cut(void **state) {
         }
 }
 
-static void test_long_key(void **state) {
+static void a_long_key_is_truncated_to_fit(void **state) {
     (void)state;
     struct deadletter d = plain;
     char *bytes = repeat("k", 100 * 1000);
@@ -108,8 +108,7 @@ static bool same(struct span a, struct span b) {
     return !a.p == !b.p && span_eq(a, b);
 }
 
-/* What was written comes back byte for byte, whatever the bytes. */
-static void test_read(void **state) {
+static void an_envelope_reads_back_byte_for_byte(void **state) {
     (void)state;
     static const struct span bytes[] = {
         {NULL, 0},         {"", 0},         {"plain", 5},          {"\"\\\n\0\x7f", 5},
@@ -134,7 +133,7 @@ static void test_read(void **state) {
         }
 }
 
-static void test_read_cut(void **state) {
+static void a_truncated_envelope_says_so(void **state) {
     (void)state;
     char *bytes = repeat("k", 100 * 1000);
     struct deadletter d = plain, got;
@@ -155,8 +154,8 @@ static void test_read_cut(void **state) {
     free(bytes);
 }
 
-/* A letter out of members, one of which may be another or none. */
-static void test_read_strangers(void **state) {
+/* Builds an envelope in which one member may be replaced or left out. */
+static void invalid_envelopes_are_refused(void **state) {
     (void)state;
     static const char *const good[] = {
         "\"reason\":\"r\"", "\"topic\":\"t\"", "\"partition\":-1",         "\"offset\":-1",
@@ -215,9 +214,12 @@ static void test_read_strangers(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole),    cmocka_unit_test(test_cut),
-        cmocka_unit_test(test_long_key), cmocka_unit_test(test_read),
-        cmocka_unit_test(test_read_cut), cmocka_unit_test(test_read_strangers),
+        cmocka_unit_test(an_envelope_holds_the_whole_record),
+        cmocka_unit_test(a_large_value_is_truncated_to_fit),
+        cmocka_unit_test(a_long_key_is_truncated_to_fit),
+        cmocka_unit_test(an_envelope_reads_back_byte_for_byte),
+        cmocka_unit_test(a_truncated_envelope_says_so),
+        cmocka_unit_test(invalid_envelopes_are_refused),
     };
     return cmocka_run_group_tests_name("deadletter", tests, NULL, NULL);
 }

@@ -11,7 +11,7 @@
 
 static struct arena arena;
 
-static void test_log(void **state) {
+static void a_record_is_kept_as_its_node_spelled_it(void **state) {
     (void)state;
     static const char text[] =
         "{ \"log_id\" : \"node_01_1\", \"node_id\":\"node_01\",\"log_level\":\"WARN\","
@@ -40,12 +40,12 @@ static void test_log(void **state) {
     assert_int_equal(event_check_node(&e, &err), INPUT_OK);
 }
 
-static void test_kinds(void **state) {
+static void message_types_are_recognised(void **state) {
     (void)state;
     static const struct {
         const char *text;
         enum event_kind kind;
-        const char *lacks; /* what a node's record would need, NULL: nothing */
+        const char *lacks; /* the member that event_check_node misses; NULL: none */
     } cases[] = {
         {"{\"node_id\":\"n\",\"message_type\":\"REGISTRATION\"}", EVENT_REGISTRATION, NULL},
         {"{\"node_id\":\"n\",\"message_type\":\"HEARTBEAT\"}", EVENT_HEARTBEAT, NULL},
@@ -72,7 +72,7 @@ static void test_kinds(void **state) {
     }
 }
 
-static void test_bad(void **state) {
+static void malformed_records_are_refused(void **state) {
     (void)state;
     static const struct {
         const char *text, *error;
@@ -92,14 +92,14 @@ static void test_bad(void **state) {
         assert_int_equal(event_parse(span_of(cases[i].text), &arena, &e, &err), INPUT_BAD);
         assert_string_equal(err.text, cases[i].error);
     }
-    /* Inside the record they are its own affair. */
+    /* Only top-level keys must be distinct. */
     struct event e;
     struct err err;
     assert_int_equal(event_parse(SPAN_LIT("{\"a\":{\"b\":1,\"b\":2,\"\":3}}"), &arena, &e, &err),
                      INPUT_OK);
 }
 
-/* count keys, of which the last may repeat one of the others. */
+/* A record with count keys, the last of which may repeat another. */
 static enum input_rc many(size_t count, size_t twin, struct err *err) {
     struct buf text = {0};
     struct event e;
@@ -112,7 +112,7 @@ static enum input_rc many(size_t count, size_t twin, struct err *err) {
     return rc;
 }
 
-static void test_many_keys(void **state) {
+static void duplicate_keys_are_found_among_many(void **state) {
     (void)state;
     for (size_t count = 2; count < 70; count++) {
         struct err err = {""};
@@ -122,7 +122,7 @@ static void test_many_keys(void **state) {
             assert_non_null(strstr(err.text, "duplicate key"));
         }
     }
-    /* A megabyte of keys: no test of time, but one would notice a quadratic check. */
+    /* A megabyte of keys: with a quadratic check this test would take minutes. */
     struct err err = {""};
     assert_int_equal(many(70000, 70000, &err), INPUT_OK);
     assert_int_equal(many(70000, 69998, &err), INPUT_BAD);
@@ -137,10 +137,10 @@ static int end(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_log),
-        cmocka_unit_test(test_kinds),
-        cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_many_keys),
+        cmocka_unit_test(a_record_is_kept_as_its_node_spelled_it),
+        cmocka_unit_test(message_types_are_recognised),
+        cmocka_unit_test(malformed_records_are_refused),
+        cmocka_unit_test(duplicate_keys_are_found_among_many),
     };
     return cmocka_run_group_tests_name("event", tests, NULL, end);
 }

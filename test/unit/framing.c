@@ -1,5 +1,5 @@
-/* framing: does a request say without doubt where it ends? test/cli/in_http.py asks a real server
- * the same. SPDX-License-Identifier: Apache-2.0 */
+/* framing: whether the headers of a request determine its end unambiguously. test/cli/in_http.py
+ * checks the same on a real server. SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,7 +26,7 @@ static const char *fault_of(const char *text, size_t n, bool newest) {
 #define OLDER(text)  fault_of(text "", sizeof(text) - 1, false)
 #define HOST         "Host\0 x\0"
 
-static void taken(void **state) {
+static void unambiguous_requests_are_accepted(void **state) {
     (void)state;
     assert_null(NEWEST(HOST));
     assert_null(NEWEST(HOST "Content-Length\0 2\0"));
@@ -38,7 +38,7 @@ static void taken(void **state) {
     assert_null(OLDER("Content-Length\0 2\0"));
 }
 
-static void refused(void **state) {
+static void ambiguous_requests_are_refused(void **state) {
     (void)state;
     static const char host[] = "exactly one Host is needed",
                       name[] = "a header field's name has a character",
@@ -64,11 +64,12 @@ static void refused(void **state) {
     REFUSED(HOST "X:Y\0 2\0", name);
     REFUSED(HOST "X\0 a\rb\0", "a header field has a control character");
     REFUSED(HOST "X\0 a\x7f\0", "a header field has a control character");
-    REFUSED(HOST "Content-Lengthy\0 2\0", folded); /* what a fold behind the name makes of it */
+    REFUSED(HOST "Content-Lengthy\0 2\0",
+            folded); /* how libmicrohttpd presents a name that is followed by a fold */
 }
 
-/* libmicrohttpd's copy of a folded name lies apart from the value. */
-static void apart(void **state) {
+/* libmicrohttpd copies a folded name to memory that is not adjacent to the value. */
+static void folded_names_are_refused_wherever_they_are_stored(void **state) {
     (void)state;
     static const char text[] = "Content-Length\0x\0"
                                "2\0Content-Length";
@@ -78,7 +79,7 @@ static void apart(void **state) {
     f = (struct framing){.hosts = 1};
     framing_field(&f, (struct span){text + 19, 14}, (struct span){text + 17, 1});
     assert_string_equal(framing_fault(&f, true), "a header field is folded over two lines");
-    /* Host that way, of which another server sees two: found by the fuzzer. */
+    /* Found by the fuzzer: a folded Host, which another server would see as two. */
     static const char host[] = "Host\0\tx\0Hostchunked";
     f = (struct framing){.hosts = 1};
     framing_field(&f, (struct span){host + 8, 11}, (struct span){host + 6, 1});
@@ -86,7 +87,9 @@ static void apart(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(taken), cmocka_unit_test(refused),
-                                       cmocka_unit_test(apart)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(unambiguous_requests_are_accepted),
+        cmocka_unit_test(ambiguous_requests_are_refused),
+        cmocka_unit_test(folded_names_are_refused_wherever_they_are_stored)};
     return cmocka_run_group_tests_name("framing", tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* heap: the earliest first, whatever changes.
+/* heap: the earliest item stays on top whatever changes.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,8 +10,7 @@
 #include "../../lib/base/heap.h"
 #include "../../lib/base/rng.h"
 
-/* The heap gives what a sort gives, under changes and removals. */
-static void heap_orders(void **state) {
+static void the_heap_agrees_with_a_sort(void **state) {
     (void)state;
     enum { N = 200 };
     struct heap_item items[N] = {0};
@@ -41,6 +40,6 @@ static void heap_orders(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(heap_orders)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(the_heap_agrees_with_a_sort)};
     return cmocka_run_group_tests_name("heap", tests, NULL, NULL);
 }

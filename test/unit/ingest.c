@@ -1,4 +1,4 @@
-/* Tests of core/ingest: what Fluentd's in_http takes, and what it should have refused.
+/* Tests of core/ingest: bodies that Fluentd's in_http accepts, and those that it should refuse.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -53,7 +53,7 @@ static void try_all(const struct try *tries, size_t n) {
 }
 #define TRY_ALL(tries) try_all(tries, sizeof(tries) / sizeof *(tries))
 
-static void test_json(void **state) {
+static void json_bodies(void **state) {
     (void)state;
     static const struct try tries[] = {
         {INGEST_JSON, "{}", INPUT_OK, "{}-\n"},
@@ -99,7 +99,7 @@ static void test_json(void **state) {
     TRY_ALL(tries);
 }
 
-static void test_ndjson(void **state) {
+static void ndjson_bodies(void **state) {
     (void)state;
     static const struct try tries[] = {
         {INGEST_NDJSON, "{\"node_id\":\"a\"}\n{}\n", INPUT_OK, "{\"node_id\":\"a\"}|a\n{}-\n"},
@@ -119,7 +119,7 @@ static void test_ndjson(void **state) {
     TRY_ALL(tries);
 }
 
-static void test_form(void **state) {
+static void form_bodies(void **state) {
     (void)state;
     static const struct try tries[] = {
         {INGEST_FORM, "json=%7B%22a%22%3A%221+2%2b3%22%7d", INPUT_OK, "{\"a\":\"1 2+3\"}-\n"},
@@ -151,7 +151,7 @@ static void test_form(void **state) {
     TRY_ALL(tries);
 }
 
-static void test_limits(void **state) {
+static void limits_on_records_are_enforced(void **state) {
     (void)state;
     struct buf body = {0}, said = {0};
     buf_printf(&body, "{\"a\":\"%*s\"}", (int)limits.max_record - 8, "");
@@ -177,7 +177,7 @@ static void test_limits(void **state) {
     buf_release(&said);
 }
 
-static void test_format_of(void **state) {
+static void content_types_select_the_format(void **state) {
     (void)state;
     static const struct {
         const char *type;
@@ -209,7 +209,7 @@ static void test_format_of(void **state) {
     }
 }
 
-static void test_tag(void **state) {
+static void paths_become_tags(void **state) {
     (void)state;
     static const char *const cases[][2] = {
         {"/log.input", "log.input"}, {"/a/b", "a.b"}, {"/a/b/", "a.b"}, {"/a/b//", "a.b"},
@@ -219,7 +219,7 @@ static void test_tag(void **state) {
         assert_true(span_is(ingest_tag(span_of(cases[i][0]), &arena), cases[i][1]));
 }
 
-static void test_query(void **state) {
+static void the_time_parameter_is_checked(void **state) {
     (void)state;
     static const char *const good[] = {"",
                                        "time=1500000000",
@@ -251,10 +251,13 @@ static int end(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_json),      cmocka_unit_test(test_ndjson),
-        cmocka_unit_test(test_form),      cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_format_of), cmocka_unit_test(test_tag),
-        cmocka_unit_test(test_query),
+        cmocka_unit_test(json_bodies),
+        cmocka_unit_test(ndjson_bodies),
+        cmocka_unit_test(form_bodies),
+        cmocka_unit_test(limits_on_records_are_enforced),
+        cmocka_unit_test(content_types_select_the_format),
+        cmocka_unit_test(paths_become_tags),
+        cmocka_unit_test(the_time_parameter_is_checked),
     };
     return cmocka_run_group_tests_name("ingest", tests, NULL, end);
 }

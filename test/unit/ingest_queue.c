@@ -1,5 +1,5 @@
-/* ingest_queue: each request is answered exactly once, whatever the bus does. The bus is a puppet
- * here: this program has its own engines_open_bus. SPDX-License-Identifier: Apache-2.0 */
+/* ingest_queue: each request is answered exactly once, whatever the bus does. The bus is a puppet,
+ * opened by this program's own engines_open_bus. SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 static struct {
     const struct bus_open *how;
     uint64_t tags[32];
-    size_t n, room;        /* queued; how many it takes before it says BUSY */
+    size_t n, room;        /* queued; how many it takes before it answers BUS_FULL */
     enum bus_rc put, poll; /* what to answer */
     bool fails, opens;     /* deliveries fail; engines_open_bus works */
     int n_open, n_put, n_poll;
@@ -83,7 +83,7 @@ enum store_rc engines_open_store(const struct conf *conf, bool create, struct st
     return STORE_FATAL;
 }
 
-/* Requests are told apart by where they point. */
+/* Requests are distinguished by their address. */
 static char names[4];
 
 static struct http_request *request(int i) {
@@ -134,7 +134,7 @@ static int end(void **state) {
     return 0;
 }
 
-static void all_delivered(void **state) {
+static void requests_are_answered_once_delivered(void **state) {
     (void)state;
     put(0, 3);
     put(1, 0);
@@ -146,7 +146,7 @@ static void all_delivered(void **state) {
     assert_true(ingest_queue_is_empty(&queue));
 }
 
-static void a_delivery_fails(void **state) {
+static void a_failed_delivery_is_answered_503(void **state) {
     (void)state;
     put(0, 3);
     puppet.fails = true;
@@ -169,7 +169,7 @@ static void a_full_queue_is_written_first(void **state) {
     is_answered(0, 200);
 }
 
-static void full_for_good(void **state) {
+static void a_full_bus_is_answered_503(void **state) {
     (void)state;
     puppet.room = 0;
     put(0, 3);
@@ -178,7 +178,7 @@ static void full_for_good(void **state) {
     assert_string_equal(queue.refusal.text, "the puppet's queue is full");
 }
 
-static void too_large(void **state) {
+static void a_record_that_is_too_large_is_answered_413(void **state) {
     (void)state;
     puppet.put = BUS_POISON;
     put(0, 1);
@@ -186,7 +186,7 @@ static void too_large(void **state) {
     assert_null(ingest_queue_fault(&queue));
 }
 
-static void lost_and_opened_again(void **state) {
+static void a_bus_that_failed_is_reopened(void **state) {
     (void)state;
     put(0, 3);
     put(1, 1);
@@ -213,7 +213,7 @@ static void lost_and_opened_again(void **state) {
     is_answered(3, 200);
 }
 
-static void away_at_the_start(void **state) {
+static void a_bus_that_is_down_at_the_start_is_opened_later(void **state) {
     (void)state;
     ingest_queue_release(&queue);
     puppet.opens = false;
@@ -228,8 +228,8 @@ static void away_at_the_start(void **state) {
     is_answered(1, 200);
 }
 
-/* To ask a bus that does not answer takes seconds, in which nobody is served. */
-static void no_answer_is_not_waited_for_again_and_again(void **state) {
+/* Each call to such a bus may take seconds, during which no other request is served. */
+static void a_bus_that_does_not_respond_is_not_asked_for_each_request(void **state) {
     (void)state;
     puppet.put = BUS_RETRY;
     for (int i = 0; i < 3; i++) {
@@ -244,9 +244,8 @@ static void no_answer_is_not_waited_for_again_and_again(void **state) {
     is_answered(3, 200);
 }
 
-/* What wakes collect is taken off, though nothing waits; a bus that wakes nobody is left in peace.
- */
-static void an_idle_bus_is_served_if_it_wakes(void **state) {
+/* The descriptor must be drained even if no request is waiting. */
+static void an_idle_bus_is_polled_only_if_it_has_a_wake_descriptor(void **state) {
     (void)state;
     ingest_queue_serve(&queue);
     assert_int_equal(puppet.n_poll, 0);
@@ -256,8 +255,8 @@ static void an_idle_bus_is_served_if_it_wakes(void **state) {
     assert_int_equal(puppet.n_poll, 1);
 }
 
-/* A bus that can be opened but takes nothing: said once, and tried less and less often. */
-static void lost_again_and_again(void **state) {
+/* The bus can be opened but accepts nothing: one outage is logged, with growing retry intervals. */
+static void a_bus_that_keeps_failing_is_reopened_less_often(void **state) {
     (void)state;
     puppet.poll = BUS_FATAL;
     for (int i = 0; i < 3; i++) {
@@ -280,20 +279,20 @@ static void lost_again_and_again(void **state) {
     assert_false(queue.outage.is_ongoing);
 }
 
-/* Only a record can show that it is over, so somebody must be let through to send one. */
-static void doubt_ends(void **state) {
+/* Only a record that is accepted ends the outage, so after a while one must be let through. */
+static void requests_are_let_through_after_a_refusal(void **state) {
     (void)state;
     puppet.room = 0;
     put(0, 1);
     assert_string_equal(ingest_queue_fault(&queue), "the puppet's queue is full");
-    put(1, 0); /* an empty array shows nothing */
+    put(1, 0); /* an empty array proves nothing */
     is_answered(1, 200);
     assert_non_null(ingest_queue_fault(&queue));
     queue.refused_ms -= 10000;
     assert_null(ingest_queue_fault(&queue));
 }
 
-static void lost_while_putting(void **state) {
+static void a_bus_that_fails_during_a_put_is_closed(void **state) {
     (void)state;
     put(0, 1);
     puppet.put = BUS_FATAL;
@@ -303,7 +302,7 @@ static void lost_while_putting(void **state) {
     assert_null(queue.bus);
 }
 
-static void timed_out(void **state) {
+static void a_request_that_times_out_is_answered_503(void **state) {
     (void)state;
     queue.conf.timeout_ms = -1;
     puppet.poll = BUS_RETRY;
@@ -317,7 +316,7 @@ static void timed_out(void **state) {
     assert_int_equal(queue.accepted, 0);
 }
 
-static void flush_says_what_is_left(void **state) {
+static void flush_reports_undelivered_requests(void **state) {
     struct err err;
     (void)state;
     put(0, 1);
@@ -331,20 +330,20 @@ static void flush_says_what_is_left(void **state) {
 int main(void) {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, begin, end)
     const struct CMUnitTest tests[] = {
-        CASE(all_delivered),
-        CASE(a_delivery_fails),
+        CASE(requests_are_answered_once_delivered),
+        CASE(a_failed_delivery_is_answered_503),
         CASE(a_full_queue_is_written_first),
-        CASE(full_for_good),
-        CASE(too_large),
-        CASE(lost_and_opened_again),
-        CASE(away_at_the_start),
-        CASE(no_answer_is_not_waited_for_again_and_again),
-        CASE(an_idle_bus_is_served_if_it_wakes),
-        CASE(lost_again_and_again),
-        CASE(doubt_ends),
-        CASE(lost_while_putting),
-        CASE(timed_out),
-        CASE(flush_says_what_is_left),
+        CASE(a_full_bus_is_answered_503),
+        CASE(a_record_that_is_too_large_is_answered_413),
+        CASE(a_bus_that_failed_is_reopened),
+        CASE(a_bus_that_is_down_at_the_start_is_opened_later),
+        CASE(a_bus_that_does_not_respond_is_not_asked_for_each_request),
+        CASE(an_idle_bus_is_polled_only_if_it_has_a_wake_descriptor),
+        CASE(a_bus_that_keeps_failing_is_reopened_less_often),
+        CASE(requests_are_let_through_after_a_refusal),
+        CASE(a_bus_that_fails_during_a_put_is_closed),
+        CASE(a_request_that_times_out_is_answered_503),
+        CASE(flush_reports_undelivered_requests),
     };
     return cmocka_run_group_tests_name("ingest_queue", tests, NULL, NULL);
 }

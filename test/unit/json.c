@@ -1,5 +1,5 @@
-/* Tests of base/json: by hand where the exact answer matters, and against jansson on generated
- * texts, whole and damaged. SPDX-License-Identifier: Apache-2.0 */
+/* Tests of base/json: written by hand where the exact result matters, and compared with jansson on
+ * generated texts, valid and damaged. SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,7 +23,7 @@ static int scan(const char *text, size_t n, struct json_value *value, struct err
     return rc;
 }
 
-static void test_accepts(void **state) {
+static void valid_json_is_accepted(void **state) {
     (void)state;
     static const char *const texts[] = {
         "{}",
@@ -56,7 +56,7 @@ static void test_accepts(void **state) {
     }
 }
 
-static void test_refuses(void **state) {
+static void invalid_json_is_refused(void **state) {
     (void)state;
     static const struct {
         const char *text, *error;
@@ -112,7 +112,7 @@ static void test_refuses(void **state) {
     assert_int_equal(scan(NULL, 0, &value, &err), -1);
 }
 
-static void test_depth(void **state) {
+static void nesting_is_limited(void **state) {
     (void)state;
     char text[2 * (JSON_DEPTH + 1)];
     struct json_value value;
@@ -123,7 +123,7 @@ static void test_depth(void **state) {
         assert_int_equal(scan(text, 2 * depth, &value, &err), depth > JSON_DEPTH ? -1 : 0);
     }
     assert_string_equal(err.text, "objects and arrays nested too deeply at byte 64");
-    /* Depth is how deep, not how many. */
+    /* Only nesting counts, not the number of arrays. */
     struct buf many = {0};
     buf_char(&many, '[');
     for (int i = 0; i < 1000; i++)
@@ -133,7 +133,7 @@ static void test_depth(void **state) {
     buf_release(&many);
 }
 
-static void test_compacts(void **state) {
+static void white_space_is_removed(void **state) {
     (void)state;
     static const char text[] =
         " \r\n{ \"a b\" : [ 1 , \" x \\\" y \" ] ,\t\"c\":{ } , \"d\" : 5 }\n x";
@@ -144,7 +144,7 @@ static void test_compacts(void **state) {
     assert_int_equal(json_scan(SPAN_LIT(text), &at, JSON_DEPTH, &arena, &value, NULL, NULL, &err),
                      0);
     assert_true(span_is(value.raw, compact));
-    assert_int_equal(at, sizeof text - 1 - 3); /* behind the value, not over what follows */
+    assert_int_equal(at, sizeof text - 1 - 3); /* after the value, not after what follows it */
 }
 
 struct seen {
@@ -163,7 +163,7 @@ static bool see(void *ctx, const struct json_member *m, struct err *err) {
     return false;
 }
 
-static void test_members(void **state) {
+static void members_of_the_object_are_reported(void **state) {
     (void)state;
     static const char text[] = "{\"a\":[1, {\"x\":2}],\"\\u0062\":\"s\",\"c\" :null,\"d\": 1e2}";
     struct json_value value;
@@ -178,7 +178,7 @@ static void test_members(void **state) {
     assert_int_equal(json_scan(SPAN_LIT(text), &at, JSON_DEPTH, &arena, &value, see, &seen, &err),
                      -1);
     assert_string_equal(err.text, "enough");
-    /* Only an object's own members are told. */
+    /* Only an object's own members are reported. */
     seen = (struct seen){.left = 99};
     at = 0;
     assert_int_equal(
@@ -186,7 +186,7 @@ static void test_members(void **state) {
     assert_string_equal(seen.text, "");
 }
 
-static void test_decode(void **state) {
+static void strings_are_decoded(void **state) {
     (void)state;
     static const char plain[] = "\"plain\"";
     struct span text = json_decode(SPAN_LIT(plain), &arena);
@@ -199,9 +199,9 @@ static void test_decode(void **state) {
     assert_true(span_eq(text, SPAN_LIT("a\0b")));
 }
 
-/* A text with a structural byte at each offset from a word's start, so that the eight-byte step
- * sees each of them in each of its lanes. */
-static void test_lanes(void **state) {
+/* Places a structural byte at each offset within a word, because the scanner reads eight bytes at
+ * a time. */
+static void structural_bytes_are_found_in_every_lane(void **state) {
     (void)state;
     static const char *const odd[] = {"\\n", "\xc3\xa9", "\n", "\xff", "\\u0041", "\x1f", " ", "!"};
     for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)
@@ -303,7 +303,7 @@ static void damage(struct rng *rng, struct buf *text) {
     }
 }
 
-static void test_against_jansson(void **state) {
+static void the_scanner_agrees_with_jansson(void **state) {
     (void)state;
     struct rng rng;
     struct buf text = {0}, bad = {0};
@@ -337,7 +337,7 @@ static int end(void **state) {
     return 0;
 }
 
-static void test_get(void **state) {
+static void values_are_found_by_path(void **state) {
     (void)state;
     struct buf deep = {0};
     struct span reply = SPAN_LIT(
@@ -365,7 +365,7 @@ static void test_get(void **state) {
     assert_null(json_item((struct span){0}, &at, &arena).p);
     assert_null(json_get(SPAN_LIT("{\"a\":"), "a", &arena).p);
     assert_null(json_get(SPAN_LIT(""), "a", &arena).p);
-    /* A record as deep as may be, within an answer. */
+    /* A record of the maximum depth, within an answer. */
     buf_text(&deep, "{\"a\":{\"b\":");
     for (int i = 0; i < JSON_DEPTH; i++)
         buf_char(&deep, '[');
@@ -378,15 +378,15 @@ static void test_get(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_accepts),
-        cmocka_unit_test(test_refuses),
-        cmocka_unit_test(test_get),
-        cmocka_unit_test(test_depth),
-        cmocka_unit_test(test_compacts),
-        cmocka_unit_test(test_members),
-        cmocka_unit_test(test_decode),
-        cmocka_unit_test(test_lanes),
-        cmocka_unit_test(test_against_jansson),
+        cmocka_unit_test(valid_json_is_accepted),
+        cmocka_unit_test(invalid_json_is_refused),
+        cmocka_unit_test(values_are_found_by_path),
+        cmocka_unit_test(nesting_is_limited),
+        cmocka_unit_test(white_space_is_removed),
+        cmocka_unit_test(members_of_the_object_are_reported),
+        cmocka_unit_test(strings_are_decoded),
+        cmocka_unit_test(structural_bytes_are_found_in_every_lane),
+        cmocka_unit_test(the_scanner_agrees_with_jansson),
     };
     return cmocka_run_group_tests_name("json", tests, NULL, end);
 }

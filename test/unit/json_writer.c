@@ -1,5 +1,5 @@
-/* Tests of base/json_writer: the texts it writes, and that jansson reads back from them what was
- * put in. SPDX-License-Identifier: Apache-2.0 */
+/* Tests of base/json_writer: the texts that it writes, and that jansson reads the same values from
+ * them. SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,7 +43,7 @@ static void test_commas(void **state) {
                                "\"when\":\"2026-01-01\",\"last\":\"\"}");
 }
 
-/* A text of its own follows what the buffer already holds, without a comma. */
+/* No comma separates the text from what the buffer already holds. */
 static void test_appends(void **state) {
     (void)state;
     BUF_LOCAL struct buf out = {0};

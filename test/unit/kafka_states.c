@@ -1,5 +1,5 @@
-/* test/unit/kafka_states: what must hold of the phases and positions of a Kafka reader, whatever
- * the tables say; and that an illegal move does not pass. cmocka.
+/* kafka_states: rules that the phases and positions of a Kafka reader must obey whatever the tables
+ * contain, and that illegal moves are rejected.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <signal.h>
@@ -13,7 +13,7 @@
 
 #include "../../lib/adapter/kafka/kafka_states.h"
 
-/* Whether the move passes; in a child, because with DEV=1 an illegal one aborts. */
+/* Whether the move is accepted. Runs in a child, because with DEV=1 an illegal move aborts. */
 static bool passes(enum kafka_phase from, enum kafka_phase to) {
     pid_t child = fork();
     assert_true(child >= 0);
@@ -43,9 +43,9 @@ static void commits_of_every_kind_are_legal(void **state) {
     LEGAL(KAFKA_IDLE, KAFKA_READING, KAFKA_READING, KAFKA_WRITING, KAFKA_COMMITTING,
           KAFKA_SENDING_OFFSETS, KAFKA_OFFSETS_SENT, KAFKA_IDLE);
     LEGAL(KAFKA_IDLE, KAFKA_READING, KAFKA_COMMITTING_OFFSETS, KAFKA_IDLE);
-    LEGAL(KAFKA_COMMITTING_OFFSETS, KAFKA_READING); /* refused: it is tried again */
+    LEGAL(KAFKA_COMMITTING_OFFSETS, KAFKA_READING); /* the commit was refused, and is retried */
     LEGAL(KAFKA_IDLE, KAFKA_WRITING, KAFKA_COMMITTING, KAFKA_OFFSETS_SENT, KAFKA_IDLE);
-    LEGAL(KAFKA_SENDING_OFFSETS, KAFKA_COMMITTING, KAFKA_SENDING_OFFSETS); /* the same */
+    LEGAL(KAFKA_SENDING_OFFSETS, KAFKA_COMMITTING, KAFKA_SENDING_OFFSETS); /* likewise */
 }
 
 static void a_rebalance_may_come_whenever_the_handle_is_ours(void **state) {
@@ -53,11 +53,11 @@ static void a_rebalance_may_come_whenever_the_handle_is_ours(void **state) {
     for (enum kafka_phase from = KAFKA_IDLE; from < KAFKA_PHASES; from++) {
         bool may = from != KAFKA_SENDING_OFFSETS && from != KAFKA_FAILED;
         assert_int_equal(passes(from, KAFKA_INTERRUPTED), may);
-        assert_int_equal(passes(from, KAFKA_IDLE), may); /* nor an undo */
+        assert_int_equal(passes(from, KAFKA_IDLE), may); /* the same holds for undo */
     }
 }
 
-/* What was read after a commit has begun is not in it, and must not be taken for committed. */
+/* Records read after a commit has begun are not part of it, and must not count as committed. */
 static void nothing_is_read_or_put_during_a_commit(void **state) {
     (void)state;
     const enum kafka_phase during[] = {KAFKA_COMMITTING, KAFKA_SENDING_OFFSETS, KAFKA_OFFSETS_SENT};
@@ -95,7 +95,8 @@ static void a_lost_position_is_sought_again(void **state) {
         assert_int_equal(position, life[i]);
     }
 #ifndef DISTLOG_DEV
-    assert_false(kafka_states_set_position(&position, KAFKA_POSITIONED)); /* of what? */
+    assert_false(
+        kafka_states_set_position(&position, KAFKA_POSITIONED)); /* without an assignment */
     assert_int_equal(position, KAFKA_UNASSIGNED);
 #endif
 }

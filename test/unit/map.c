@@ -1,4 +1,4 @@
-/* Tests of base/map: against a plain array.
+/* Tests of base/map, compared with a plain array.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,7 +28,7 @@ static void check_walk(const struct map *m, int *const model[KEYS]) {
     assert_int_equal(n, m->count);
 }
 
-static void test_against_array(void **state) {
+static void the_map_agrees_with_an_array(void **state) {
     (void)state;
     struct rng rng;
     struct map m = {0};
@@ -42,7 +42,7 @@ static void test_against_array(void **state) {
         char text[32];
         struct span key = {
             text, (size_t)snprintf(text, sizeof text, "k%d%.*s", i, i % 12, "............")};
-        /* Long phases of growing and of shrinking: the tree must be right in either. */
+        /* Long phases of growth and shrinkage exercise the tree in both directions. */
         bool put = rng_range(&rng, 0, 9) < (step / 5000 % 2 ? 3 : 7);
         assert_ptr_equal(map_get(&m, key), model[i]);
         if (put) {
@@ -61,7 +61,7 @@ static void test_against_array(void **state) {
     map_release(&m);
 }
 
-static void test_edges(void **state) {
+static void empty_maps_and_unusual_keys(void **state) {
     (void)state;
     struct map m = {0};
     int one, two;
@@ -71,7 +71,7 @@ static void test_edges(void **state) {
     assert_null(map_get(&m, SPAN_LIT("x")));
     assert_null(map_remove(&m, SPAN_LIT("x")));
     assert_false(map_next(&m, &at, &key, &value));
-    /* Empty keys and keys with NUL are keys like any other. */
+    /* Empty keys and keys with a NUL byte are ordinary keys. */
     assert_null(map_put(&m, SPAN_LIT(""), &one));
     assert_null(map_put(&m, SPAN_LIT("a\0b"), &one));
     assert_null(map_put(&m, SPAN_LIT("a\0c"), &two));
@@ -85,8 +85,8 @@ static void test_edges(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_against_array),
-        cmocka_unit_test(test_edges),
+        cmocka_unit_test(the_map_agrees_with_an_array),
+        cmocka_unit_test(empty_maps_and_unusual_keys),
     };
     return cmocka_run_group_tests_name("map", tests, NULL, NULL);
 }

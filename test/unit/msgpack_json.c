@@ -1,4 +1,4 @@
-/* Tests of adapter/msgpack_json; msgpack-c's packer is the other side.
+/* Tests of adapter/codec/msgpack_json; msgpack-c packs the input.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,14 +28,14 @@ static int convert(struct span body) {
     return msgpack_json(body, limit, &out, &err);
 }
 
-/* Converts what was packed and begins anew. */
+/* Converts what was packed, and clears it. */
 static int convert_packed(void) {
     int rc = convert((struct span){packed.data, packed.size});
     msgpack_sbuffer_clear(&packed);
     return rc;
 }
 
-static void test_values(void **state) {
+static void values_of_every_type_are_converted(void **state) {
     (void)state;
     msgpack_pack_map(&pk, 12);
     text("node_id"), text("caf\xc3\xa9 \"\n");
@@ -60,9 +60,9 @@ static void test_values(void **state) {
                         "\"\":\"\"}\n");
 }
 
-static void test_integers(void **state) {
+static void integers_of_every_width_are_converted(void **state) {
     (void)state;
-    /* Around every change of the encoding's width. */
+    /* Around each value at which the encoding becomes wider. */
     for (int bit = 0; bit < 64; bit++)
         for (int64_t around = -1; around <= 1; around++) {
             uint64_t u = (UINT64_C(1) << bit) + (uint64_t)around;
@@ -78,7 +78,7 @@ static void test_integers(void **state) {
         }
 }
 
-static void test_doubles(void **state) {
+static void doubles_keep_their_value(void **state) {
     (void)state;
     static const struct {
         double v;
@@ -106,7 +106,7 @@ static void test_doubles(void **state) {
     assert_string_equal(out.p, "{\"v\":0.5}\n");
 }
 
-static void test_records(void **state) {
+static void bodies_become_one_line_per_record(void **state) {
     (void)state;
     static const struct {
         const char *bytes;
@@ -128,7 +128,7 @@ static void test_records(void **state) {
     }
 }
 
-static void test_refuses(void **state) {
+static void malformed_msgpack_is_refused(void **state) {
     (void)state;
     static const struct {
         const char *bytes;
@@ -158,7 +158,7 @@ static void test_refuses(void **state) {
         {"\x80\x81", 2, "the MessagePack is truncated: it ends within a value"},
         {"\x81\xa1k\xcf\x00", 5, "the MessagePack is truncated: it ends within a value"},
         {"\x81\xd9\xff", 3, "the MessagePack is truncated: it ends within a value"},
-        /* Headers that claim four billion: nothing is made ready for them. */
+        /* Headers that claim four billion items: no memory is reserved for them. */
         {"\xdf\xff\xff\xff\xff\xa1k\x01", 8,
          "the MessagePack is truncated: it ends within a value"},
         {"\xdd\xff\xff\xff\xff\x80", 6, "the MessagePack is truncated: it ends within a value"},
@@ -174,7 +174,7 @@ static void test_refuses(void **state) {
     }
 }
 
-static void test_depth(void **state) {
+static void nesting_is_limited(void **state) {
     (void)state;
     for (int in_array = 0; in_array <= 1; in_array++)
         for (int depth = 64; depth <= 65; depth++) {
@@ -190,11 +190,11 @@ static void test_depth(void **state) {
     assert_non_null(strstr(err.text, "maps and arrays nested too deeply at byte "));
 }
 
-/* What is added to the body is bounded by the limit, and not by the body. */
-static void test_limit(void **state) {
+/* The output may be larger than the body, but not than the limit. */
+static void output_is_bounded_by_the_limit(void **state) {
     (void)state;
     static const struct {
-        const char *of, *head; /* many of these, behind that */
+        const char *of, *head; /* many repetitions of `of`, after head */
         size_t as_json;
     } cases[] = {{"\x01", "\x81\xa1k\xda", 6}, {"\"", "\x81\xa1k\xda", 2},
                  {"\\", "\x81\xa1k\xda", 2},   {"m", "\x81\xa1k\xda", 1},
@@ -236,10 +236,13 @@ static int end(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values),  cmocka_unit_test(test_integers),
-        cmocka_unit_test(test_doubles), cmocka_unit_test(test_records),
-        cmocka_unit_test(test_refuses), cmocka_unit_test(test_depth),
-        cmocka_unit_test(test_limit),
+        cmocka_unit_test(values_of_every_type_are_converted),
+        cmocka_unit_test(integers_of_every_width_are_converted),
+        cmocka_unit_test(doubles_keep_their_value),
+        cmocka_unit_test(bodies_become_one_line_per_record),
+        cmocka_unit_test(malformed_msgpack_is_refused),
+        cmocka_unit_test(nesting_is_limited),
+        cmocka_unit_test(output_is_bounded_by_the_limit),
     };
     return cmocka_run_group_tests_name("msgpack_json", tests, begin, end);
 }

@@ -1,12 +1,12 @@
-/* registry_load: random schedules with restarts, state records as they are spelled and some that
- * make no sense, many nodes, and the nodes as they are shown to people. SPDX-License-Identifier:
+/* registry_load: random schedules with restarts, the exact form of state records, malformed ones,
+ * large numbers of nodes, and the list of nodes for users. SPDX-License-Identifier:
  * Apache-2.0 */
 #include "registry_world.h"
 
 #include "../../lib/base/rng.h"
 
 /* Random schedules: whatever the batches, the confirmations and the restarts, the liveness events
- * are those of a reader that was there all the time. */
+ * are those of a reader that was never interrupted. */
 enum { NODES = 6, MINUTES = 4 };
 
 static int by_time(const void *a, const void *b) {
@@ -30,7 +30,7 @@ static size_t schedule(struct rng *rng, struct input *out, size_t cap) {
     return n;
 }
 
-/* disturb NULL: read at once, confirmed twice a second. */
+/* disturb NULL: records are read at once, and ends are confirmed twice a second. */
 static void read_all(struct world *w, const struct input *in, size_t n, struct rng *disturb) {
     size_t at = 0;
     for (int64_t now = 0; now < MINUTES * 60000 + 90000;) {
@@ -75,7 +75,7 @@ static void sort_lines(struct buf *text) {
     *text = sorted;
 }
 
-static void disturbed_or_not(void **state) {
+static void restarts_and_batches_change_no_event(void **state) {
     (void)state;
     static const struct registry_conf confs[] = {
         {PLAIN},
@@ -102,7 +102,7 @@ static void disturbed_or_not(void **state) {
     }
 }
 
-static void multi_partition_is_reported_once(void **state) {
+static void a_node_on_several_partitions_is_reported_once(void **state) {
     (void)state;
     struct world w;
     world_init(&w, &(struct registry_conf){PLAIN});
@@ -151,7 +151,7 @@ static void state_records_keep_their_form(void **state) {
     world_release(&w);
 }
 
-static void garbage_is_not_loaded(void **state) {
+static void malformed_state_records_are_not_loaded(void **state) {
     (void)state;
     static const char *const bad[][2] = {
         {"", ""},
@@ -189,7 +189,7 @@ static void garbage_is_not_loaded(void **state) {
     arena_release(&arena);
 }
 
-static void nodes_for_people(void **state) {
+static void nodes_are_listed_with_their_status(void **state) {
     (void)state;
     struct world w;
     world_init(&w, &(struct registry_conf){PLAIN});
@@ -217,7 +217,7 @@ static void nodes_for_people(void **state) {
     world_release(&w);
 }
 
-static void hundred_thousand(void **state) {
+static void a_hundred_thousand_nodes_are_handled_in_time(void **state) {
     (void)state;
     enum { N = 100000 };
     struct arena arena = {0};
@@ -251,7 +251,7 @@ static void hundred_thousand(void **state) {
 
 /* A hundred thousand nodes send a heartbeat every 5 s while one in a hundred dies: each is reported
  * at the first look after its deadline. */
-static void deadlines_are_seen_in_time(void **state) {
+static void deadlines_are_reported_in_time(void **state) {
     (void)state;
     enum { N = 100000, EVERY = 5000, LOOK = 100, UNTIL = 30000 };
     struct arena arena = {0};
@@ -287,13 +287,13 @@ static void deadlines_are_seen_in_time(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(disturbed_or_not),
-        cmocka_unit_test(multi_partition_is_reported_once),
+        cmocka_unit_test(restarts_and_batches_change_no_event),
+        cmocka_unit_test(a_node_on_several_partitions_is_reported_once),
         cmocka_unit_test(state_records_keep_their_form),
-        cmocka_unit_test(garbage_is_not_loaded),
-        cmocka_unit_test(nodes_for_people),
-        cmocka_unit_test(hundred_thousand),
-        cmocka_unit_test(deadlines_are_seen_in_time),
+        cmocka_unit_test(malformed_state_records_are_not_loaded),
+        cmocka_unit_test(nodes_are_listed_with_their_status),
+        cmocka_unit_test(a_hundred_thousand_nodes_are_handled_in_time),
+        cmocka_unit_test(deadlines_are_reported_in_time),
     };
     return cmocka_run_group_tests_name("registry_load", tests, NULL, NULL);
 }

@@ -1,11 +1,11 @@
-/* registry_world: the world around a registry in its tests: the log that it read, the state topic,
- * and what came out; and the steps of a scenario. Time is in ms; the bus and the monotonic clock
- * share one axis. A step is a turn:
+/* registry_world: what surrounds a registry in its tests: the log that it read, the state topic and
+ * the events that followed; and the steps of a scenario. Times are in ms; the bus and the monotonic
+ * clock share one time axis. Each step is one turn:
  *     AT reg|beat|log|error|bye NODE [PARTITION [SERVICE]]   a record of timestamp AT was read
- *     AT end [PARTITION]   the bus confirmed, to a question asked at AT, that nothing is left
- *     AT until [PARTITION]  the same, and that the bus's own time is AT
- *     AT clock             pubsub's own clock stands at AT from here on
- *     AT restart           everything is forgotten and loaded from what the bus has
+ *     AT end [PARTITION]   the bus confirmed the end, to a question asked at AT
+ *     AT until [PARTITION]  the same, and the bus's own time is AT
+ *     AT clock             from here on pubsub's clock is at AT
+ *     AT restart           the registry is cleared and loaded from the bus again
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
@@ -29,7 +29,7 @@ struct input {
     struct registry_at at;
 };
 
-/* Everything around a registry: the log, the state topic, and what came out. */
+/* A registry with its log, its state topic and the events that followed. */
 struct world {
     struct registry_conf conf;
     struct registry *registry;
@@ -38,7 +38,7 @@ struct world {
     struct map state; /* "PARTITION KEY" → value */
     struct input *log;
     size_t n_log;
-    int64_t offsets[4], clock; /* clock 0: as late as the record */
+    int64_t offsets[4], clock; /* clock 0: the record's timestamp */
     struct buf out;
     unsigned multi_partition;
 };

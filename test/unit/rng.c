@@ -10,7 +10,7 @@
 #include "../../lib/base/rng.h"
 #include "../../lib/core/backoff.h"
 
-static void test_vectors(void **state) {
+static void the_generator_matches_known_outputs(void **state) {
     (void)state;
     /* SplitMix64's well-known first outputs for this seed. */
     static const uint64_t first[] = {6457827717110365317u, 3203168211198807973u,
@@ -21,7 +21,7 @@ static void test_vectors(void **state) {
         assert_true(rng_next(&r) == first[i]);
 }
 
-static void test_range(void **state) {
+static void ranges_are_covered_evenly(void **state) {
     (void)state;
     struct rng r;
     unsigned seen[5] = {0};
@@ -37,7 +37,7 @@ static void test_range(void **state) {
     rng_range(&r, INT64_MIN, INT64_MAX); /* all of them: must not divide by zero */
 }
 
-static void test_uuid4(void **state) {
+static void uuids_are_valid_and_distinct(void **state) {
     (void)state;
     struct rng r;
     char a[37], b[37];
@@ -57,7 +57,7 @@ static void test_uuid4(void **state) {
     assert_string_not_equal(a, b);
 }
 
-static void test_backoff(void **state) {
+static void waits_double_up_to_the_maximum(void **state) {
     (void)state;
     struct backoff b = {.rng = {1}, .base_ms = 100, .max_ms = 1000};
     static const int64_t most[] = {100, 200, 400, 800, 1000, 1000, 1000};
@@ -65,13 +65,13 @@ static void test_backoff(void **state) {
         assert_in_range(backoff_next(&b), most[i] / 2, most[i]);
     b.tries = 0;
     assert_in_range(backoff_next(&b), 50, 100);
-    b.tries = UINT32_MAX - 1; /* days of trying */
+    b.tries = UINT32_MAX - 1; /* after days of retries */
     assert_in_range(backoff_next(&b), 500, 1000);
 }
 
-/* Clients that failed together must not come back together: waits of one step are spread over all
- * of its range, and two clients draw differently. */
-static void test_jitter(void **state) {
+/* Clients that failed together must not retry together: the waits of one step are spread over its
+ * whole range, and two clients draw different ones. */
+static void waits_are_spread_over_their_range(void **state) {
     (void)state;
     struct backoff a = {.rng = {1}, .base_ms = 1000, .max_ms = 1000}, b = a;
     unsigned seen[501] = {0}, distinct = 0, fifths[5] = {0}, same = 0;
@@ -91,8 +91,11 @@ static void test_jitter(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vectors), cmocka_unit_test(test_range),  cmocka_unit_test(test_uuid4),
-        cmocka_unit_test(test_backoff), cmocka_unit_test(test_jitter),
+        cmocka_unit_test(the_generator_matches_known_outputs),
+        cmocka_unit_test(ranges_are_covered_evenly),
+        cmocka_unit_test(uuids_are_valid_and_distinct),
+        cmocka_unit_test(waits_double_up_to_the_maximum),
+        cmocka_unit_test(waits_are_spread_over_their_range),
     };
     return cmocka_run_group_tests_name("rng", tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* route: records in, and what goes to processed (P) and alerts (A), in order.
+/* route: which records go to processed (P) and alerts (A), in order, for the records read.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -87,13 +87,13 @@ static void play(void **state) {
 
 static const struct example examples[] = {
     {"a registration becomes the registry event UP", {0}, {PLAIN}, {{0, REG, true}}, 0, UP},
-    {"a second one is forwarded as it is",
+    {"a second registration is forwarded unchanged",
      {0},
      {PLAIN},
      {{0, REG, true}, {1, REG, true}},
      0,
      UP "P a " REG "\n"},
-    {"without a service the event says null; what needs an escape has one",
+    {"without a service the event has null, and strings are escaped",
      {.style = DATETIME_RFC3339},
      {PLAIN},
      {{1, "{\"message_type\":\"REGISTRATION\",\"node_id\":\"\\u00e9\\\"\"}", true}},
@@ -112,14 +112,14 @@ static const struct example examples[] = {
      {{0, REG, true}, {2, LOG("WARN"), true}},
      0,
      UP "A a " LOG("WARN") "\nP a " LOG("WARN") "\n"},
-    {"only a LOG has a level that counts",
+    {"the level of a record that is not a LOG is ignored",
      {0},
      {PLAIN},
      {{0, REG, true},
       {2, "{\"node_id\":\"a\",\"message_type\":\"X\",\"log_level\":\"ERROR\"}", true}},
      0,
      UP "P a {\"node_id\":\"a\",\"message_type\":\"X\",\"log_level\":\"ERROR\"}\n"},
-    {"ERROR goes to alerts too, then the node is DOWN and unknown",
+    {"ERROR goes to alerts too, and the node is DOWN and deregistered",
      {0},
      {PLAIN},
      {{0, REG, true}, {1000, LOG("ERROR"), true}, {2000, BEAT, false}},
@@ -127,27 +127,27 @@ static const struct example examples[] = {
      UP "A a " LOG("ERROR") "\nP a " LOG(
          "ERROR") "\nP a {\"message_type\":\"REGISTRATION\",\"node_id\":\"a\",\"service_name\":"
                   "\"Pay\",\"timestamp\":\"1970-01-01 01:00:01\",\"status\":\"DOWN\"}\n"},
-    {"keep_on_error: it is not",
+    {"with keep_on_error an ERROR does not deregister the node",
      {0},
      {PLAIN, .keep_on_error = true},
      {{0, REG, true}, {1000, LOG("ERROR"), true}, {2000, BEAT, true}},
      0,
      UP "A a " LOG("ERROR") "\nP a " LOG("ERROR") "\nP a " BEAT "\n"},
-    {"a goodbye is forwarded, then DOWN",
+    {"a goodbye is forwarded, followed by the event DOWN",
      {0},
      {PLAIN},
      {{0, REG, true}, {1000, BYE, true}},
      9001,
      UP "P a " BYE "\nP a {\"message_type\":\"REGISTRATION\",\"node_id\":\"a\",\"service_name\":"
         "\"Pay\",\"timestamp\":\"1970-01-01 01:00:01\",\"status\":\"DOWN\"}\n"},
-    {"unregistered: dropped", {0}, {PLAIN}, {{0, LOG("WARN"), false}}, 0, ""},
-    {"unregistered: forwarded",
+    {"records of unregistered nodes are dropped", {0}, {PLAIN}, {{0, LOG("WARN"), false}}, 0, ""},
+    {"with forward_unknown records of unregistered nodes are forwarded",
      {.forward_unknown = true},
      {PLAIN},
      {{0, LOG("WARN"), true}},
      9001,
      "A a " LOG("WARN") "\nP a " LOG("WARN") "\n"},
-    {"a silence that lasts",
+    {"an ongoing silence raises an alert",
      {0},
      {PLAIN},
      {{0, REG, true}},
@@ -160,7 +160,7 @@ static const struct example examples[] = {
         "\"message\":\"Node a missed its heartbeat!\",\"message_type\":\"ALERT\","
         "\"alert\":\"HEARTBEAT_MISSED\",\"last_heartbeat\":\"1970-01-01 01:00:00\","
         "\"service_name\":\"Pay\",\"timestamp\":\"1970-01-01 01:00:07\"}\n"},
-    {"a silence that is over: both alerts, then the beat that ended it",
+    {"a silence that has ended raises both alerts, followed by the heartbeat that ended it",
      {0},
      {PLAIN},
      {{0, REG, true}, {7500, BEAT, true}},
@@ -184,8 +184,7 @@ static const struct example examples[] = {
         "P a " BEAT "\n"},
 };
 
-/* What is put for the state topic loads again into the same registry. */
-static void state_survives(void **state) {
+static void saved_state_loads_into_the_same_registry(void **state) {
     (void)state;
     struct route_conf conf = {.offset_s = an_hour_east};
     struct registry_conf registry = {PLAIN};
@@ -223,7 +222,8 @@ static void state_survives(void **state) {
 
 int main(void) {
     enum { EXAMPLES = sizeof examples / sizeof *examples };
-    struct CMUnitTest tests[EXAMPLES + 1] = {[EXAMPLES] = cmocka_unit_test(state_survives)};
+    struct CMUnitTest tests[EXAMPLES + 1] = {
+        [EXAMPLES] = cmocka_unit_test(saved_state_loads_into_the_same_registry)};
     for (size_t i = 0; i < EXAMPLES; i++)
         tests[i] = (struct CMUnitTest){.name = examples[i].name,
                                        .test_func = play,

@@ -1,4 +1,4 @@
-/* topics: the names that are derived from topics and groups, and back.
+/* topics: names derived from topics and groups, and their sources.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,7 +30,7 @@ static void check(struct span (*source)(const char *name), const char *name, con
         fail_msg("'%s': got '%.*s', expected '%s'", name, SPAN_ARG(got), expected);
 }
 
-static void a_topic_of_dead_letters_has_a_source(void **state) {
+static void a_dead_letter_topic_names_its_source(void **state) {
     (void)state;
     check(topics_dead_letters_source, "nodes.dlq", "nodes");
     check(topics_dead_letters_source, "nodes.dlq.dlq", "nodes.dlq");
@@ -40,7 +40,7 @@ static void a_topic_of_dead_letters_has_a_source(void **state) {
     check(topics_dead_letters_source, "", NULL);
 }
 
-static void a_letter_has_a_source(void **state) {
+static void a_dead_letter_names_its_source(void **state) {
     (void)state;
     check(topics_letter_source, "nodes.dlq-0-17", "nodes");
     check(topics_letter_source, "a.dlq-b.dlq-0-17", "a.dlq-b");
@@ -52,8 +52,8 @@ static void a_letter_has_a_source(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_derived),
-        cmocka_unit_test(a_topic_of_dead_letters_has_a_source),
-        cmocka_unit_test(a_letter_has_a_source),
+        cmocka_unit_test(a_dead_letter_topic_names_its_source),
+        cmocka_unit_test(a_dead_letter_names_its_source),
     };
     return cmocka_run_group_tests_name("topics", tests, NULL, NULL);
 }

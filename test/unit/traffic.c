@@ -1,5 +1,4 @@
-/* traffic: what a simulated node says, and when. No clock: the
- * test's own time.
+/* traffic: what a simulated node sends, and when. Time is simulated too.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -31,7 +30,7 @@ static enum traffic_kind next(struct traffic *t, struct buf *out) {
     return kind;
 }
 
-static void keys_are_in_the_contracts_order(void **state) {
+static void keys_are_in_the_documented_order(void **state) {
     struct traffic_conf c = plain;
     struct traffic t;
     struct buf out = {0};
@@ -43,7 +42,7 @@ static void keys_are_in_the_contracts_order(void **state) {
                                "00:16:40\"}");
     memcpy(c.weights, (int64_t[]){1, 0, 0}, sizeof c.weights);
     assert_int_equal(next(&t, &out), TRAFFIC_INFO);
-    /* the uuid's 36 characters are cut out: */
+    /* the 36 characters of the UUID are removed */
     memmove(out.p + 19, out.p + 55, out.n - 55 + 1);
     assert_string_equal(out.p, "{\"log_id\":\"node_01_\",\"node_id\":\"node_01\",\"log_level\":"
                                "\"INFO\",\"message\":\"Sample log message from node_01\","
@@ -106,7 +105,7 @@ static void warn_and_error_have_their_fields(void **state) {
     buf_release(&out);
 }
 
-static void levels_come_as_weighted(void **state) {
+static void log_levels_follow_their_weights(void **state) {
     struct traffic_conf c = plain;
     struct traffic t;
     struct buf out = {0};
@@ -124,7 +123,7 @@ static void levels_come_as_weighted(void **state) {
     buf_release(&out);
 }
 
-static void ends_after_its_first_error(void **state) {
+static void a_node_ends_after_its_first_error(void **state) {
     struct traffic_conf c = plain;
     struct traffic t;
     struct buf out = {0};
@@ -136,7 +135,7 @@ static void ends_after_its_first_error(void **state) {
     assert_int_equal(next(&t, &out), TRAFFIC_ERROR);
     assert_true(t.ended);
     assert_true(traffic_due(&t) == INT64_MAX);
-    assert_false(traffic_goodbye(&t, &now, &out)); /* it is gone without one */
+    assert_false(traffic_goodbye(&t, &now, &out)); /* it has ended without one */
     c.keep_going = true;
     traffic_init(&t, &c, "n", 1, 0);
     assert_int_equal(next(&t, &out), TRAFFIC_REGISTRATION);
@@ -146,7 +145,7 @@ static void ends_after_its_first_error(void **state) {
     buf_release(&out);
 }
 
-static void ends_after_count_logs(void **state) {
+static void a_node_ends_after_the_given_number_of_logs(void **state) {
     struct traffic_conf c = plain;
     struct traffic t;
     struct buf out = {0};
@@ -168,7 +167,7 @@ static void ends_after_count_logs(void **state) {
     buf_release(&out);
 }
 
-static void a_seed_repeats_and_a_pause_is_not_made_up_for(void **state) {
+static void a_seed_repeats_the_records_and_a_pause_is_not_caught_up(void **state) {
     struct traffic_conf c = plain;
     struct traffic a, b, other;
     struct buf x = {0}, y = {0}, z = {0};
@@ -194,7 +193,7 @@ static void a_seed_repeats_and_a_pause_is_not_made_up_for(void **state) {
     buf_release(&z);
 }
 
-static void foreign_texts_are_quoted(void **state) {
+static void texts_of_the_user_are_escaped(void **state) {
     struct traffic_conf c = plain;
     struct traffic t;
     struct buf out = {0};
@@ -233,7 +232,7 @@ static void weights_are_checked(void **state) {
     assert_non_null(strstr(err.text, "DEBUG"));
 }
 
-static void presets(void **state) {
+static void presets_name_node_and_service(void **state) {
     const char *service = NULL;
     (void)state;
     assert_string_equal(traffic_preset("order", &service), "node_02");
@@ -243,15 +242,15 @@ static void presets(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(keys_are_in_the_contracts_order),
+        cmocka_unit_test(keys_are_in_the_documented_order),
         cmocka_unit_test(warn_and_error_have_their_fields),
-        cmocka_unit_test(levels_come_as_weighted),
-        cmocka_unit_test(ends_after_its_first_error),
-        cmocka_unit_test(ends_after_count_logs),
-        cmocka_unit_test(a_seed_repeats_and_a_pause_is_not_made_up_for),
-        cmocka_unit_test(foreign_texts_are_quoted),
+        cmocka_unit_test(log_levels_follow_their_weights),
+        cmocka_unit_test(a_node_ends_after_its_first_error),
+        cmocka_unit_test(a_node_ends_after_the_given_number_of_logs),
+        cmocka_unit_test(a_seed_repeats_the_records_and_a_pause_is_not_caught_up),
+        cmocka_unit_test(texts_of_the_user_are_escaped),
         cmocka_unit_test(weights_are_checked),
-        cmocka_unit_test(presets),
+        cmocka_unit_test(presets_name_node_and_service),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

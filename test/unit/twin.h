@@ -1,4 +1,4 @@
-/* twin: holds the JSON scanner against jansson, a second reader of the same texts. Used by
+/* twin: compares the JSON scanner with jansson on the same texts. Used by
  * test/unit/json.c on a generated corpus and by test/fuzz/json.c.
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
@@ -7,7 +7,7 @@
 
 #include "../../lib/base/json.h"
 
-/* Rebuilds the object out of the members that the scanner tells. */
+/* Rebuilds the object from the members that the scanner reports. */
 static inline bool twin_member(void *object, const struct json_member *m, struct err *err) {
     json_t *value =
         json_loadb(m->value.raw.p, m->value.raw.n, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
@@ -44,9 +44,10 @@ static inline const char *twin_same(json_t *theirs, const struct json_value *our
     return NULL;
 }
 
-/* NULL if both agree about text, else where they differ. Left out is what jansson can't represent:
- * numbers out of range and NUL in a key; and depth, which is ours alone. jansson 2.14 also takes a
- * raw NUL byte behind a word (`null\0`), which no JSON text may hold. */
+/* NULL if both agree about text, else how they differ. Not compared is what jansson cannot
+ * represent (numbers out of range, and NUL in a key), and the limit on depth, which only the
+ * scanner has. jansson 2.14 also accepts a raw NUL byte after a literal (`null\0`), which is not
+ * JSON. */
 static inline const char *twin_differs(struct span text, struct arena *arena) {
     struct json_value value;
     struct err err = {""};

@@ -1,4 +1,4 @@
-/* Tests of adapter/inflate. SPDX-License-Identifier: Apache-2.0 */
+/* Tests of adapter/codec/zip. SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,7 +23,7 @@ static void compress_to(struct buf *out, struct span text, int bits) {
     deflateEnd(&z);
 }
 
-static void test_coding_of(void **state) {
+static void content_encodings_are_recognised(void **state) {
     (void)state;
     static const struct {
         const char *name;
@@ -38,7 +38,7 @@ static void test_coding_of(void **state) {
         assert_int_equal(inflate_coding_of(span_of(cases[i].name)), cases[i].coding);
 }
 
-static void test_limits(void **state) {
+static void output_is_bounded_by_the_limit(void **state) {
     (void)state;
     static const size_t sizes[] = {0, 1, 100, 65535, 65536, 65537, 1000000};
     struct buf plain = {0}, packed = {0}, out = {0};
@@ -63,14 +63,14 @@ static void test_limits(void **state) {
             out.n = 5;
             assert_int_equal(inflate_body(coding, buf_view(&packed), n - 1, &out, &err),
                              INPUT_LARGE);
-            assert_true(out.n <= n + 5); /* what was written, never what was claimed */
+            assert_true(out.n <= n + 5); /* what was decompressed, whatever the header claims */
         }
     buf_release(&plain);
     buf_release(&packed);
     buf_release(&out);
 }
 
-static void test_bomb(void **state) {
+static void a_decompression_bomb_is_refused(void **state) {
     (void)state;
     struct buf plain = {0}, packed = {0}, out = {0};
     struct err err;
@@ -87,7 +87,7 @@ static void test_bomb(void **state) {
     buf_release(&out);
 }
 
-static void test_members(void **state) {
+static void several_gzip_members_are_joined(void **state) {
     (void)state;
     struct buf packed = {0}, out = {0};
     struct err err;
@@ -96,7 +96,7 @@ static void test_members(void **state) {
     compress_to(&packed, SPAN_LIT("two"), 31);
     assert_int_equal(inflate_body(INFLATE_GZIP, buf_view(&packed), 7, &out, &err), INPUT_OK);
     assert_string_equal(out.p, "one,two");
-    /* The limit is of all members together. */
+    /* The limit applies to all members together. */
     buf_clear(&out);
     assert_int_equal(inflate_body(INFLATE_GZIP, buf_view(&packed), 6, &out, &err), INPUT_LARGE);
     /* zlib's format has one stream. */
@@ -109,12 +109,12 @@ static void test_members(void **state) {
     buf_release(&out);
 }
 
-static void test_bad(void **state) {
+static void damaged_data_is_refused(void **state) {
     (void)state;
     struct buf packed = {0}, out = {0};
     struct err err;
     compress_to(&packed, SPAN_LIT("some text, some text, some text"), 31);
-    /* Cut anywhere, and every byte damaged: never OK with other bytes than these. */
+    /* Truncated anywhere, or with any byte damaged: never INPUT_OK with different data. */
     for (size_t n = 0; n < packed.n; n++) {
         buf_clear(&out);
         assert_int_equal(inflate_body(INFLATE_GZIP, (struct span){packed.p, n}, 1000, &out, &err),
@@ -133,7 +133,8 @@ static void test_bad(void **state) {
     assert_int_equal(inflate_body(INFLATE_GZIP, SPAN_LIT("plain"), 1000, &out, &err), INPUT_BAD);
     assert_int_equal(inflate_body(INFLATE_GZIP, (struct span){NULL, 0}, 9, &out, &err), INPUT_BAD);
     buf_clear(&packed);
-    compress_to(&packed, SPAN_LIT("raw"), -15); /* what some call deflate is not zlib's format */
+    compress_to(&packed, SPAN_LIT("raw"),
+                -15); /* raw deflate, which some call deflate, lacks zlib's header */
     assert_int_equal(inflate_body(INFLATE_DEFLATE, buf_view(&packed), 9, &out, &err), INPUT_BAD);
     buf_release(&packed);
     buf_release(&out);
@@ -141,9 +142,11 @@ static void test_bad(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_coding_of), cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_bomb),      cmocka_unit_test(test_members),
-        cmocka_unit_test(test_bad),
+        cmocka_unit_test(content_encodings_are_recognised),
+        cmocka_unit_test(output_is_bounded_by_the_limit),
+        cmocka_unit_test(a_decompression_bomb_is_refused),
+        cmocka_unit_test(several_gzip_members_are_joined),
+        cmocka_unit_test(damaged_data_is_refused),
     };
     return cmocka_run_group_tests_name("inflate", tests, NULL, NULL);
 }
