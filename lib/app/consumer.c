@@ -221,8 +221,12 @@ static enum consumer_verdict consumer_after_error(struct consumer *c, enum turn_
         outage_report(&c->outage, err, outage_retrying);
         outage_sleep(&c->outage);
     }
-    if (shutdown_is_due(c->conf.shutdown, false))
-        return is_fatal ? CONSUMER_FAILED : CONSUMER_LEFT;
+    if (shutdown_is_due(c->conf.shutdown, false)) {
+        if (!is_fatal)
+            return CONSUMER_LEFT;
+        err->text[0] = '\0'; /* it has been logged already, as an outage */
+        return CONSUMER_FAILED;
+    }
     return is_fatal ? CONSUMER_REOPENS : CONSUMER_GOES_ON;
 }
 

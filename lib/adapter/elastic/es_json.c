@@ -25,7 +25,8 @@ static int es_json_on_bytes(const char *bytes, size_t n, void *ctx) {
 }
 
 void es_json_write(json_t *document, struct buf *out) {
-    if (!document || json_dump_callback(document, es_json_on_bytes, out, JSON_COMPACT) != 0)
+    if (!document ||
+        json_dump_callback(document, es_json_on_bytes, out, JSON_COMPACT | JSON_ENCODE_ANY) != 0)
         mem_abort();
     json_decref(document);
 }
