@@ -40,8 +40,7 @@ enum ingest_format ingest_format_of(struct span content_type, struct err *err);
  * it, and may be empty. On INPUT_OK records holds what was read, in order; else it is empty.
  * INPUT_BAD: err names the line, the place in the array, the byte. INPUT_LARGE: a record is above
  * max_record, or there are more than max_records. body is borrowed for as long as the records are
- * used. Duplicate keys inside a record are accepted: what a node's record must have is not judged
- * here. */
+ * used. Duplicate keys inside a record are accepted: event_parse judges records of nodes, later. */
 enum input_rc ingest_read(enum ingest_format format, struct span body,
                           const struct ingest_limits *limits, struct arena *arena,
                           struct ingest_records *records, struct err *err);

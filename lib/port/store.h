@@ -108,7 +108,7 @@ struct store_engine {
     /* Deletes what the query finds (its limit, order and cursor are ignored), or with dry_run only
      * counts it. Sets *count to the number of documents, and appends the engine's answer, one JSON
      * object on one line, to answer; an answer may come with an error, too, when some documents
-     * could not be deleted. progress: NULL: nobody wants to know. */
+     * could not be deleted. progress may be NULL. */
     enum store_rc (*delete_matching)(struct store *store, const struct store_query *query,
                                      bool dry_run, store_progress *progress, uint64_t *count,
                                      struct buf *answer, struct err *err);

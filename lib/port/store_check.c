@@ -77,7 +77,7 @@ static enum store_rc store_check_bulk(struct store *store, struct store_doc *doc
     for (size_t i = 0; i < n; i++) {
         before[i] = docs[i].verdict;
         if (before[i] != STORE_PENDING)
-            continue; /* the engine has no business with it */
+            continue; /* the engine must ignore it */
         store_check_doc(c, &docs[i]);
         docs[i].reason[0] = '\0';
     }

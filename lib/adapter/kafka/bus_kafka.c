@@ -84,7 +84,7 @@ static enum bus_rc bus_kafka_ensure_topics(struct kafka_bus *b, struct err *err)
         rc = bus_kafka_ensure_topic(b, b->how.input, 0, &inputs, err);
     if (rc != BUS_OK || !b->how.state)
         return rc;
-    /* The state has as many partitions as the input, which may have got more since. */
+    /* The state topic needs as many partitions as the input, to which some may have been added. */
     rc = bus_kafka_ensure_topic(b, b->how.state, inputs, &states, err);
     if (rc == BUS_OK && states < inputs)
         rc = kafka_admin_grow(b->metadata, b->how.state, inputs, err);
@@ -150,8 +150,8 @@ static void bus_kafka_setup(struct kafka_bus *b, const struct conf *conf,
 
 static void bus_kafka_close(struct bus *bus) {
     struct kafka_bus *b = (struct kafka_bus *)bus;
-    /* Time was up before the answer to a commit came, for which the library would wait: the end of
-     * the process ends it. */
+    /* The answer to a commit is still due, and the library would wait for it without a limit: leave
+     * the handle to the end of the process. */
     if (!b || !kafka_transaction_can_close(&b->transaction))
         return;
     kafka_transaction_abandon(&b->transaction);
@@ -252,8 +252,8 @@ static enum bus_rc bus_kafka_put(struct bus *bus, const char *topic, int32_t par
     enum bus_rc rc = bus_kafka_try_put(b, &put, err);
     if (!b->transactional_id || rc == BUS_OK || rc == BUS_POISON || rc == BUS_FATAL)
         return rc;
-    /* Whatever keeps a reader's record out: its turn has not happened, and it reads again from its
-     * commits. */
+    /* Whatever the reason, a reader's record was not put: drop the transaction, so that the reader
+     * continues from its committed offsets. */
     bus_kafka_undo(bus);
     return BUS_ABORTED;
 }

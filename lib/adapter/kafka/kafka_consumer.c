@@ -344,7 +344,7 @@ static enum bus_rc kafka_consumer_ask_ends(struct kafka_consumer *c, struct err 
     return rc;
 }
 
-/* The wall clock, but for steps back: they would hold back time for every node that was seen since.
+/* The wall clock without its steps back, which would delay the deadlines of all nodes seen since.
  */
 static int64_t kafka_consumer_now_ms(struct kafka_consumer *c) {
     const int64_t boot_ms = clock_boot_ms();

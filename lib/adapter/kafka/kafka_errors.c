@@ -7,7 +7,7 @@
 #define FENCED "another process took over, or runs with the same bus.kafka.instance"
 #define LOGIN  "check sasl.mechanism, sasl.username and sasl.password in bus.kafka.properties"
 
-/* What waiting does not cure, and the cure where the code alone determines it. */
+/* Errors that waiting does not cure, with the cure if the code alone determines it. */
 struct kafka_permanent {
     rd_kafka_resp_err_t code;
     const char *cure;

@@ -6,8 +6,8 @@
 #include "kafka_client.h"
 
 /* Fills err with the brokers, what failed, why and what to do about it. doing completes "cannot",
- * such as "read nodes". BUS_FATAL for what waiting does not cure (no right, unsupported, fenced),
- * else BUS_RETRY. */
+ * such as "read nodes". BUS_FATAL for what waiting does not cure (not authorized, unsupported,
+ * fenced), else BUS_RETRY. */
 enum bus_rc kafka_errors_explain(const struct kafka_client *c, rd_kafka_resp_err_t code,
                                  const char *doing, struct err *err);
 /* BUS_FATAL, with the reason why the client was given up: c->fatal must be set. */

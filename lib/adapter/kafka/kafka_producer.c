@@ -96,7 +96,7 @@ enum bus_rc kafka_producer_put(struct kafka_producer *p, const struct kafka_put 
                 put->value.n + put->key.n, put->topic);
         return BUS_POISON;
     case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
-        /* The input got more partitions: the next open gives the state topic as many. */
+        /* Partitions were added to the input: the next open adds as many to the state topic. */
         err_set(err, "kafka %s: topic %s has no partition %d", brokers, put->topic,
                 (int)put->partition);
         return BUS_FATAL;

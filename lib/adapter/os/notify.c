@@ -43,8 +43,8 @@ static int notify_connect(const char *name) {
     return fd;
 }
 
-/* How often the listener expects a sign of life: $WATCHDOG_USEC, unless it is meant for another
- * process. */
+/* How often the listener expects a keep-alive message: $WATCHDOG_USEC, unless it is meant for
+ * another process. */
 static int64_t notify_watchdog_ms(void) {
     const char *interval_us = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
     if (!interval_us)

@@ -20,8 +20,8 @@
 
 /* notify_open fills it; a zeroed struct sends nothing. */
 struct notify {
-    int fd;              /* connected to the socket; 0: nobody listens */
-    int64_t watchdog_ms; /* the listener expects a sign of life this often; 0: never */
+    int fd;              /* connected to the socket; 0: no listener */
+    int64_t watchdog_ms; /* the listener expects a keep-alive message this often; 0: never */
     int64_t last_ms;     /* when notify_alive sent the last one, monotonic */
 };
 

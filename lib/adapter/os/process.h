@@ -44,12 +44,12 @@ typedef void process_line(void *ctx, struct process *p, enum process_source sour
  * environment. */
 void process_hide(void);
 /* Runs this executable with argv (NULL-terminated, argv[0] included) and standard input /dev/null.
- * watchdog_ms: the child is asked to give a sign of life this often; 0: it is not. 0, or -1 with
- * err. */
+ * watchdog_ms: the child must send a keep-alive message this often; 0: none is expected. 0, or -1
+ * with err. */
 int process_start(struct process *p, const char *const *argv, int64_t watchdog_ms, struct err *err);
 /* Waits up to wait_ms for output or notices of any of n processes (at most PROCESS_MOST), and hands
  * on every line; a signal ends the wait early. */
 void process_read(struct process *const *all, size_t n, int wait_ms, process_line *line, void *ctx);
-/* Has it ended, and has all that it wrote been handed on? Then *code is its exit code, or 128 + the
- * signal that ended it, and the process is none again. */
+/* Whether it has ended and all of its output has been passed on. If so, *code is its exit code, or
+ * 128 + the signal that ended it, and the process is none again. */
 bool process_ended(struct process *p, int *code);

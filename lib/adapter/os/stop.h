@@ -1,4 +1,4 @@
-/* stop: was this process asked to end?
+/* stop: whether this process was asked to stop.
  * Owns the handlers of SIGTERM and SIGINT: the first signal sets a flag, the second one ends the
  * process at once. Main thread; stop_asked and stop_asked_ms any thread. libc only.
  * SPDX-License-Identifier: Apache-2.0 */
