@@ -40,9 +40,9 @@ static void unambiguous_requests_are_accepted(void **state) {
 
 static void ambiguous_requests_are_refused(void **state) {
     (void)state;
-    static const char host[] = "exactly one Host is needed",
-                      name[] = "a header field's name has a character",
-                      folded[] = "a header field is folded over two lines";
+    static const char host[] = "exactly one Host header is required",
+                      name[] = "the name of a header field has an invalid character",
+                      folded[] = "folded header fields are not accepted";
 #define REFUSED(text, why) assert_memory_equal(NEWEST(text), why, strlen(why))
     REFUSED("", host);
     REFUSED(HOST HOST, host);
@@ -52,13 +52,15 @@ static void ambiguous_requests_are_refused(void **state) {
             "more than one Transfer-Encoding");
     REFUSED(HOST "Content-Length\0 2\0Transfer-Encoding\0 chunked\0",
             "Content-Length together with Transfer-Encoding");
-    assert_string_equal(OLDER("Transfer-Encoding\0 chunked\0"), "Transfer-Encoding needs HTTP/1.1");
+    assert_string_equal(OLDER("Transfer-Encoding\0 chunked\0"),
+                        "Transfer-Encoding requires HTTP/1.1");
     REFUSED(HOST "Content-Length\0 +2\0", "Content-Length is not a number");
     REFUSED(HOST "Content-Length\0\0", "Content-Length is not a number");
     REFUSED(HOST "Content-Length\0 2 \0", "Content-Length is not a number");
-    REFUSED(HOST "Transfer-Encoding\0 xchunked\0", "the only Transfer-Encoding taken is chunked");
+    REFUSED(HOST "Transfer-Encoding\0 xchunked\0",
+            "the only Transfer-Encoding accepted is chunked");
     REFUSED(HOST "Transfer-Encoding\0 gzip, chunked\0",
-            "the only Transfer-Encoding taken is chunked");
+            "the only Transfer-Encoding accepted is chunked");
     REFUSED(HOST "Content Length\0 2\0", name);
     REFUSED(HOST "\0 2\0", name);
     REFUSED(HOST "X:Y\0 2\0", name);
@@ -75,15 +77,15 @@ static void folded_names_are_refused_wherever_they_are_stored(void **state) {
                                "2\0Content-Length";
     struct framing f = {.hosts = 1};
     framing_field(&f, (struct span){text, 14}, (struct span){text + 17, 1});
-    assert_string_equal(framing_fault(&f, true), "a header field is folded over two lines");
+    assert_string_equal(framing_fault(&f, true), "folded header fields are not accepted");
     f = (struct framing){.hosts = 1};
     framing_field(&f, (struct span){text + 19, 14}, (struct span){text + 17, 1});
-    assert_string_equal(framing_fault(&f, true), "a header field is folded over two lines");
+    assert_string_equal(framing_fault(&f, true), "folded header fields are not accepted");
     /* Found by the fuzzer: a folded Host, which another server would see as two. */
     static const char host[] = "Host\0\tx\0Hostchunked";
     f = (struct framing){.hosts = 1};
     framing_field(&f, (struct span){host + 8, 11}, (struct span){host + 6, 1});
-    assert_string_equal(framing_fault(&f, true), "a header field is folded over two lines");
+    assert_string_equal(framing_fault(&f, true), "folded header fields are not accepted");
 }
 
 int main(void) {

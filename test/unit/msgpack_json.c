@@ -135,7 +135,7 @@ static void malformed_msgpack_is_refused(void **state) {
         size_t n;
         const char *error;
     } cases[] = {
-        {"", 0, "there is no record: the body is empty"},
+        {"", 0, "no record: the body is empty"},
         {"\x01", 1, "expected a map at byte 0 of the MessagePack"},
         {"\xc0", 1, "expected a map at byte 0 of the MessagePack"},
         {"\xa1x", 2, "expected a map at byte 1 of the MessagePack"},
@@ -143,17 +143,17 @@ static void malformed_msgpack_is_refused(void **state) {
         {"\x92\x80\x05", 3, "expected a map at byte 2 of the MessagePack"},
         {"\x91\x90", 2, "expected a map at byte 1 of the MessagePack"},
         {"\x91\x91\x80", 3, "expected a map at byte 1 of the MessagePack"},
-        {"\x81\x01\x01", 3, "a key is not text at byte 1 of the MessagePack"},
-        {"\x81\x90\x01", 3, "a key is not text at byte 1 of the MessagePack"},
-        {"\x81\x80\x01", 3, "a key is not text at byte 1 of the MessagePack"},
-        {"\x81\xa1k\xa1\xff", 5, "text that is not UTF-8 at byte 4 of the MessagePack"},
-        {"\x81\xa1\xff\x01", 4, "text that is not UTF-8 at byte 2 of the MessagePack"},
-        {"\x81\xa1k\xc4\x01\x80", 6, "text that is not UTF-8 at byte 5 of the MessagePack"},
-        {"\x81\xa1k\xd4\x01x", 6, "an extension type at byte 5 of the MessagePack"},
-        {"\x81\xa1k\xc7\x00\x01", 6, "an extension type at byte 5 of the MessagePack"},
+        {"\x81\x01\x01", 3, "a map key is not a string at byte 1 of the MessagePack"},
+        {"\x81\x90\x01", 3, "a map key is not a string at byte 1 of the MessagePack"},
+        {"\x81\x80\x01", 3, "a map key is not a string at byte 1 of the MessagePack"},
+        {"\x81\xa1k\xa1\xff", 5, "a string is not valid UTF-8 at byte 4 of the MessagePack"},
+        {"\x81\xa1\xff\x01", 4, "a string is not valid UTF-8 at byte 2 of the MessagePack"},
+        {"\x81\xa1k\xc4\x01\x80", 6, "a string is not valid UTF-8 at byte 5 of the MessagePack"},
+        {"\x81\xa1k\xd4\x01x", 6, "unsupported extension type at byte 5 of the MessagePack"},
+        {"\x81\xa1k\xc7\x00\x01", 6, "unsupported extension type at byte 5 of the MessagePack"},
         {"\x81\xa1k\xca\x7f\xc0\x00\x00", 8, "NaN or infinity at byte 7 of the MessagePack"},
         {"\x81\xa1k\xca\x7f\x80\x00\x00", 8, "NaN or infinity at byte 7 of the MessagePack"},
-        {"\x81\xa1k\xc1", 4, "a byte that starts no value at byte 3 of the MessagePack"},
+        {"\x81\xa1k\xc1", 4, "invalid type byte at byte 3 of the MessagePack"},
         {"\x81\xa1k", 3, "the MessagePack is truncated: it ends within a value"},
         {"\x80\x81", 2, "the MessagePack is truncated: it ends within a value"},
         {"\x81\xa1k\xcf\x00", 5, "the MessagePack is truncated: it ends within a value"},
@@ -164,7 +164,8 @@ static void malformed_msgpack_is_refused(void **state) {
         {"\xdd\xff\xff\xff\xff\x80", 6, "the MessagePack is truncated: it ends within a value"},
         {"\x81\xa1k\xdb\xff\xff\xff\xff", 8,
          "the MessagePack is truncated: it ends within a value"},
-        {"\x81\xa1k\xc9\xff\xff\xff\xff\x01", 9, "an extension type at byte 7 of the MessagePack"},
+        {"\x81\xa1k\xc9\xff\xff\xff\xff\x01", 9,
+         "unsupported extension type at byte 7 of the MessagePack"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         if (convert((struct span){cases[i].bytes, cases[i].n}) != -1)

@@ -150,7 +150,7 @@ static const char *msgpack_begin(struct msgpack_writer *w, bool is_text) {
     if (in->what == MSGPACK_IN_RECORDS)
         return "expected a map";
     if (is_key && !is_text)
-        return "a key is not text";
+        return "a map key is not a string";
     if (is_member_value)
         buf_char(w->out, ':');
     else if (!in->is_first)
@@ -241,7 +241,7 @@ static bool msgpack_has_room(const struct msgpack_writer *w, struct span text) {
 
 static const char *msgpack_add_text(struct msgpack_writer *w, struct span text) {
     if (!utf8_valid(text.p, text.n))
-        return "text that is not UTF-8";
+        return "a string is not valid UTF-8";
     if (!msgpack_has_room(w, text))
         return msgpack_too_large;
     const char *why = msgpack_begin(w, true);
@@ -307,7 +307,7 @@ static const char *msgpack_add(struct msgpack_writer *w, const struct msgpack_va
     double number;
     switch (v->kind) {
     case MSGPACK_INVALID:
-        return "a byte that starts no value";
+        return "invalid type byte";
     case MSGPACK_NIL:
         return msgpack_add_plain(w, "null");
     case MSGPACK_FALSE:
@@ -332,7 +332,7 @@ static const char *msgpack_add(struct msgpack_writer *w, const struct msgpack_va
     case MSGPACK_EXTENSION:
         break;
     }
-    return "an extension type";
+    return "unsupported extension type";
 }
 
 enum input_rc msgpack_json(struct span body, size_t limit, struct buf *out, struct err *err) {
@@ -340,7 +340,7 @@ enum input_rc msgpack_json(struct span body, size_t limit, struct buf *out, stru
         .out = out, .limit = limit, .levels = {{MSGPACK_IN_RECORDS, true, UINT64_MAX}}};
     size_t at = 0;
     if (body.n == 0)
-        return err_set(err, "there is no record: the body is empty");
+        return err_set(err, "no record: the body is empty");
     w.in = w.levels;
     while (at < body.n) {
         struct msgpack_value value;

@@ -68,7 +68,7 @@ static enum input_rc zip_inflate_member(z_stream *z, size_t from, size_t limit, 
         if (rc == Z_STREAM_END)
             return INPUT_OK;
         if (rc == Z_NEED_DICT)
-            return err_set(err, "the compressed body is damaged: it needs a dictionary");
+            return err_set(err, "the compressed body is damaged: it requires a dictionary");
         if (rc == Z_DATA_ERROR)
             return err_set(err, "the compressed body is damaged: %s", z->msg);
         if (z->avail_in == 0 && z->avail_out > 0)
@@ -85,7 +85,7 @@ static enum input_rc zip_inflate_members(z_stream *z, enum inflate_coding coding
         if (rc != INPUT_OK || z->avail_in == 0)
             return rc;
         if (coding != INFLATE_GZIP)
-            return err_set(err, "the compressed body has %u bytes behind its end", z->avail_in);
+            return err_set(err, "unexpected data after the compressed body: %u bytes", z->avail_in);
         inflateReset(z);
     }
 }

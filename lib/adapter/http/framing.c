@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "framing.h"
 
-static const char framing_folded[] = "a header field is folded over two lines";
+static const char framing_folded[] = "folded header fields are not accepted";
 
 static bool framing_is_token_char(char c) {
     const unsigned char u = (unsigned char)c;
@@ -57,7 +57,7 @@ static bool framing_is_field(struct framing *f, struct span name, const char *wa
 
 void framing_field(struct framing *f, struct span name, struct span value) {
     if (!framing_is_token(name))
-        f->fault = "a header field's name has a character that is not allowed there";
+        f->fault = "the name of a header field has an invalid character";
     if (framing_has_control(value))
         f->fault = "a header field has a control character";
     if (!framing_is_one_line(name, value))
@@ -72,13 +72,13 @@ void framing_field(struct framing *f, struct span name, struct span value) {
     if (framing_is_field(f, name, "transfer-encoding")) {
         f->encodings++;
         if (!span_is_word(value, "chunked"))
-            f->fault = "the only Transfer-Encoding taken is chunked";
+            f->fault = "the only Transfer-Encoding accepted is chunked";
     }
 }
 
 const char *framing_fault(const struct framing *f, bool is_newest) {
     if (f->hosts > 1 || (is_newest && f->hosts == 0))
-        return "exactly one Host is needed";
+        return "exactly one Host header is required";
     if (f->lengths > 1)
         return "more than one Content-Length";
     if (f->encodings > 1)
@@ -86,6 +86,6 @@ const char *framing_fault(const struct framing *f, bool is_newest) {
     if (f->lengths > 0 && f->encodings > 0)
         return "Content-Length together with Transfer-Encoding";
     if (f->encodings > 0 && !is_newest)
-        return "Transfer-Encoding needs HTTP/1.1";
+        return "Transfer-Encoding requires HTTP/1.1";
     return f->fault;
 }

@@ -39,7 +39,7 @@ int http_client_check_url(const char *url, struct err *err) {
     CURLUcode code = curl_url_set(u, CURLUPART_URL, url, 0);
     curl_url_cleanup(u);
     if (code)
-        return err_set(err, "\"%s\" is not an address: %s", url, curl_url_strerror(code));
+        return err_set(err, "\"%s\" is not a valid URL: %s", url, curl_url_strerror(code));
     if (strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0)
         return 0;
     return err_set(err, "\"%s\": expected http:// or https://", url);
@@ -52,7 +52,7 @@ static bool http_client_is_set(const char *text) {
 struct http_client *http_client_new(const struct http_client_conf *conf, size_t gzip_from,
                                     size_t reply_max, struct err *err) {
     if (http_client_is_set(conf->ca) && access(conf->ca, R_OK) != 0) {
-        err_set(err, "cannot read the certificates in %s: %s", conf->ca, strerror(errno));
+        err_set(err, "cannot read the CA certificates in %s: %s", conf->ca, strerror(errno));
         return NULL;
     }
     curl_global_init(CURL_GLOBAL_DEFAULT);

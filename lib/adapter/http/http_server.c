@@ -148,7 +148,7 @@ static void http_server_refuse_and_close(struct http_exchange *x, unsigned statu
 
 static void http_server_refuse_large(struct http_exchange *x) {
     char why[128];
-    snprintf(why, sizeof why, "Too large: a body may have %lld bytes (max_body)",
+    snprintf(why, sizeof why, "Too large: the body exceeds %lld bytes (max_body)",
              (long long)x->server->conf.max_body);
     http_server_refuse_and_close(x, MHD_HTTP_CONTENT_TOO_LARGE, why);
 }
@@ -173,7 +173,7 @@ static void http_server_check_head(struct http_exchange *x, bool is_newest) {
     x->expects_continue = expect.p && is_newest;
     if (x->expects_continue && !span_is_word(expect, "100-continue")) {
         http_server_refuse_and_close(x, MHD_HTTP_EXPECTATION_FAILED,
-                                     "the only Expect taken is 100-continue");
+                                     "the only Expect accepted is 100-continue");
         return;
     }
     const struct span length = http_header(&x->request, MHD_HTTP_HEADER_CONTENT_LENGTH);
@@ -205,7 +205,7 @@ static void http_server_on_bytes(struct http_exchange *x, const char *bytes, siz
     } else if (s->buffered + n > (size_t)s->conf.max_buffered) {
         http_field(&x->request, MHD_HTTP_HEADER_RETRY_AFTER, "1");
         http_refuse(&x->request, MHD_HTTP_SERVICE_UNAVAILABLE,
-                    "too many bytes are being received at once (max_buffered)");
+                    "too many request bodies are being received (max_buffered)");
     } else {
         s->buffered += n;
         buf_add(&x->body, bytes, n);
@@ -377,9 +377,9 @@ static int http_server_listen(struct http_server *s, bool *is_config_error, stru
     close(fd);
     *is_config_error = true;
     if (is_tls)
-        return err_set(err, "the certificate and its private key can't be used: is each PEM, and "
-                            "do they belong together?");
-    return err_set(err, "libmicrohttpd does not start");
+        return err_set(err, "the certificate and its private key can't be used (each must be PEM, "
+                            "and the key must match the certificate)");
+    return err_set(err, "libmicrohttpd failed to start");
 }
 
 struct http_server *http_server_open(const struct http_server_conf *conf, bool *is_config_error,
@@ -436,7 +436,7 @@ static void http_server_refuse_suspended(struct http_server *s) {
     TAILQ_FOREACH (c, &s->connections.list, place) {
         if (c->phase == HTTP_PHASE_SUSPENDED)
             http_server_refuse_and_close(c->exchange, MHD_HTTP_SERVICE_UNAVAILABLE,
-                                         "the server ends");
+                                         "the server is shutting down");
     }
 }
 

@@ -90,11 +90,11 @@ int listener_open(const char *text, struct buf *address, bool *is_loopback, bool
     *is_config_error = true;
     if (!listener_parse(text, &a))
         return err_set(
-            err, "'%s' is not an address to listen on: HOST:PORT, [IPV6]:PORT or *:PORT expected",
+            err, "'%s' is not an address to listen on; expected HOST:PORT, [IPV6]:PORT or *:PORT",
             text);
     const int fd = listener_on_address(&a);
     if (fd < 0 && errno == 0)
-        return err_set(err, "'%s': no such host", a.host);
+        return err_set(err, "host '%s' not found", a.host);
     *is_config_error = false;
     if (fd < 0)
         return err_set(err, "cannot listen on %s: %s", text, strerror(errno));
