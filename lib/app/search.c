@@ -108,7 +108,7 @@ static enum search_result searching_hand_over_first(struct searching *s) {
     return SEARCH_DONE;
 }
 
-/* What is stored already. When the store comes back after an outage, its answer is begun anew. */
+/* What is stored already. After an outage the search is repeated from the start. */
 static enum search_result searching_first(struct searching *s, struct err *err) {
     struct store_query query = *s->search->query;
     query.cursor = NULL;
@@ -157,6 +157,7 @@ static enum search_result searching_next(struct searching *s, struct err *err) {
 enum search_result search_follow(const struct search *search, struct err *err) {
     struct searching s = {.search = search};
     outage_init(&s.outage, search->log, NULL);
+    s.outage.place = buf_view(&search->store->place).p;
     /* The cursor first, so that nothing is missed that is stored meanwhile. */
     enum search_result result = searching_next(&s, err);
     if (result == SEARCH_DONE)

@@ -102,7 +102,7 @@ start refuse python3 "$TMP/refuse.py" "$TMP/authorization"
 wait_for 10 has "$TMP/refuse.out" '[0-9]'
 url=http://127.0.0.1:$(cat "$TMP/refuse.out")
 try denied search ERROR -o store.type=elasticsearch -o "store.elasticsearch.urls=$url"
-like "$(cat "$TMP/denied-1.err")" 'HTTP 401: user and password, or the API key, are refused' \
+like "$(cat "$TMP/denied-1.err")" 'HTTP 401: user and password, or the API key, were rejected' \
     "search: a wrong password"
 is "$(sort -u "$TMP/authorization")" "/ ApiKey $CANARY" "… the API key was sent to that server"
 distlog search ERROR -o store.type=elasticsearch -o "store.elasticsearch.urls=$url" \

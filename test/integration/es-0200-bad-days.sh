@@ -46,7 +46,7 @@ end 10000 "stopped and started under load: nothing lost, nothing twice"
 is "$(outage_lines)" 2 "the outage has one line for its beginning and one for its end"
 wait_for 20 followed 10000
 ok $? "search --follow waited, too, and printed what was stored, $(followed_lines) lines"
-is "$(lines "$TMP/follow.err" "; retrying$|recovered .*\(outage [0-9.]+ s\)$")" 2 \
+is "$(lines "$TMP/follow.err" "; retrying$|recovered: store .*\(outage [0-9.]+ s\)$")" 2 \
     "its log has one line for the beginning and one for the end"
 stop follow
 

@@ -20,13 +20,13 @@ unlike "$err$out" "$TEST_ES_PASSWORD" "and not the password"
 
 run env -u DISTLOG_STORE_ELASTICSEARCH_CA distlog search
 is "$status" 1 "an unknown certificate authority is an error"
-like "$err" "^distlog search: $TEST_ES_SECURE: .*certificate.* \(set store.elasticsearch.ca to the authority that signed it\)$" \
+like "$err" "^distlog search: $TEST_ES_SECURE: .*certificate.* \(set store.elasticsearch.ca to the CA that signed it\)$" \
     "the message names the setting"
 run distlog search -o store.elasticsearch.ca="$TMP/none.crt"
 like "$status:$err" "^1:distlog search: store.elasticsearch.ca: .*none.crt: No such file" \
     "a missing CA file is an error that names the setting"
 run env -u DISTLOG_STORE_ELASTICSEARCH_PASSWORD_FILE DISTLOG_STORE_ELASTICSEARCH_PASSWORD=wrong distlog search
-like "$status:$err" "^1:distlog search: $TEST_ES_SECURE: can't ask for its version: HTTP 401: .* refused \(check store.elasticsearch.user and password, or api_key\)$" \
+like "$status:$err" "^1:distlog search: $TEST_ES_SECURE: can't get its version: HTTP 401: .* rejected \(check store.elasticsearch.user and password, or api_key\)$" \
     "a wrong password is an error that names the settings"
 run distlog search -o store.elasticsearch.urls="${TEST_ES_SECURE/https/http}"
 is "$status" 1 "http to an https port is an error"
@@ -56,7 +56,7 @@ like "$err" "^distlog store: grant manage_index_templates, or install the templa
 run with_key "$humble" distlog store --no-follow -o store.elasticsearch.template=false
 is "$status:$out" 0: "following it helps"
 run with_key "$writer" distlog search
-like "$err" "can't search: HTTP 403: .*\(give the user or API key of store.elasticsearch that right\)$" \
+like "$err" "can't search: HTTP 403: .*\(grant the user or API key of store.elasticsearch this privilege\)$" \
     "this key may not search, and the message says so"
 is "$(documents)" 2 "two documents"
 run with_key "$reader" distlog search
@@ -85,8 +85,8 @@ like "$status:$out" '^0:Deleted documents: .*"deleted":2,.*"failures":\[\]' \
 fill 3
 run with_key "$blind" distlog delete --level gone
 like "$status:${err##*$'\n'}" \
-    "^1:distlog delete: the deletion goes on in the engine, .* grant the cluster privileges monitor and cancel_task\): $TEST_ES_SECURE: .*HTTP 403.*cluster:monitor/task/get" \
-    "with a key that may not follow the deletion, a message says so"
+    "^1:distlog delete: the deletion continues in the engine, .* grant the cluster privileges monitor and cancel_task\): $TEST_ES_SECURE: .*HTTP 403.*cluster:monitor/task/get" \
+    "with a key that may not monitor the deletion, a message says so"
 wait_for 30 are 2
 ok $? "the deletion continues"
 port=$(free_port)
@@ -100,7 +100,7 @@ of_it() { es GET '/_tasks?detailed&actions=*byquery' | grep -q '"deleted":1000,'
 wait_for 60 of_it
 stop delete
 like "$status:$(tail -n 1 delete.err)" \
-    "^1:distlog delete: the deletion goes on in the engine, .* cancel_task\): .*HTTP 403.*cluster:admin/tasks/cancel" \
+    "^1:distlog delete: the deletion continues in the engine, .* cancel_task\): .*HTTP 403.*cluster:admin/tasks/cancel" \
     "with a key that may not cancel the deletion, a message says so"
 of_it
 ok $? "the deletion continues"

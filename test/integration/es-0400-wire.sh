@@ -75,7 +75,7 @@ for when in before after midway; do fails cut $when '.*(reply|recv|Recv|transfer
 stop store
 outages=0
 begin -o store.elasticsearch.timeout=1s
-fails hang after '.*timed out .* \(it is slow, or store.elasticsearch.timeout is too short\)'
+fails hang after '.*timed out .* \(the host is slow, or store.elasticsearch.timeout is too short\)'
 stop store
 is "$status:$(documents)" 0:$total "in the end each record has one document"
 is "$("$BUS" get processed_logs.dlq 2>/dev/null | wc -l)" 0 "there are no dead letters"

@@ -263,7 +263,7 @@ static enum store_rc es_bulk_judge_items(struct es_session *s, struct store_doc 
         struct err why;
         const struct span item = json_item(items, &at, &s->arena);
         if (!item.p) {
-            err_set(err, "%s: the answer to a bulk request does not fit it", call->host);
+            err_set(err, "%s: the bulk response has fewer items than the request", call->host);
             return STORE_RETRY;
         }
         if (!es_bulk_judge(docs[i], item, &s->arena, &why)) {
@@ -307,7 +307,7 @@ static void es_bulk_split(struct es_bulk_run *r, size_t parent, struct store_doc
     struct err why;
     if (call->docs == 1) {
         r->ranges[parent].has_isolated = true;
-        es_call_error(call, "store it", &why);
+        es_call_error(call, "store the document", &why);
         es_bulk_poison(docs[0], &why);
         return;
     }

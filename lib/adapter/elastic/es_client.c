@@ -18,22 +18,23 @@ enum {
 #define S struct es_conf
 static const struct opt es_client_rows[] = {
     OPT(S, LIST, urls, "https://localhost:9200", .arg = "URL,…", .bits = OPT_URL,
-        .help = "the hosts of the cluster; the next is tried when one does not answer"),
-    OPT_ROW("user", S, STRING, http.user, "elastic", .help = "for basic auth"),
+        .help = "hosts of the cluster; if one does not respond, the next is tried"),
+    OPT_ROW("user", S, STRING, http.user, "elastic", .help = "user name for basic authentication"),
     OPT_ROW("password", S, STRING, http.password, "", .bits = OPT_SECRET,
-            .help = "of that user; without one there is no basic auth"),
+            .help = "password for basic authentication"),
     OPT_ROW("api_key", S, STRING, http.api_key, "", .bits = OPT_SECRET,
-            .help = "an encoded API key, used in place of user and password"),
+            .help = "encoded API key, used instead of user and password"),
     OPT_ROW("ca", S, STRING, http.ca, "", .bits = OPT_PATH, .arg = "FILE",
-            .help = "PEM file of the authority that signed the hosts' certificates"),
+            .help = "CA certificates for https (PEM); empty: the system's"),
     OPT(S, INT, batch, "5000", .min = 1, .max = 100000,
-        .help = "most documents in one bulk request"),
-    OPT(S, INT, in_flight, "2", .min = 1, .max = 64, .help = "bulk requests at a time"),
+        .help = "maximum number of documents in a bulk request"),
+    OPT(S, INT, in_flight, "2", .min = 1, .max = 64,
+        .help = "maximum number of concurrent bulk requests"),
     OPT_ROW("timeout", S, MS, http.timeout_ms, "60s", .min = 100,
-            .help = "how long one request may take"),
+            .help = "time limit of a request"),
     OPT(S, BOOL, template, "true",
         .help = "install the index template distlog-INDEX when the store starts"),
-    OPT(S, BOOL, dynamic, "false", .help = "let the engine index keys that distlog does not know"),
+    OPT(S, BOOL, dynamic, "false", .help = "also index fields that distlog does not know"),
 };
 #undef S
 
@@ -142,7 +143,7 @@ void es_client_run(struct es_client *c, struct es_call *calls, size_t n) {
         }
         if (es_client_must_leave()) {
             for (size_t i = 0; i < n; i++)
-                http_client_cancel(&calls[i].http, "no answer before it was time to leave");
+                http_client_cancel(&calls[i].http, "no response before the shutdown deadline");
             return;
         }
     }
@@ -171,9 +172,9 @@ static enum store_rc es_client_no_answer(const struct es_call *call, struct err 
     if (strstr(why, "expired"))
         hint = "renew the certificate";
     else if (strstr(why, "certificate"))
-        hint = "set store.elasticsearch.ca to the authority that signed it";
+        hint = "set store.elasticsearch.ca to the CA that signed it";
     else if (strstr(why, "Operation timed out"))
-        hint = "it is slow, or store.elasticsearch.timeout is too short";
+        hint = "the host is slow, or store.elasticsearch.timeout is too short";
     err_set(err, "%s: %s (%s)", call->host, why, hint);
     return STORE_RETRY;
 }
@@ -185,13 +186,13 @@ enum store_rc es_call_error(const struct es_call *call, const char *doing, struc
     if (status == 0)
         return es_client_no_answer(call, err);
     if (status == 401) {
-        buf_text(&reason, ": user and password, or the API key, are refused");
+        buf_text(&reason, ": user and password, or the API key, were rejected");
         hint = " (check store.elasticsearch.user and password, or api_key)";
     } else {
         es_client_add_reason(call, &reason);
     }
     if (status == 403)
-        hint = " (give the user or API key of store.elasticsearch that right)";
+        hint = " (grant the user or API key of store.elasticsearch this privilege)";
     err_set(err, "%s: can't %s: HTTP %ld%s%s", call->host, doing, status, buf_view(&reason).p,
             hint);
     const bool is_access = status == 401 || status == 403; /* a secret may be renewed */

@@ -9,9 +9,9 @@
 enum { ES_DELETE_FIRST_WAIT_MS = 10, ES_DELETE_WAIT_MS = 250 /* between two looks at a task */ };
 
 /* A task's answer says whether the deletion was refused, but not everybody may read it. */
-#define ES_DELETE_TASK_RIGHTS                                                                 \
-    ", unless it was refused there too (to follow and stop it, grant the cluster privileges " \
-    "monitor and cancel_task)"
+#define ES_DELETE_TASK_RIGHTS                                                             \
+    ", unless it was refused there as well (to monitor and cancel it, grant the cluster " \
+    "privileges monitor and cancel_task)"
 
 void es_refresh(struct es_session *s) {
     struct err unused;
@@ -25,13 +25,13 @@ void es_refresh(struct es_session *s) {
 /* Asks about a deletion, which goes on in the engine whatever happens here. */
 static enum store_rc es_delete_ask_task(struct es_session *s, const char *method, const char *path,
                                         struct err *err) {
-    const enum store_rc rc = es_session_request(s, method, path, "follow the deletion", err);
+    const enum store_rc rc = es_session_request(s, method, path, "monitor the deletion", err);
     const char *rights = "";
     if (rc != STORE_RETRY)
         return rc;
     if (s->call.http.status == 403)
         rights = ES_DELETE_TASK_RIGHTS;
-    err_prefix(err, "the deletion goes on in the engine%s", rights);
+    err_prefix(err, "the deletion continues in the engine%s", rights);
     return rc;
 }
 
@@ -131,7 +131,7 @@ static enum store_rc es_delete_read_result(const struct es_session *s, const jso
     if (dry_run)
         doing = "count";
     if (failure.n == 0)
-        buf_text(&failure, "its answer is not understood");
+        buf_text(&failure, "unexpected response");
     err_set(err, "%s: can't %s: %s", s->call.host, doing, failure.p);
     return STORE_FATAL;
 }

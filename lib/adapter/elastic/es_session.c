@@ -39,14 +39,14 @@ static enum store_rc es_session_judge_version(struct es_session *s, const json_t
     if (version.n > 2 && memcmp(version.p, major, 2) == 0)
         return STORE_OK;
     if (!version.p)
-        version = SPAN_LIT("something else");
+        version = SPAN_LIT("an unknown server");
     err_set(err, "%s: found %s%.*s, but distlog needs Elasticsearch 8 or OpenSearch 2",
             s->call.host, name, SPAN_ARG(version));
     return STORE_FATAL;
 }
 
 static enum store_rc es_session_check_version(struct es_session *s, struct err *err) {
-    enum store_rc rc = es_session_request(s, "GET", "/", "ask for its version", err);
+    enum store_rc rc = es_session_request(s, "GET", "/", "get its version", err);
     if (s->call.http.status == 403)
         return STORE_OK; /* an API key of least privilege may not ask */
     if (rc != STORE_OK)
@@ -116,10 +116,7 @@ static enum store_rc es_session_read_indices(struct es_session *s, json_t *reply
     const char *name;
     json_t *index;
     if (!json_is_object(reply)) {
-        err_set(err,
-                "%s: can't read the index's mapping: its answer is not "
-                "understood",
-                s->call.host);
+        err_set(err, "%s: can't read the index mapping: unexpected response", s->call.host);
         return STORE_FATAL;
     }
     json_object_foreach(reply, name, index) {
@@ -133,7 +130,7 @@ static enum store_rc es_session_read_indices(struct es_session *s, json_t *reply
 enum store_rc es_session_read_mapping(struct es_session *s, bool must_exist, struct err *err) {
     BUF_LOCAL struct buf path = {0};
     buf_printf(&path, "/%s", s->wildcard);
-    enum store_rc rc = es_session_request(s, "GET", path.p, "read the index's mapping", err);
+    enum store_rc rc = es_session_request(s, "GET", path.p, "read the index mapping", err);
     const long status = s->call.http.status;
     const bool is_empty = rc == STORE_OK && s->call.http.reply.n <= strlen("{}");
     if (status == 403)
@@ -142,7 +139,8 @@ enum store_rc es_session_read_mapping(struct es_session *s, bool must_exist, str
         rc = STORE_OK;
         if (must_exist)
             rc = STORE_FATAL;
-        err_set(err, "%s: there is no index %s (nothing was stored yet, or see store.index)",
+        err_set(err,
+                "%s: index %s does not exist (nothing has been stored yet, or check store.index)",
                 s->call.host, s->wildcard);
         return rc;
     }
