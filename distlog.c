@@ -84,11 +84,11 @@ static enum exit_code close_stdout(const struct log *log, enum exit_code code) {
     errno = 0;
     if (fclose(stdout) == 0 && !has_failed)
         return code;
-    const char *reason = "some of it is lost";
+    const char *reason = "some of the output is lost";
     if (errno)
         reason = strerror(errno);
     if (!reader_is_gone && errno != EBADF)
-        log_info(log, "cannot write standard output: %s", reason);
+        log_error(log, "cannot write standard output: %s", reason);
     return code == EXIT_DONE ? EXIT_FAILED : code;
 }
 

@@ -19,7 +19,7 @@ struct log_conf {
 
 static const struct opt log_rows[] = {
     OPT(struct log_conf, CHOICE, level, "info", .choices = "error|warn|info|debug",
-        .help = "the least important log lines to write"),
+        .help = "lowest level of log lines to write"),
     OPT(struct log_conf, CHOICE, format, "text", .choices = "text|json",
         .help = "log lines as text, with priorities under systemd, or as JSON objects"),
 };
@@ -113,7 +113,7 @@ void cmd_report_unknown(const struct cmd *const *commands, const char *name,
     suggest_init(&suggest, name);
     for (size_t i = 0; commands[i]; i++)
         suggest_offer(&suggest, "%s", commands[i]->name);
-    log_info(log, "'%s' is not a distlog command%s", name, suggest.hint);
+    log_error(log, "'%s' is not a distlog command%s", name, suggest.hint);
 }
 
 /* --- failures --- */

@@ -104,18 +104,18 @@ static void command_line_report_unknown(struct command_line *l, const char *word
     suggest_init(&suggest, flag);
     for (size_t i = 0; i < l->n_options; i++)
         suggest_offer(&suggest, "--%s", l->options[i].name);
-    log_info(&l->log, "%s: no such option%s", flag, suggest.hint);
+    log_error(&l->log, "%s: no such option%s", flag, suggest.hint);
 }
 
 /* getopt_long has refused a word: with ':' because a value is missing, else with '?'. optopt is the
  * option's value, or 0 for a long one that is unknown. */
 static enum exit_code command_line_refuse(struct command_line *l, int code, const char *word) {
     if (code == ':')
-        log_info(&l->log, "%s: %s is missing", word, command_line_arg(l, optopt));
+        log_error(&l->log, "%s: %s is missing", word, command_line_arg(l, optopt));
     else if (optopt && command_line_find(l, optopt) < l->n_options)
-        log_info(&l->log, "%.*s takes no value", (int)strcspn(word, "="), word);
+        log_error(&l->log, "%.*s takes no value", (int)strcspn(word, "="), word);
     else if (optopt)
-        log_info(&l->log, "-%c: no such option", optopt);
+        log_error(&l->log, "-%c: no such option", optopt);
     else
         command_line_report_unknown(l, word);
     return command_line_hint(l);
@@ -205,13 +205,13 @@ enum exit_code command_line_check_operands(const struct command_line *l) {
     if (cmd->topics)
         bad_topic = command_line_find_bad_topic(l);
     if (l->n_operands < cmd->min_operands)
-        log_info(&l->log, "an operand is missing: distlog %s %s", cmd->name, cmd->operands);
+        log_error(&l->log, "missing operand; usage: distlog %s %s", cmd->name, cmd->operands);
     else if (l->n_operands > cmd->max_operands)
-        log_info(&l->log, "'%s' is one operand too many", l->operands[cmd->max_operands]);
+        log_error(&l->log, "unexpected operand '%s'", l->operands[cmd->max_operands]);
     else if (bad_topic)
-        log_info(&l->log,
-                 "'%s' can't be a topic's name (letters, digits, '.', '_', '-', at most 200)",
-                 bad_topic);
+        log_error(&l->log,
+                  "'%s' is not a valid topic name (letters, digits, '.', '_', '-', at most 200)",
+                  bad_topic);
     else
         return EXIT_DONE;
     return command_line_hint(l);

@@ -14,12 +14,13 @@ struct config_conf {
 
 static const struct opt config_rows[] = {
     OPT(struct config_conf, BOOL, origin, "false", .flag = "origin", .bits = OPT_FLAG_ONLY,
-        .help = "say behind each setting where it came from"),
+        .help = "show where each setting came from"),
     OPT(struct config_conf, BOOL, check, "false", .flag = "check", .bits = OPT_FLAG_ONLY,
-        .help = "print nothing; exit 0 if the configuration is good, else 2"),
+        .help = "print nothing; exit 0 if the configuration is valid, else 2"),
     OPT(struct config_conf, CHOICE, format, "yaml", .flag = "format", .choices = "yaml|json",
         .bits = OPT_FLAG_ONLY,
-        .help = "yaml, which can be read back, or one JSON object; durations and sizes are texts"),
+        .help = "yaml, which can be read back, or one JSON object, with durations and sizes as "
+                "strings"),
 };
 static const struct opt_section config_section =
     OPT_SECTION("config", "options of distlog config", config_rows, struct config_conf);

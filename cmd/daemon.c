@@ -8,7 +8,7 @@ static const struct opt daemon_rows[] = {
     OPT(struct shutdown_conf, BOOL, no_follow, "false", .flag = "no-follow", .bits = OPT_FLAG_ONLY,
         .help = "process the backlog, then exit"),
     OPT(struct shutdown_conf, BOOL, drain, "false", .flag = "drain", .bits = OPT_FLAG_ONLY,
-        .help = "when asked to stop, process the backlog first, for up to 4 s"),
+        .help = "process the backlog before stopping, for up to 4 s"),
 };
 const struct opt_section daemon_section =
     OPT_SECTION("daemon", "how a daemon exits", daemon_rows, struct shutdown_conf);
@@ -35,7 +35,7 @@ bool daemon_has_bus(const struct run *run) {
     const char *path = *(const char *const *)conf_find(run->conf, "bus.local.path")->field;
     if (access(path, F_OK) == 0)
         return true;
-    log_error(&run->log, "no bus at %s: no record was ever sent to it (check bus.local.path)",
+    log_error(&run->log, "no bus at %s: nothing has been sent to it yet (check bus.local.path)",
               path);
     return false;
 }

@@ -14,18 +14,18 @@ struct delete_conf {
 
 static const struct opt delete_rows[] = {
     OPT(struct delete_conf, MS, older_than, "0s", .flag = "older-than", .bits = OPT_FLAG_ONLY,
-        .help = "only documents that are older than this; 0s does not restrict"),
+        .help = "only documents older than this; 0s: of any age"),
     OPT(struct delete_conf, BOOL, dry_run, "false", .flag = "dry-run", .bits = OPT_FLAG_ONLY,
-        .help = "only count them"),
+        .help = "only count the documents that would be deleted"),
     OPT(struct delete_conf, BOOL, yes, "false", .flag = "yes", .letter = 'y', .bits = OPT_FLAG_ONLY,
-        .help = "don't ask before deleting everything"),
+        .help = "do not ask before deleting all documents"),
 };
 static const struct opt_section delete_section =
     OPT_SECTION("delete", "what delete deletes", delete_rows, struct delete_conf);
 
 /* Only for a person at a terminal. */
 static bool delete_confirm(const struct store *store) {
-    fprintf(stderr, "Delete every document of %s? [y/N] ", store->place.p);
+    fprintf(stderr, "Delete all documents of %s? [y/N] ", store->place.p);
     const int answer = getchar();
     return answer == 'y' || answer == 'Y';
 }
@@ -57,12 +57,12 @@ static enum exit_code delete_matching(const struct run *run, const struct filter
     const enum store_rc rc = f->store->engine->delete_matching(f->store, &f->query, dry_run,
                                                                progress, &count, &answer, &err);
     if (rc != STORE_OK)
-        log_info(&run->log, "%s", err.text);
+        log_error(&run->log, "%s", err.text);
     const bool is_printed = delete_print(run, dry_run, buf_view(&answer));
     if (rc != STORE_OK || !is_printed)
         return EXIT_FAILED;
     if (stop_asked()) {
-        log_info(&run->log, "stopped before the end: what is left is still there");
+        log_warn(&run->log, "interrupted before the end; some matching documents may remain");
         return EXIT_FAILED;
     }
     return EXIT_DONE;

@@ -11,7 +11,7 @@ struct filter_conf {
 };
 
 #define FILTER_TIME_HELP \
-    "; 15m, 2h, 7d ago, or 2026-11-24, \"2026-11-24 06:34\", or with a time zone"
+    ": 15m, 2h or 7d ago, 2026-11-24, or \"2026-11-24 06:34\", also with a time zone"
 
 /* An empty value is a shell variable that is not set: it must not widen what is chosen, least of
  * all for delete. */
@@ -19,19 +19,19 @@ enum { FILTER_BITS = OPT_FLAG_ONLY | OPT_NOT_EMPTY };
 
 static const struct opt filter_rows[] = {
     OPT(struct filter_conf, STRING, node, "", .flag = "node", .arg = "ID", .bits = FILTER_BITS,
-        .help = "only documents of the node with this id"),
+        .help = "only documents of the node with this ID"),
     OPT(struct filter_conf, STRING, service, "", .flag = "service", .arg = "NAME",
         .bits = FILTER_BITS, .help = "only documents of this service"),
     OPT(struct filter_conf, STRING, level, "", .flag = "level", .arg = "LEVEL", .bits = FILTER_BITS,
-        .help = "only documents of this log level, in any letter case"),
+        .help = "only documents of this log level; case is ignored"),
     OPT(struct filter_conf, STRING, type, "", .flag = "type", .arg = "TYPE", .bits = FILTER_BITS,
-        .help = "only documents of this message type, in any letter case"),
+        .help = "only documents of this message type; case is ignored"),
     OPT(struct filter_conf, STRING, since, "", .flag = "since", .arg = "TIME", .bits = FILTER_BITS,
-        .help = "only documents of this time or later" FILTER_TIME_HELP),
+        .help = "only documents from this time on" FILTER_TIME_HELP),
     OPT(struct filter_conf, STRING, until, "", .flag = "until", .arg = "TIME", .bits = FILTER_BITS,
-        .help = "only documents earlier than this" FILTER_TIME_HELP),
+        .help = "only documents from before this time" FILTER_TIME_HELP),
     OPT(struct filter_conf, STRING, text, "", .flag = "text", .arg = "WORDS", .bits = FILTER_BITS,
-        .help = "only documents whose message has all these words, in any order and letter case"),
+        .help = "only documents whose message has all these words; order and case are ignored"),
 };
 
 const struct opt_section filter_section = OPT_SECTION(
@@ -58,7 +58,7 @@ static int filter_add_operand(struct filter *f, const char *what, struct err *er
         field = &f->query.type;
     }
     if (**field && strcmp(*field, word) != 0)
-        return err_set(err, "%s and --%s %s contradict each other: nothing is both", word, flag,
+        return err_set(err, "%s conflicts with --%s %s: no document can match both", word, flag,
                        *field);
     *field = word;
     return 0;
@@ -122,11 +122,11 @@ enum exit_code filter_open(const struct run *run, const char *what, int64_t olde
     struct err err;
     *f = (struct filter){0};
     if (filter_make_query(f, run->conf, what, older_than_ms, &err) != 0) {
-        log_info(&run->log, "%s", err.text);
+        log_error(&run->log, "%s", err.text);
         return EXIT_USAGE;
     }
     if (engines_open_store(run->conf, false, &f->store, &err) != STORE_OK) {
-        log_info(&run->log, "%s", err.text);
+        log_error(&run->log, "%s", err.text);
         return EXIT_FAILED;
     }
     log_info(&run->log, "%s", f->store->place.p);

@@ -74,10 +74,11 @@ static void help_option(char letter, const char *flag, const char *arg, const ch
 }
 
 static void help_common_options(struct buf *out) {
-    help_option('c', "config", "FILE", "the configuration (see distlog help config)", out);
-    help_option('o', NULL, "KEY=VALUE", "any setting, such as -o bus.type=kafka", out);
-    help_option('h', "help", NULL, "this page, or a command's", out);
-    help_option(0, "version", NULL, "the version, and those of the libraries", out);
+    help_option('c', "config", "FILE", "read the settings from FILE; see distlog.yaml(5)",
+                out);
+    help_option('o', NULL, "KEY=VALUE", "override a setting, such as -o bus.type=kafka", out);
+    help_option('h', "help", NULL, "show this page, or that of a command", out);
+    help_option(0, "version", NULL, "show the versions of distlog and its libraries", out);
 }
 
 /* A default that stands for "none" is not worth its place. */
@@ -117,13 +118,13 @@ static void help_add_page(const struct cmd *cmd, struct buf *out) {
         }
     }
     help_common_options(out);
-    buf_printf(out, "\n`distlog config` shows all settings, distlog-%s(1) tells more.\n",
+    buf_printf(out, "\n`distlog config` shows all settings; distlog-%s(1) has the details.\n",
                cmd->name);
 }
 
 static void help_add_overview(const struct cmd *const *commands, struct buf *out) {
     buf_text(out, "Usage: distlog COMMAND [OPTIONS] [ARGS]\n"
-                  "Carries events from services to a searchable store; says when one goes quiet.\n"
+                  "Carries events from nodes to a searchable store, and reports silent nodes.\n"
                   "\nCommands:\n");
     for (size_t i = 0; commands[i]; i++) {
         buf_printf(out, "  %-*s", HELP_COMMAND_WIDTH, commands[i]->name);
@@ -131,7 +132,7 @@ static void help_add_overview(const struct cmd *const *commands, struct buf *out
     }
     buf_text(out, "\nOptions:\n");
     help_common_options(out);
-    buf_text(out, "\n`distlog help COMMAND` tells more, distlog(7) is the tour.\n");
+    buf_text(out, "\n`distlog help COMMAND` explains a command; distlog(7) is an overview.\n");
 }
 
 void help_print(const struct cmd *const *commands, const struct cmd *cmd) {
@@ -161,7 +162,7 @@ const struct cmd cmd_help = {
     .name = "help",
     .operands = "[COMMAND]",
     .max_operands = 1,
-    .summary = "say what distlog or one of its commands does",
+    .summary = "show help for distlog or one of its commands",
     .sections = (const struct opt_section *const[]){NULL},
     .without_conf = true,
     .run = help_run,

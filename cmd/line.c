@@ -12,7 +12,7 @@ bool line_write(const struct run *run, struct buf *lines) {
     errno = 0;
     const bool is_written = fwrite(all.p, 1, all.n, stdout) == all.n && fflush(stdout) == 0;
     if (!is_written)
-        log_info(&run->log, "standard output can't be written: %s", strerror(errno));
+        log_error(&run->log, "cannot write standard output: %s", strerror(errno));
     buf_clear(lines);
     return is_written;
 }

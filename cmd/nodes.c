@@ -13,7 +13,7 @@ struct nodes_conf {
 
 static const struct opt nodes_rows[] = {
     OPT(struct nodes_conf, CHOICE, format, "table", .flag = "format", .choices = "table|json",
-        .bits = OPT_FLAG_ONLY, .help = "a table, or a JSON object a line"),
+        .bits = OPT_FLAG_ONLY, .help = "a table, or one JSON object per line"),
 };
 static const struct opt_section nodes_section =
     OPT_SECTION("nodes", "what nodes prints", nodes_rows, struct nodes_conf);
@@ -106,7 +106,7 @@ static bool nodes_print(const struct run *run, const struct node_view *view) {
 static void nodes_report_lag(const struct run *run, const struct node_view *view) {
     const struct topics_conf *topics = conf_section(run->conf, &topics_section);
     if (view->lag)
-        log_info(&run->log, "pubsub is behind: %" PRId64 " records of %s are not routed yet",
+        log_warn(&run->log, "pubsub is behind: %" PRId64 " records of %s are not routed yet",
                  view->lag, topics->input);
 }
 
@@ -117,7 +117,7 @@ static int nodes_run(struct run *run) {
     if (!daemon_has_bus(run))
         return EXIT_FAILED;
     if (node_view_load(&view, run->conf, &err) != BUS_OK) {
-        log_info(&run->log, "%s", err.text);
+        log_error(&run->log, "%s", err.text);
     } else {
         nodes_report_lag(run, &view);
         if (nodes_print(run, &view))
@@ -129,7 +129,7 @@ static int nodes_run(struct run *run) {
 
 const struct cmd cmd_nodes = {
     .name = "nodes",
-    .summary = "show who is known, UP or silent, since when",
+    .summary = "show the known nodes, UP or silent, and since when",
     .sections = (const struct opt_section *const[]){&nodes_section, NULL},
     .run = nodes_run,
 };

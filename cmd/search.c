@@ -19,10 +19,10 @@ struct search_conf {
 
 static const struct opt search_rows[] = {
     OPT(struct search_conf, INT, limit, "10", .flag = "limit", .letter = 'n', .min = -1,
-        .bits = OPT_FLAG_ONLY, .arg = "N", .help = "at most this many documents; -1: all"),
+        .bits = OPT_FLAG_ONLY, .arg = "N", .help = "maximum number of documents; -1: all"),
     OPT(struct search_conf, CHOICE, format, "json", .flag = "format", .choices = "json|raw",
         .bits = OPT_FLAG_ONLY,
-        .help = "json: as the node sent it; raw: with _id and @timestamp, which store added"),
+        .help = "json: as the node sent it; raw: with the _id and @timestamp that store added"),
     OPT(struct search_conf, BOOL, follow, "false", .flag = "follow", .letter = 'f',
         .bits = OPT_FLAG_ONLY,
         .help = "oldest first, then wait for new documents and print them as they are stored"),
@@ -102,7 +102,7 @@ static enum exit_code search_print(struct search_output *o, const struct filter 
     else
         result = search_once(&search, &err);
     if (result == SEARCH_FAILED)
-        log_info(log, "%s", err.text);
+        log_error(log, "%s", err.text);
     if (result != SEARCH_DONE)
         return EXIT_FAILED;
     if (o->found == 0 && !is_following)

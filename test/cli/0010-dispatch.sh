@@ -65,7 +65,7 @@ for bad in '-x:-x: no such option' '-o:-o: KEY=VALUE is missing' '-c:-c: FILE is
 done
 run distlog help config store
 is "$status" 2 "an extra operand is a usage error"
-like "$err" "'store' is one operand too many" "the message names the extra operand"
+like "$err" "unexpected operand 'store'" "the message names the extra operand"
 
 echo 'topics: {input: from_yaml}' >a.yaml
 for words in '-c a.yaml config' '--config a.yaml config' '--config=a.yaml config' '-ca.yaml config' \

@@ -59,7 +59,7 @@ like "$err" "stored 1," "and stores the record"
 put n '{"log_id":"full","node_id":"n"}'
 distlog store --no-follow >/dev/full 2>"$TMP/err"
 is "$?" 1 "an unwritable standard output is a failure"
-like "$(cat "$TMP/err")" "standard output can't be written: No space left" "the message names it"
+like "$(cat "$TMP/err")" "cannot write standard output: No space left" "the message names it"
 run distlog store --no-follow
 like "$err" "stored 0, already there 0," "what was stored was committed"
 

@@ -42,7 +42,7 @@ is "$out" "" "it continues where it stopped"
 put '{"log_id":"new","node_id":"n","log_level":"WARN"}'
 distlog alert --no-follow --group pager >/dev/full 2>"$TMP/err"
 is "$?" 1 "alerts that can't be printed are a failure"
-like "$(cat "$TMP/err")" "standard output can't be written" "the message says so"
+like "$(cat "$TMP/err")" "cannot write standard output" "the message says so"
 run distlog alert --no-follow --group pager
 is "$out" "WARN: n, new" "they are printed by the next run"
 

@@ -10,7 +10,7 @@ found() { distlog search "$@" 2>"$TMP/err" | sed -n 's/.*"log_id":"\([^"]*\)".*/
 
 run distlog search ERROR
 is "$status" 1 "without a store there is nothing to search"
-like "$err" "(store.db: the store does not exist yet|there is no index ${DISTLOG_STORE_INDEX:-none})" \
+like "$err" "(store.db: the store does not exist yet|index ${DISTLOG_STORE_INDEX:-none} does not exist)" \
     "the message says where it looked"
 is "$(ls "$TMP/data" 2>/dev/null)" "" "it creates nothing"
 
@@ -52,7 +52,8 @@ like "$out" '^\{"_id":"a","@timestamp":"2026-11-20T10:00:00.000Z","log_id":"a",'
     "--format raw adds what store added"
 
 run distlog search warn --level error
-is "$status" 2 "WHAT and --level may not contradict each other"
+is "$status" 2 "WHAT and --level may not conflict"
+like "$err" "^distlog search: WARN conflicts with --level ERROR: no document can match both$" "the message names both"
 run distlog search --since yesterdayish
 is "$status" 2 "an invalid time is a usage error"
 like "$err" "^distlog search: --since: " "the message names the flag"
@@ -88,5 +89,5 @@ is "$(distlog search --node node_07 2>/dev/null | tail -n +2)" "$own" \
 
 distlog search --limit -1 >/dev/full 2>"$TMP/err"
 is "$?" 1 "a full disk is a failure"
-like "$(cat "$TMP/err")" "standard output can't be written" "the message says so"
+like "$(cat "$TMP/err")" "cannot write standard output" "the message says so"
 done_testing

@@ -11,7 +11,7 @@ size() { sql "$TMP/data/store.db" "PRAGMA page_count"; }
 
 run distlog delete
 is "$status" 1 "without a store there is nothing to delete"
-like "$err" "(store.db: the store does not exist yet|there is no index ${DISTLOG_STORE_INDEX:-none})" \
+like "$err" "(store.db: the store does not exist yet|index ${DISTLOG_STORE_INDEX:-none} does not exist)" \
     "the message says where it looked"
 
 now=$(date -u +%Y-%m-%dT%H:%M:%SZ)
@@ -44,7 +44,7 @@ is "$(found)" "c d" "--older-than"
 tty() { printf '%s\n' "$1" | script -qec "$2" "$TMP/tty" >/dev/null; }
 tty n "distlog delete"
 is "$?" 1 "the answer no is a failure"
-like "$(cat "$TMP/tty")" "Delete every document of $STORE\? \[y/N\]" "there was a question"
+like "$(cat "$TMP/tty")" "Delete all documents of $STORE\? \[y/N\]" "there was a question"
 is "$(found)" "c d" "nothing was deleted"
 tty y "distlog delete --node node_01"
 unlike "$(cat "$TMP/tty")" "y/N" "deleting a part asks no question"

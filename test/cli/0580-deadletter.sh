@@ -208,7 +208,7 @@ is "$(sent again | sort -s -t '	' -k 1.2n | cksum)" "$(sent again | cksum)" "in 
 
 distlog deadletter list nodes >/dev/full 2>"$TMP/err"
 is "$?" 1 "an unwritable standard output is a failure"
-like "$(cat "$TMP/err")" "standard output can't be written: No space left" "the message says so"
+like "$(cat "$TMP/err")" "cannot write standard output: No space left" "the message says so"
 [ -z "$kafka" ] || done_testing # the rest inspects the embedded bus
 
 state() {

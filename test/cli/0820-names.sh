@@ -16,7 +16,7 @@ for bad in 'a/b' '../x' 'a b' 'a?b=c' 'a%2fb' $'a\tb' 'a"b' "a'b" 'a;b' 'ä' '.'
     for command in "pubsub in out" store alert "deadletter list"; do
         timeout 10 distlog $command "$bad" >"$TMP/out" 2>"$TMP/err"
         code=$?
-        [ $code -eq 2 ] && grep -q "^distlog ${command%% *}: '.*' can't be a topic's name" "$TMP/err"
+        [ $code -eq 2 ] && grep -q "^distlog ${command%% *}: '.*' is not a valid topic name" "$TMP/err"
         ok $? "$command: the topic '${bad:0:20}' is rejected"
     done
     distlog config -o "collect.routes=log.input=$bad" >"$TMP/out" 2>"$TMP/err"
