@@ -74,8 +74,7 @@ static void help_option(char letter, const char *flag, const char *arg, const ch
 }
 
 static void help_common_options(struct buf *out) {
-    help_option('c', "config", "FILE", "read the settings from FILE; see distlog.yaml(5)",
-                out);
+    help_option('c', "config", "FILE", "read the settings from FILE; see distlog.yaml(5)", out);
     help_option('o', NULL, "KEY=VALUE", "override a setting, such as -o bus.type=kafka", out);
     help_option('h', "help", NULL, "show this page, or that of a command", out);
     help_option(0, "version", NULL, "show the versions of distlog and its libraries", out);
