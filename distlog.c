@@ -69,15 +69,15 @@ static enum exit_code execute(struct command_line *line, struct run *run) {
     return run_command(line, run);
 }
 
-/* Has the reader of the pipe left (`| head`)? That is no error worth a message. */
+/* Was the pipe closed by its reader (`| head`)? That is not worth a message. */
 static bool stdout_reader_is_gone(void) {
     struct pollfd out = {.fd = STDOUT_FILENO};
     return poll(&out, 1, 0) > 0 && (out.revents & POLLERR);
 }
 
 /* A result that was not written is a failure: the disk may be full. Standard output may also have
- * been closed from the start (EBADF): then nobody wanted it. Returns code, or EXIT_FAILED in place
- * of EXIT_DONE. */
+ * been closed from the start (EBADF): then no output was wanted. Returns code, or EXIT_FAILED in
+ * place of EXIT_DONE. */
 static enum exit_code close_stdout(const struct log *log, enum exit_code code) {
     const bool reader_is_gone = stdout_reader_is_gone();
     const bool has_failed = ferror(stdout);

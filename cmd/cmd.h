@@ -29,7 +29,7 @@ struct run {
     int argc;                          /* operands only, argv[argc] is NULL */
     char **argv;
     struct log log;
-    struct notify *notify; /* to whoever started this process; never NULL */
+    struct notify *notify; /* to the process that started this one; never NULL */
 };
 
 /* Another name of a command, and what it sets: {"node1", "node.name=payment"}. set may be NULL. */
@@ -69,7 +69,7 @@ const struct cmd *cmd_find(const struct cmd *const *commands, const char *name,
                            const struct cmd_alias **alias);
 /* Logs that no command is called name, and suggests the one that is spelled most like it. */
 void cmd_report_unknown(const struct cmd *const *commands, const char *name, const struct log *log);
-/* Logs why the command fails, and reports it to whoever started the process, who need not read the
- * log then. Returns code, for `return cmd_fail(…)`. */
+/* Logs why the command fails, and reports it to the process that started this one, so that
+ * it need not read the log. Returns code, for `return cmd_fail(…)`. */
 int cmd_fail(const struct run *run, enum exit_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

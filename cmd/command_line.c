@@ -141,7 +141,7 @@ static void command_line_take_row(struct command_line *l, int value) {
 /* Reads the flags, without a command those in front of it; the rest are the operands. */
 static enum exit_code command_line_read_flags(struct command_line *l, int argc, char **argv) {
     opterr = 0;
-    optind = 0; /* start anew */
+    optind = 0; /* resets getopt_long */
     for (;;) {
         const int value = getopt_long(argc, argv, l->letters.p, l->options, NULL);
         if (value == -1)

@@ -43,7 +43,7 @@ struct command_line {
  * caller calls command_line_release in both cases. */
 enum exit_code command_line_read(struct command_line *l, const struct cmd *const *commands,
                                  int argc, char **argv);
-/* Are there as many operands as the command takes, and are they topics if they have to be?
+/* Does the number of operands fit the command, and are they topics where they have to be?
  * EXIT_DONE, or EXIT_USAGE (logged). Only with a command. */
 enum exit_code command_line_check_operands(const struct command_line *l);
 /* After an error was logged: logs where to read about the usage. Returns EXIT_USAGE. */

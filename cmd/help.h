@@ -1,5 +1,5 @@
 /* help: the pages on the terminal, made from the rows of the commands: for `help`, for --help, and
- * for a call without a command. distlog-COMMAND(1) says more.
+ * for a call without a command. distlog-COMMAND(1) has the details.
  * Owns nothing. Main thread. Callers: distlog.c.
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once

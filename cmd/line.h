@@ -1,6 +1,5 @@
 /* line: the lines that commands print as their results. They are gathered for a batch and written
- * at once, so that whoever waits on the pipe has them, and a full disk or a reader that has left is
- * noticed.
+ * at once, so that a reader of the pipe gets them, and a full disk or a closed pipe is noticed.
  * Owns nothing. Main thread. Callers: cmd/ only.
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once

@@ -10,7 +10,7 @@
 /* Which configuration file to read. */
 struct settings_file {
     const char *path; /* NULL: none */
-    /* Somebody has chosen it: the caller by naming it or by writing it in an own folder, or root.
+    /* It was chosen: by the caller, who named it or has it in a folder of their own, or by root.
      * Only ./distlog.yaml may lie where the caller happens to be, without the caller's knowledge:
      * it is not read if others may change it. */
     bool is_chosen;

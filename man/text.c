@@ -32,10 +32,10 @@ static const struct man_text texts[] = {
      "array of objects (application/json), one object a line (application/x-ndjson), a form "
      "with json= or ndjson=, or MessagePack (application/msgpack), each either plain or with "
      "Content-Encoding gzip or deflate.\n\n"
-     "The answer 200 means that every record is durable on the bus. 400 says what is wrong with "
-     "a body, of which nothing was accepted. 503 with Retry-After means that the bus cannot "
-     "accept records at the moment, or did not acknowledge all of them: send the request again; "
-     "some records of an array may then be on the bus twice.\n\n"
+     "The answer 200 means that every record is durable on the bus. 400 gives the reason why a "
+     "body was refused; no record of it is accepted. 503 with Retry-After means that the bus "
+     "cannot accept records at the moment, or did not acknowledge all of them: send the request "
+     "again; some records of an array may then be on the bus twice.\n\n"
      "Chunk extensions are ignored; with libmicrohttpd 1.0, which misreads them, a request that "
      "has any is refused with 400.\n\n"
      "GET /healthz answers 200, or 503 with the reason while the bus is unavailable or has not "
@@ -136,7 +136,7 @@ static const struct man_text texts[] = {
      "pubsub.heartbeat_timeout ago. Nodes that have left (after an ERROR or a goodbye) are not "
      "listed.\n\n"
      "It reads what the group pubsub.group keeps on the bus, and needs no running pubsub. If "
-     "there are records that pubsub has not routed yet, it says so.",
+     "there are records that pubsub has not routed yet, it logs how many.",
      (const struct man_example[]){
          {"distlog nodes", "A table of all nodes."},
          {"distlog nodes --format json | grep '\"silent\"' || echo all well",
@@ -177,7 +177,7 @@ static const struct man_text texts[] = {
      "shown behind the name of the stage that printed it, in colour on a terminal unless "
      "NO_COLOR is set.\n\n"
      "TERM or INT stops the stages from front to back: collect first, then each of the others "
-     "once it has handled what was left for it. The last line says how many records were "
+     "once it has processed its backlog. The last line has the numbers of records that were "
      "accepted, routed and stored. A second signal ends everything at once; records on the bus "
      "stay there for the next start. The stages end if up dies.",
      (const struct man_example[]){

@@ -97,7 +97,7 @@ enum bus_rc consumer_dead_letter(struct consumer *c, struct bus *bus, const char
                                  struct err *err);
 /* Commits, retrying as long as the bus answers BUS_RETRY, until the limit for stopping is over. */
 enum bus_rc consumer_commit(struct consumer *c, struct bus *bus, struct err *err);
-/* A sign of life for the service manager. ctx: the consumer, so that this can be the alive of a
+/* Sends a keep-alive to the service manager. ctx: the consumer, so that this can be the alive of a
  * bus or a store. */
 void consumer_alive(void *ctx);
 /* The outcome of a turn to whose last call the bus answered rc. */

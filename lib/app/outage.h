@@ -28,8 +28,8 @@ extern const char outage_retrying[];
  * the caller may set them at any time. */
 void outage_init(struct outage *o, const struct log *log, struct notify *notify);
 /* An engine failed in a way that may pass. If no outage lasts, one begins: warns "ERR; MEANWHILE"
- * and reports it as the STATUS. The service manager is told that the daemon is ready, because a
- * daemon that waits for its engine has started. */
+ * and reports it as the STATUS. Also reports to the service manager that the daemon is ready,
+ * because a daemon that waits for its engine has started. */
 void outage_report(struct outage *o, const struct err *err, const char *meanwhile);
 /* The engine answered: ends the outage, if one lasts, and logs "recovered: PLACE (outage 12 s)".
  * The next outage backs off from the shortest wait again. */

@@ -12,8 +12,8 @@
 
 enum redelivery_condition {
     REDELIVERY_WHOLE, /* the letter has all of its record */
-    REDELIVERY_CUT,   /* it has a part of it: problem says how much */
-    REDELIVERY_BROKEN /* it is not an envelope: problem says why, and letter is not set */
+    REDELIVERY_CUT,   /* it has a part of it: problem has its size */
+    REDELIVERY_BROKEN /* it is not an envelope: problem is the reason, and letter is not set */
 };
 
 /* A dead letter that has not been sent again; valid for the call. */

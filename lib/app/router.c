@@ -163,7 +163,7 @@ static int router_parse(struct router *r, struct span value, struct event *e, st
         return -1;
     if (e->kind != EVENT_REGISTRATION)
         return 0;
-    /* An alert has the id three times, and once more as its key; escaped, a byte can take six. */
+    /* An alert has the id in three members and in its key; escaped, a byte can take six. */
     const size_t alert_max = 24 * e->node.text.n + 6 * e->service.text.n + REST_OF_ALERT;
     if (alert_max > r->max_record)
         return err_set(err, "node_id and service_name are too long: an alert about the node would "

@@ -237,9 +237,9 @@ static int64_t supervisor_silence_most_ms(const struct supervisor *s, const stru
     return INT64_MAX;
 }
 
-/* If this process was suspended, or its own output was not taken (a terminal after Ctrl-S), nobody
- * has read what the stages write, and they may have waited for that: all that they owe is a sign of
- * life from now on. A stage gives one each half of watchdog_ms, so that a quarter is left. */
+/* If this process was suspended, or its own output was blocked (a terminal after Ctrl-S), it has
+ * not read what the stages write, and they may be blocked, too: their watchdog time starts now. A
+ * stage reports each half of watchdog_ms, so a quarter of it remains as a margin. */
 static void supervisor_excuse(struct supervisor *s, int64_t now_ms) {
     const bool was_away = now_ms - s->watched_ms > s->watchdog_ms / 4;
     s->watched_ms = now_ms;

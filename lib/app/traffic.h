@@ -61,7 +61,7 @@ void traffic_init(struct traffic *t, const struct traffic_conf *conf, const char
 /* When its next event is due (monotonic ms); INT64_MAX once it has ended. */
 int64_t traffic_due(const struct traffic *t);
 /* Adds the event that is due to out and sets *kind; false, with nothing added, if none is due.
- * Events whose time passed while nobody asked (the process was suspended) are skipped. */
+ * Events that came due while the process was suspended are skipped. */
 bool traffic_take(struct traffic *t, const struct traffic_now *now, struct buf *out,
                   enum traffic_kind *kind);
 /* Ends it. True with the goodbye added to out if it is registered and has not ended by an ERROR. */

@@ -7,8 +7,8 @@
 
 /* From the most to the least important. */
 enum log_level {
-    LOG_ERROR, /* something failed and stays so until somebody acts */
-    LOG_WARN,  /* work continues, but somebody should know */
+    LOG_ERROR, /* something failed and needs an action to recover */
+    LOG_WARN,  /* work continues, but needs attention */
     LOG_INFO,  /* what an operator wants to see: starts, stops, recoveries */
     LOG_DEBUG  /* details for finding a fault */
 };

@@ -1,4 +1,4 @@
-/* suggest: finds the name that somebody probably meant. The caller offers the valid names one by
+/* suggest: finds the name that the user probably meant. The caller offers the valid names one by
  * one; the hint is then ready to be appended to an error message. Owns a copy of the best name.
  * One thread at a time. libc only.
  * SPDX-License-Identifier: Apache-2.0 */

@@ -20,10 +20,10 @@ enum conf_risk {
  *
  * Only the numbers in st count. A group may write if its number is that of the owner: it is then
  * taken for the owner's private group. This is the condition under which login.defs(5) makes the
- * umask 002, so a file in one's own home is no risk. Whoever adds members to such a group, or an
- * ACL to such a file, trusts them. In a sticky folder, such as /tmp, others cannot replace a file
- * that is not theirs. The mode of a symbolic link or of a character device (/dev/null) lets nobody
- * change what is read. */
+ * umask 002, so a file in one's own home is no risk. Adding members to such a group, or an ACL
+ * to such a file, means trusting them. In a sticky folder, such as /tmp, others cannot replace a
+ * file that is not theirs. The mode of a symbolic link or of a character device (/dev/null) does
+ * not let others change what is read. */
 enum conf_risk conf_file_risk(const struct stat *st, uid_t caller);
 
 struct conf_file {

@@ -1,4 +1,4 @@
-/* conf_internal: what conf.c and conf_write.c know of a struct conf, and nobody else.
+/* conf_internal: the struct conf, which only conf.c and conf_write.c access.
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 

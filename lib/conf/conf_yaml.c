@@ -316,7 +316,7 @@ static int conf_yaml_read_documents(struct conf_yaml *y, yaml_parser_t *parser) 
 }
 
 /* The time that libyaml takes grows with the square of the depth of brackets: 0.1 s for this one.
- * Brackets in quotes and comments, which only a parser could tell apart, count too. */
+ * Brackets in quotes and comments, which only a parser could recognize, count too. */
 static bool conf_yaml_is_too_deep(struct span text) {
     int depth = 0;
     for (size_t i = 0; i < text.n; i++) {

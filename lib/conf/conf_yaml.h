@@ -11,10 +11,10 @@
 
 #include "conf.h"
 
-/* Sets in c what the file at path contains, which may have at most 1 MB. named: somebody chose this
- * file. One that merely is in the current folder is not even opened if others may change it: the
- * caller may not know that it exists, and it could send the caller's secrets anywhere. Returns 0,
- * or -1 with err; some settings may then have been set. */
+/* Sets in c what the file at path contains, which may have at most 1 MB. named: the caller chose
+ * this file. One that merely is in the current folder is not even opened if others may change it:
+ * the caller may not know that it exists, and it could send the caller's secrets anywhere. Returns
+ * 0, or -1 with err; some settings may then have been set. */
 int conf_yaml_file(struct conf *c, const char *path, bool named, struct err *err);
 /* The same for a text in memory; name takes the place of the file's name in errors and origins. */
 int conf_yaml_text(struct conf *c, struct span text, const char *name, struct err *err);

@@ -33,8 +33,8 @@ enum opt_bits {
     OPT_PATH = 1u << 2,
     /* An OPT_PATH, which must be set too: a bare file name (without '/') is in the data folder,
      * which is $DISTLOG_DATA, else $XDG_DATA_HOME/distlog, else ~/.local/share/distlog. Write
-     * `.def = "bus.db"`; the field then holds the whole path. Whoever opens the file makes the
-     * folder. */
+     * `.def = "bus.db"`; the field then holds the whole path. The code that opens the file creates
+     * the folder. */
     OPT_DATA = 1u << 3,
     /* An empty value is an error, though the default may be empty. */
     OPT_NOT_EMPTY = 1u << 4,

@@ -10,7 +10,7 @@ struct backoff {
     struct rng rng;  /* seeded by the caller */
     int64_t base_ms; /* the first wait */
     int64_t max_ms;  /* the longest wait */
-    unsigned tries;  /* failures in a row; whoever sees a success sets it to 0 */
+    unsigned tries;  /* failures in a row; the caller sets it to 0 after a success */
 };
 
 /* The next wait in ms, evenly between half of min(max_ms, base_ms * 2^tries) and all of it; counts

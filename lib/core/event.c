@@ -25,7 +25,7 @@ static const struct event_member {
 };
 
 enum {
-    /* Up to so many keys, comparing every pair beats sorting them. */
+    /* Up to this many keys, comparing every pair is faster than sorting. */
     EVENT_FEW_KEYS = 16,
     /* Bytes of the shortest member, "k":0 with its comma: bounds how many keys a record has. */
     EVENT_SHORTEST_MEMBER = 6,

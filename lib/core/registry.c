@@ -125,7 +125,7 @@ static void registry_report_gap(const struct registry_conf *conf, struct registr
     const int64_t overdue_ms = watermark_ms - e->reported_ms - conf->grace;
     if (!conf->repeat || overdue_ms <= conf->repeat)
         return;
-    /* Repetitions that were due while nobody looked are left out, except for the last. */
+    /* Of several repetitions that came due since the last check, only the last is reported. */
     e->reported_ms += (overdue_ms - 1) / conf->repeat * conf->repeat;
     registry_add_event(step, e, LIVENESS_MISSED, e->reported_ms);
 }

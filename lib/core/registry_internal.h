@@ -1,5 +1,5 @@
 /* registry_internal: what the files of the registry share: the structs, and the table of entries
- * and partitions. Nobody else includes it. The files call each other in one direction:
+ * and partitions. No other file includes it. The files call each other in one direction:
  *     registry.c        records and time: what follows from them
  *     registry_state.c  state records: writing and loading them
  *     registry_table.c  entries, partitions and deadlines

@@ -95,8 +95,8 @@ struct bus {
      * engine. -1: there is none, so call poll() from time to time. */
     int wake;
     /* Set by the handle's owner after open(), or NULL: called again and again with alive_ctx from
-     * within restore() and replay(), which may take minutes, so that a watchdog can tell that from
-     * a hang. */
+     * within restore() and replay(), which may take minutes, so that a watchdog can
+     * distinguish that from a hang. */
     void (*alive)(void *ctx);
     void *alive_ctx;
 };

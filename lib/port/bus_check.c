@@ -1,8 +1,8 @@
 /* bus_check: asserts the contract of bus.h around any engine, in tests and in builds with DEV=1. A
  * broken rule is a bug of the engine or of its caller, so the check writes the rule to standard
  * error and aborts. It owns the handle that it wraps, and lends out copies of what the engine
- * lends, which it frees when the loan ends, so that a sanitizer finds whoever keeps a span for too
- * long. One thread a handle. libc only. SPDX-License-Identifier: Apache-2.0 */
+ * lends, which it frees when the loan ends, so that a sanitizer finds code that keeps a span for
+ * too long. One thread a handle. libc only. SPDX-License-Identifier: Apache-2.0 */
 #include "bus.h"
 
 #include <stdio.h>

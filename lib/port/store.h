@@ -22,8 +22,8 @@ enum store_rc {
 enum store_verdict {
     STORE_PENDING, /* as the caller sets it: not judged yet, or to be sent again later */
     STORE_STORED,
-    STORE_EXISTS, /* a document with this id is there already: done */
-    STORE_POISON  /* the store will never take it: reason says why */
+    STORE_EXISTS, /* a document with this id already exists: done */
+    STORE_POISON  /* the store will never accept it; reason is set */
 };
 
 /* Spans are borrowed for the call. They are decoded UTF-8; .p NULL where the record has none. */
@@ -49,9 +49,9 @@ struct store_query {
     int64_t limit;     /* hits at most; -1: all */
     bool oldest_first; /* else newest first; of one time, by log_id, node_id and message_type,
                           ascending, a missing one last */
-    /* For following the index. NULL: find what is there. Else a buffer of STORE_CURSOR bytes of the
-     * caller's: "" finds nothing and is set to the present end of the index; any other place finds
-     * only what was stored after it, in any order, and is moved behind that. */
+    /* For following the index. NULL: find what is stored. Else a buffer of STORE_CURSOR bytes of
+     * the caller's: "" finds nothing and is set to the present end of the index; any other place
+     * finds only what was stored after it, in any order, and is moved behind that. */
     char *cursor;
 };
 

@@ -283,7 +283,7 @@ static bool msgpack_reads_back(const char *text, double number) {
 /* A double, with the fewest digits that read back the same. */
 static const char *msgpack_add_double(struct msgpack_writer *w, double number) {
     enum { FEWEST = 15, MOST = 17 };
-    static const char fraction[] = ".0"; /* so that it stays a double for whoever reads it */
+    static const char fraction[] = ".0"; /* so that readers take it for a double, not an integer */
     char text[40];
     if (!isfinite(number))
         return "NaN or infinity";

@@ -57,7 +57,7 @@ static enum input_rc zip_inflate_member(z_stream *z, size_t from, size_t limit, 
     for (;;) {
         size_t want = limit - (out->n - from);
         if (want < ZIP_STEP)
-            want++; /* one byte more tells "at the limit" from "above it" */
+            want++; /* one byte more distinguishes "at the limit" from "above it" */
         else
             want = ZIP_STEP;
         const int rc = zip_inflate_step(z, want, out);

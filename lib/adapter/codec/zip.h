@@ -17,8 +17,8 @@ enum inflate_coding {
 enum inflate_coding inflate_coding_of(struct span content_encoding);
 /* Appends the plain bytes of body, which is smaller than 4 GB, to out: at most limit of them,
  * whatever the body claims (one more where the limit is exceeded). coding is INFLATE_GZIP or
- * INFLATE_DEFLATE. INPUT_LARGE: above the limit. INPUT_BAD: damaged, truncated, or with bytes
- * behind its end. Then err says why, and out holds a part. */
+ * INFLATE_DEFLATE. INPUT_LARGE: above the limit. INPUT_BAD: damaged, truncated, or followed
+ * by other data. Then err has the reason, and out holds a part. */
 enum input_rc inflate_body(enum inflate_coding coding, struct span body, size_t limit,
                            struct buf *out, struct err *err);
 /* Appends body, which is smaller than 4 GB, to out as one gzip member. */

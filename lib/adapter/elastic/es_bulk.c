@@ -195,7 +195,7 @@ static void es_bulk_push(struct es_bulk_run *r, struct es_bulk_range range) {
 }
 
 /* Removes the range on top. Requests shrink after one was too large, unless a single document was
- * to blame: that one is dead-lettered and says nothing about the others. */
+ * to blame: that one is dead-lettered and does not show that requests are too large. */
 static void es_bulk_pop(struct es_bulk_run *r) {
     r->n_ranges--;
     const struct es_bulk_range *done = &r->ranges[r->n_ranges];

@@ -8,7 +8,7 @@
 
 enum { ES_DELETE_FIRST_WAIT_MS = 10, ES_DELETE_WAIT_MS = 250 /* between two looks at a task */ };
 
-/* A task's answer says whether the deletion was refused, but not everybody may read it. */
+/* Whether the engine refused the deletion is in the task, which not every user may read. */
 #define ES_DELETE_TASK_RIGHTS                                                             \
     ", unless it was refused there as well (to monitor and cancel it, grant the cluster " \
     "privileges monitor and cancel_task)"

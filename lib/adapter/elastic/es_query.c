@@ -32,8 +32,8 @@ static json_t *es_query_match(struct span words) {
                      es_json_string(words));
 }
 
-/* The message has all the words. The engine keeps 10.0.0.1 or key:value as one word; somebody who
- * searches for "key: value" means two. So either reading matches. */
+/* The message has all the words. The engine keeps 10.0.0.1 or key:value as one word; a search for
+ * "key: value" means two. So either reading matches. */
 static json_t *es_query_text(const char *text) {
     BUF_LOCAL struct buf words = {0};
     for (const char *c = text; *c; c++) {

@@ -151,7 +151,7 @@ void http_client_wait(struct http_client *c, int wait_ms) {
     curl_multi_perform(c->multi, &running);
 }
 
-/* Ends a request. why: there is no answer; NULL: there is. */
+/* Ends a request. why: the reason why no response came; NULL: one was received. */
 static void http_client_end(struct http_call *call, const char *why) {
     if (why) {
         buf_clear(&call->reply);

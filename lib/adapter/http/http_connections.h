@@ -16,8 +16,8 @@ enum http_phase {
     HTTP_PHASE_IDLE,     /* no request */
     HTTP_PHASE_HEAD,     /* request line and fields are being received */
     HTTP_PHASE_BODY,     /* the body is being received, and kept or thrown away */
-    HTTP_PHASE_COMPLETE, /* the request is there, the answer is made or sent */
-    HTTP_PHASE_SUSPENDED /* the same, but the answer will be given later */
+    HTTP_PHASE_COMPLETE, /* the request was received, the response is made or sent */
+    HTTP_PHASE_SUSPENDED /* the same, but the response will be given later */
 };
 
 struct http_exchange;

@@ -85,7 +85,7 @@ static void http_server_on_connection(void *cls, struct MHD_Connection *mhd, voi
 
 /* --- requests --- */
 
-/* The request line is there. */
+/* The request line was received. */
 static void *http_server_on_uri(void *cls, const char *uri, struct MHD_Connection *mhd) {
     struct http_server *s = cls;
     struct http_exchange *x =
@@ -181,7 +181,7 @@ static void http_server_check_head(struct http_exchange *x, bool is_newest) {
         http_server_refuse_large(x);
 }
 
-/* The head is there: checks it, then asks the owner. */
+/* The head was received: checks it, then calls the owner. */
 static enum MHD_Result http_server_on_head(struct http_exchange *x, const char *method,
                                            const char *version) {
     const struct http_server_conf *conf = &x->server->conf;
@@ -222,7 +222,7 @@ static void http_server_on_body(struct http_exchange *x) {
     http_server_drop_body(x);
 }
 
-/* libmicrohttpd calls this when the head is there, for each piece of the body, at the body's end,
+/* libmicrohttpd calls this after the head, for each piece of the body, at the body's end,
  * and again when the connection is resumed. */
 static enum MHD_Result http_server_on_request(void *cls, struct MHD_Connection *mhd,
                                               const char *url, const char *method,

@@ -31,10 +31,11 @@ struct http_server_conf {
     int64_t max_buffered; /* bytes, bodies of all requests that are being received: else 503 */
     int64_t keepalive_ms; /* a connection without a request in progress is closed after this */
     int64_t request_ms; /* from accept (or the first line on a used connection) to the last byte */
-    /* The head is there, the body is not. May answer, and do nothing else; then the body is thrown
-     * away as it comes. */
+    /* The head was received, the body was not. May respond, and do nothing else; then the body is
+     * discarded as it arrives. */
     void (*head)(void *ctx, struct http_request *r);
-    /* The body is there. Answers now, or keeps r and answers later; r lives until it is answered.
+    /* The body was received. Responds now, or keeps r and answers later; r lives until it is
+     * answered.
      */
     void (*body)(void *ctx, struct http_request *r);
     void *ctx;

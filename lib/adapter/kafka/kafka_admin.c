@@ -142,7 +142,7 @@ static struct kafka_admin_answer kafka_admin_request_topic(struct kafka_client *
     return a;
 }
 
-/* Creates a missing topic; that somebody else has created it meanwhile is fine. */
+/* Creates a missing topic; that another client has created it meanwhile is fine. */
 static enum bus_rc kafka_admin_create(struct kafka_client *c, const struct kafka_topic *topic,
                                       const char *doing, struct err *err) {
     const char *brokers = c->conf->brokers;
@@ -218,7 +218,7 @@ enum bus_rc kafka_admin_grow(struct kafka_client *c, const char *topic, int coun
         a = kafka_admin_await(queue);
         rd_kafka_NewPartitions_destroy(p);
     }
-    /* A number is invalid if the topic has as many by now: somebody else has raised it. */
+    /* A number is invalid if the topic has as many by now: another client has raised it. */
     if (a.code == RD_KAFKA_RESP_ERR_NO_ERROR || a.code == RD_KAFKA_RESP_ERR_INVALID_PARTITIONS)
         return BUS_OK;
     const char *why = a.why;

@@ -23,7 +23,7 @@ struct kafka_topic {
  * *count: its partitions. BUS_FATAL with err: it is missing and may not be created; BUS_RETRY. */
 enum bus_rc kafka_admin_topic(struct kafka_client *c, const struct kafka_topic *topic, int *count,
                               struct err *err);
-/* Raises the number of a topic's partitions to count. BUS_OK also if somebody else has changed it
+/* Raises the number of a topic's partitions to count. BUS_OK also if another client has changed it
  * meanwhile. BUS_FATAL with err: it may not be changed. */
 enum bus_rc kafka_admin_grow(struct kafka_client *c, const char *topic, int count, struct err *err);
 /* Adds a topic's partitions (only >= 0: just that one) to list; none if the topic is missing. */
@@ -35,7 +35,7 @@ enum { KAFKA_ADMIN_END = -1 };
 /* Sets each element's offset to that of the first record whose timestamp (ms) is at least from_ms,
  * or to a negative one if there is none. KAFKA_ADMIN_END: to the partition's end as this handle
  * sees it, which is the high watermark if it reads uncommitted records, else the last stable
- * offset. Sends one request to each broker; on failure each element's err says why. */
+ * offset. Sends one request to each broker; on failure each element's err has the reason. */
 enum bus_rc kafka_admin_offsets(struct kafka_client *c, kafka_list *list, int64_t from_ms,
                                 struct err *err);
 

@@ -11,7 +11,7 @@
 
 enum {
     /* The brokers end an open transaction of a process that died after transaction.timeout.ms
-     * (10 s); until then nobody can tell which records are committed. */
+     * (10 s); until then it is unknown which records are committed. */
     TIMEOUT_MS = 30000,
     POLL_MS = 100,
     WHOLE_TOPIC_MS = 0, /* replay from this time: from the first record */

@@ -3,9 +3,9 @@
  * the position; others compare.
  *
  * An illegal move is a bug. DEV=1, and so most of the tests, abort, which shows where it came from.
- * A release build should neither crash a daemon nor continue from a state that nobody has thought
- * of: both functions refuse the move and return false, and their callers give the handle up. The
- * bus then answers BUS_FATAL, the daemon opens it again, and the brokers, which know what was
+ * A release build should neither crash a daemon nor continue from a state that was not foreseen:
+ * both functions refuse the move and return false, and their callers give the handle up. The bus
+ * then answers BUS_FATAL, the daemon opens it again, and the brokers, which know what was
  * committed, resolve what was open.
  * SPDX-License-Identifier: Apache-2.0 */
 #pragma once

@@ -1,4 +1,4 @@
-/* notify: what a daemon reports to whoever started it, by systemd's notification protocol
+/* notify: what a daemon reports to the process that started it, by systemd's notification protocol
  * (sd_notify(3)): datagrams of NAME=value lines to the socket in $NOTIFY_SOCKET. systemd listens
  * there for units of Type=notify, and so does `distlog up`, which uses the listening half below.
  * Without the variable nothing is sent.

@@ -16,7 +16,7 @@
 enum {
     PROCESS_LINE_MAX_BYTES = 65536, /* longer lines are handed on in pieces */
     PROCESS_READ_BYTES = 16384,
-    PROCESS_NOTICES_MOST = 1024 /* of one turn: a child that reports without end delays nobody */
+    PROCESS_NOTICES_MOST = 1024 /* of one turn: one busy child must not delay the others */
 };
 
 /* A pipe whose reading end is the parent's. */
@@ -136,7 +136,7 @@ int process_start(struct process *p, const char *const *argv, int64_t watchdog_m
         notify_unlisten(&p->notices);
         return -1;
     }
-    setpgid(pid, pid); /* by parent and child: whoever comes first, kill() finds the group */
+    setpgid(pid, pid); /* by parent and child: whichever runs first, kill() finds the group */
     close(image.out.write);
     close(image.error.write);
     p->pid = pid;

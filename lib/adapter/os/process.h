@@ -40,7 +40,7 @@ struct process {
 typedef void process_line(void *ctx, struct process *p, enum process_source source,
                           struct span text);
 
-/* From now on this process leaves no core, and nobody but root may trace it or read its
+/* From now on this process leaves no core, and only root may trace it or read its
  * environment. */
 void process_hide(void);
 /* Runs this executable with argv (NULL-terminated, argv[0] included) and standard input /dev/null.

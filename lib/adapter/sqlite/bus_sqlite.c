@@ -176,7 +176,7 @@ static enum bus_rc sqlite_bus_put(struct bus *handle, const char *topic, int32_t
     return BUS_OK;
 }
 
-/* Reports the result of a write to whoever put the records. reason NULL: they are durable. */
+/* Reports the result of a write for each record. reason NULL: they are durable. */
 static void sqlite_bus_report(struct sqlite_bus *bus, size_t from, size_t to, const char *reason) {
     enum bus_rc rc = reason ? BUS_RETRY : BUS_OK;
     for (size_t i = from; i < to; i++)
@@ -263,7 +263,7 @@ static bool sqlite_bus_owns_input(const struct sqlite_bus *bus) {
     return bus->owner.state == SQLITE_OWNER_ACTIVE && bus->how.input;
 }
 
-/* Reads what is there without waiting. */
+/* Reads the available records without waiting. */
 static enum bus_rc sqlite_bus_read(struct sqlite_bus *bus, struct err *err) {
     wake_drain(&bus->wake);
     sqlite_reader_clear(&bus->reader);
@@ -275,8 +275,8 @@ static enum bus_rc sqlite_bus_read(struct sqlite_bus *bus, struct err *err) {
     return sqlite_bus_take_error(bus, err);
 }
 
-/* Reads, waits to be woken, and reads again: the last read comes after the wait, so that the batch
- * says what is true now about the end of the topic. */
+/* Reads, waits to be woken, and reads again: the last read comes after the wait, so that what
+ * the batch reports about the end of the topic is up to date. */
 static enum bus_rc sqlite_bus_poll_reader(struct sqlite_bus *bus, int wait_ms,
                                           struct bus_batch *batch, struct err *err) {
     int64_t deadline = clock_mono_ms() + wait_ms;

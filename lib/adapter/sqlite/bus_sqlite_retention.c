@@ -220,7 +220,7 @@ static void sqlite_retention_compare_size(struct sqlite_retention *retention) {
 static bool sqlite_retention_trim_early(struct sqlite_retention *retention) {
     if (!retention->over_max_size)
         return false;
-    /* Before any group exists, nobody knows what will be read: keep everything. */
+    /* Before any group exists, any record may still be read: keep everything. */
     if (!sqlite_db_run(&retention->file->db, "SELECT count(*) FROM grp WHERE seen_ms >= ?",
                        sqlite_int(retention->old_ms)))
         return false;
