@@ -23,7 +23,7 @@ static void command_line_add_option(struct command_line *l, const struct option 
 /* --flag VALUE, or for a bool --flag and --no-flag. */
 static void command_line_add_row(struct command_line *l, const struct opt *row) {
     const bool is_bool = row->type == OPT_BOOL;
-    int value = row->letter;
+    int value = (unsigned char)row->letter;
     if (!value)
         value = COMMAND_LINE_FIRST_FLAG + (int)l->n_options;
     const int has_arg = is_bool ? optional_argument : required_argument;
@@ -125,7 +125,9 @@ static enum exit_code command_line_refuse(struct command_line *l, int code, cons
 
 static void command_line_add_flag(struct command_line *l, const struct opt *row, char *value) {
     l->flags = mem_room(l->flags, l->n_flags, &l->cap_flags, sizeof *l->flags);
-    l->flags[l->n_flags++] = (struct command_line_flag){row, value};
+    struct command_line_flag *flag = &l->flags[l->n_flags++];
+    flag->row = row;
+    flag->value = value;
 }
 
 /* A flag of the command. A bool one needs no value. */

@@ -45,7 +45,7 @@ static const struct opt rows[] = {
         .choices = "local|rfc3339", .help = "format of timestamps"),
     OPT_ROW("keep_going", struct node_conf, BOOL, traffic.keep_going, "false", .flag = "keep-going",
             .help = "after an ERROR, register again and continue instead of exiting"),
-    OPT(struct node_conf, INT, queue, "1000", .flag = "queue", .min = 2 * SENDER_BATCH,
+    OPT(struct node_conf, INT, queue, "1000", .flag = "queue", .min = INT64_C(2) * SENDER_BATCH,
         .max = 1000000,
         .help = "records that each node queues during an outage of the collector; further ones "
                 "are dropped"),

@@ -41,10 +41,10 @@ static void conf_add_setting(struct conf *c, const struct opt_section *s, const 
         .key = arena_printf(&c->arena, "%s.%s", s->name, row->name),
         .section = s,
         .row = row,
-        .field = values + row->offset,
         .origin = OPT_DEFAULT,
         .where = "default",
     };
+    v->field = values + row->offset;
     struct err err;
     if (opt_value_parse(row, span_of(row->def), v->field, &c->arena, &err) != 0) {
         fprintf(stderr, "default of %s: %s\n", v->key, err.text);
