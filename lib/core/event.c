@@ -58,7 +58,8 @@ static bool event_on_member(void *ctx, const struct json_member *m, struct err *
         const struct event_member *member = &event_members[i];
         if (!event_same_key(m->key, member->key))
             continue;
-        struct text *text = (struct text *)(void *)((char *)parser->event + member->offset);
+        void *place = (char *)parser->event + member->offset;
+        struct text *text = place;
         text->raw = m->value.raw;
         text->text = json_decode(m->value.raw, parser->arena);
         break;

@@ -122,7 +122,8 @@ static bool es_client_must_leave(void) {
 }
 
 static struct es_call *es_client_call_of(struct http_call *http) {
-    return (struct es_call *)(void *)((char *)http - offsetof(struct es_call, http));
+    void *call = (char *)http - offsetof(struct es_call, http);
+    return call;
 }
 
 void es_client_run(struct es_client *c, struct es_call *calls, size_t n) {

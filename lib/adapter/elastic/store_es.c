@@ -17,7 +17,8 @@ struct store_es {
 };
 
 static struct store_es *store_es_of(struct store *store) {
-    return (struct store_es *)(void *)((char *)store - offsetof(struct store_es, base));
+    void *owner = (char *)store - offsetof(struct store_es, base);
+    return owner;
 }
 
 static void store_es_close(struct store *store) {
