@@ -136,7 +136,7 @@ like "$status:${out//$'\n'/ }" '^0:.*"log_id":"n_3"' \
 run env -u DISTLOG_CONFIG -u KAFKA_PASSWORD distlog delete --yes
 like "$status:${err//$'\n'/ }" '^1:.*can.t delete: .*unauthorized for API key' "this key may not delete"
 run distlog search WARN
-like "$status:${err//$'\n'/ }" '^1:.*HTTP 403.*give the user or API key' "the daemon's key may not delete"
+like "$status:${err//$'\n'/ }" '^1:.*HTTP 403.*grant the user or API key' "the daemon's key may not delete"
 run distlog nodes
 like "$status:$out" 'silent .* n$' "nodes shows a node that is known"
 run timeout 60 distlog alert --no-follow --group distlog-pager
