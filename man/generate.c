@@ -11,6 +11,39 @@
 #include "../lib/base/utf8.h"
 #include "text.h"
 
+/* What roff needs in place of a character to print it as it is, or NULL. */
+static const char *roff_escape(unsigned char c) {
+    switch (c) {
+    case '\\':
+        return "\\e";
+    case '-':
+        return "\\-";
+    case '\'':
+        return "\\(aq";
+    case '`':
+        return "\\(ga";
+    case '^':
+        return "\\(ha";
+    case '~':
+        return "\\(ti";
+    default:
+        return NULL;
+    }
+}
+
+/* Appends one character of len bytes. */
+static void roff_character(struct buf *out, const unsigned char *u, size_t len) {
+    const char *escape = roff_escape(*u);
+    if (len == 2)
+        buf_printf(out, "\\[u%04X]", (u[0] & 31u) << 6 | (u[1] & 63u));
+    else if (len == 3)
+        buf_printf(out, "\\[u%04X]", (u[0] & 15u) << 12 | (u[1] & 63u) << 6 | (u[2] & 63u));
+    else if (escape)
+        buf_text(out, escape);
+    else
+        buf_add(out, u, len);
+}
+
 /* Appends text, escaped so that roff prints it literally: no requests, no ligatures, plain dashes
  * and quotes. */
 static void roff(struct buf *out, struct span text) {
@@ -18,28 +51,11 @@ static void roff(struct buf *out, struct span text) {
         const unsigned char *u = (const unsigned char *)text.p + i;
         bool at_start = out->n == 0 || out->p[out->n - 1] == '\n';
         len = utf8_sequence(text.p + i, text.n - i);
+        if (len == 0) /* a byte that is not UTF-8 is kept */
+            len = 1;
         if (at_start && (*u == '.' || *u == '\''))
             buf_text(out, "\\&");
-        if (len == 2)
-            buf_printf(out, "\\[u%04X]", (u[0] & 31u) << 6 | (u[1] & 63u));
-        else if (len == 3)
-            buf_printf(out, "\\[u%04X]", (u[0] & 15u) << 12 | (u[1] & 63u) << 6 | (u[2] & 63u));
-        else if (*u == '\\')
-            buf_text(out, "\\e");
-        else if (*u == '-')
-            buf_text(out, "\\-");
-        else if (*u == '\'')
-            buf_text(out, "\\(aq");
-        else if (*u == '`')
-            buf_text(out, "\\(ga");
-        else if (*u == '^')
-            buf_text(out, "\\(ha");
-        else if (*u == '~')
-            buf_text(out, "\\(ti");
-        else
-            buf_add(out, u, len ? len : 1);
-        if (len == 0)
-            len = 1;
+        roff_character(out, u, len);
     }
 }
 
@@ -189,6 +205,42 @@ static void sections_of(const struct cmd *cmd, struct buf *out) {
         buf_text(out, ".\n");
 }
 
+static void command_options(const struct cmd *cmd, struct buf *out) {
+    buf_text(out, ".SH OPTIONS\n");
+    for (size_t i = 0; cmd->sections && cmd->sections[i]; i++)
+        for (size_t r = 0; r < cmd->sections[i]->n; r++)
+            if (cmd->sections[i]->rows[r].flag) {
+                flag(out, &cmd->sections[i]->rows[r]);
+                flag_help(out, cmd->sections[i], &cmd->sections[i]->rows[r]);
+            }
+    common_options(out);
+}
+
+static void other_names(const struct cmd *cmd, struct buf *out) {
+    if (!cmd->aliases)
+        return;
+    buf_text(out, ".SH \"OTHER NAMES\"\nA link with one of these names, with or without .py, "
+                  "runs:\n");
+    for (const struct cmd_alias *a = cmd->aliases; a->name; a++) {
+        buf_text(out, ".TP\n\\fB");
+        roff_text(out, a->name);
+        buf_printf(out, "\\fR\ndistlog %s%s", cmd->name, a->set ? " \\-o " : "");
+        roff_text(out, a->set ? a->set : "");
+        buf_char(out, '\n');
+    }
+}
+
+static void examples_of(const struct cmd *cmd, struct buf *out) {
+    buf_text(out, ".SH EXAMPLES\n");
+    for (const struct man_example *e = man_text(cmd->name)->examples; e->command; e++) {
+        buf_text(out, ".PP\n");
+        roff_text(out, e->purpose);
+        buf_text(out, "\n.PP\n.RS 4\n.EX\n");
+        roff_text(out, e->command);
+        buf_text(out, "\n.EE\n.RE\n");
+    }
+}
+
 static void command_page(const struct cmd *cmd, struct buf *out) {
     struct buf name = {0};
     buf_printf(&name, "distlog-%s", cmd->name);
@@ -198,35 +250,11 @@ static void command_page(const struct cmd *cmd, struct buf *out) {
     roff_text(out, cmd->operands ? cmd->operands : "");
     buf_text(out, "\n.SH DESCRIPTION\n");
     paragraphs(out, man_text(cmd->name)->about);
-    buf_text(out, ".SH OPTIONS\n");
-    for (size_t i = 0; cmd->sections && cmd->sections[i]; i++)
-        for (size_t r = 0; r < cmd->sections[i]->n; r++)
-            if (cmd->sections[i]->rows[r].flag) {
-                flag(out, &cmd->sections[i]->rows[r]);
-                flag_help(out, cmd->sections[i], &cmd->sections[i]->rows[r]);
-            }
-    common_options(out);
+    command_options(cmd, out);
     sections_of(cmd, out);
     exit_status(out);
-    if (cmd->aliases) {
-        buf_text(out, ".SH \"OTHER NAMES\"\nA link with one of these names, with or without .py, "
-                      "runs:\n");
-        for (const struct cmd_alias *a = cmd->aliases; a->name; a++) {
-            buf_text(out, ".TP\n\\fB");
-            roff_text(out, a->name);
-            buf_printf(out, "\\fR\ndistlog %s%s", cmd->name, a->set ? " \\-o " : "");
-            roff_text(out, a->set ? a->set : "");
-            buf_char(out, '\n');
-        }
-    }
-    buf_text(out, ".SH EXAMPLES\n");
-    for (const struct man_example *e = man_text(cmd->name)->examples; e->command; e++) {
-        buf_text(out, ".PP\n");
-        roff_text(out, e->purpose);
-        buf_text(out, "\n.PP\n.RS 4\n.EX\n");
-        roff_text(out, e->command);
-        buf_text(out, "\n.EE\n.RE\n");
-    }
+    other_names(cmd, out);
+    examples_of(cmd, out);
     surroundings(out);
     see_also(out, cmd->name);
 }
@@ -355,24 +383,28 @@ static void one_of(const char *choices, size_t n, struct buf *values) {
     buf_text(values, "' files='' ;;\n");
 }
 
+/* Appends one flag of cmd, and how to complete its value if that is one of a few words or a file.
+ */
+static void completion_flag(const struct cmd *cmd, const struct opt *row, struct buf *flags,
+                            struct buf *values) {
+    buf_printf(flags, strcmp(row->def, "true") == 0 ? "--no-%s " : "--%s ", row->flag);
+    if (row->type == OPT_CHOICE) {
+        buf_printf(values, "    %s:--%s)", cmd->name, row->flag);
+        one_of(row->choices, strlen(row->choices), values);
+    } else if (row->type != OPT_BOOL) {
+        buf_printf(values, "    %s:--%s) words='' files=%s ;;\n", cmd->name, row->flag,
+                   row->bits & OPT_PATH ? "yes" : "");
+    }
+}
+
 /* Appends the flags of cmd, and how to complete the values of its flags and its first operand where
  * they are one of a few words or a file. */
 static void completion_case(const struct cmd *cmd, struct buf *flags, struct buf *values) {
     buf_printf(flags, "    %s) flags='", cmd->name);
     for (size_t i = 0; cmd->sections && cmd->sections[i]; i++)
-        for (size_t r = 0; r < cmd->sections[i]->n; r++) {
-            const struct opt *row = &cmd->sections[i]->rows[r];
-            if (!row->flag)
-                continue;
-            buf_printf(flags, strcmp(row->def, "true") == 0 ? "--no-%s " : "--%s ", row->flag);
-            if (row->type == OPT_CHOICE) {
-                buf_printf(values, "    %s:--%s)", cmd->name, row->flag);
-                one_of(row->choices, strlen(row->choices), values);
-            } else if (row->type != OPT_BOOL) {
-                buf_printf(values, "    %s:--%s) words='' files=%s ;;\n", cmd->name, row->flag,
-                           row->bits & OPT_PATH ? "yes" : "");
-            }
-        }
+        for (size_t r = 0; r < cmd->sections[i]->n; r++)
+            if (cmd->sections[i]->rows[r].flag)
+                completion_flag(cmd, &cmd->sections[i]->rows[r], flags, values);
     buf_text(flags, "--config --help --version' ;;\n");
     size_t n = cmd->operands ? strcspn(cmd->operands, " ") : 0;
     if (!n || !memchr(cmd->operands, '|', n))
@@ -468,6 +500,22 @@ static void yaml_setting(const struct conf *conf, const char *key, int indent, s
         buf_printf(out, "%*s%s_file: ''\n", indent, "", row->name);
 }
 
+/* The indentation of a section's settings: two columns for each level of its name. */
+static int yaml_indent(const char *section) {
+    int indent = 2;
+    for (const char *c = section; *c; c++)
+        if (*c == '.')
+            indent += 2;
+    return indent;
+}
+
+/* Opens the section's mapping. */
+static void yaml_heading(const struct opt_section *s, struct buf *out) {
+    const char *dot = strrchr(s->name, '.'), *last = dot ? dot + 1 : s->name;
+    const int indent = yaml_indent(s->name) - 2;
+    buf_printf(out, "%s%*s# %s\n%*s%s:\n", dot ? "" : "\n", indent, "", s->help, indent, "", last);
+}
+
 /* Appends distlog.yaml: every setting; each level of a section's name ("bus.local") is a mapping
  * that is opened once. */
 static void yaml_file(const struct opt_section *const *sections, struct buf *out) {
@@ -481,21 +529,17 @@ static void yaml_file(const struct opt_section *const *sections, struct buf *out
                   "# ${NAME} is an environment variable and $$ a dollar sign. Files of the\n"
                   "# embedded engines whose names contain no / are in the data folder:\n"
                   "# $DISTLOG_DATA, else $XDG_DATA_HOME/distlog, else ~/.local/share/distlog.\n");
-    for (const struct opt_section *s; (s = *sections); sections++) {
-        int indent = 2;
-        for (const char *dot = s->name; (dot = strchr(dot, '.')); dot++)
-            indent += 2;
+    for (; *sections; sections++) {
+        const struct opt_section *s = *sections;
         for (const struct opt *row = s->rows; row < s->rows + s->n; row++) {
             if (!is_setting(row))
                 continue;
-            const char *dot = strrchr(s->name, '.'), *last = dot ? dot + 1 : s->name;
             if (before != s->name)
-                buf_printf(out, "%s%*s# %s\n%*s%s:\n", dot ? "" : "\n", indent - 2, "", s->help,
-                           indent - 2, "", last);
+                yaml_heading(s, out);
             before = s->name;
             buf_clear(&key);
             buf_printf(&key, "%s.%s", s->name, row->name);
-            yaml_setting(conf, key.p, indent, out);
+            yaml_setting(conf, key.p, yaml_indent(s->name), out);
         }
     }
     buf_release(&key);
