@@ -86,7 +86,7 @@ def command_of(tool, name, flags):
         defines = [flag for flag in plain if flag.startswith(("-DDISTLOG", "-DSYSCONFDIR"))]
         return ["cppcheck", "--quiet", "--enable=warning,performance,portability", "--std=c11",
                 "--inline-suppr", "--library=test/lint/cppcheck.cfg",
-                "--suppressions-list=test/lint/cppcheck.txt", *thorough(),
+                *thorough(),
                 "--template={file}:{line}:{column}: {severity}: {message} [{id}]", *defines, name]
     # Behind the C library's checking wrappers -fanalyzer recognizes neither open nor read.
     plain = [flag for flag in plain if not flag.startswith("-D_FORTIFY_SOURCE")]
@@ -119,7 +119,7 @@ def key_of(tool, command, name):
     seen = {"version": version_of(tool)}
     settings = [".clang-tidy"] if tool == "clang-tidy" else []
     if tool == "cppcheck":
-        settings = ["test/lint/cppcheck.cfg", "test/lint/cppcheck.txt"]
+        settings = ["test/lint/cppcheck.cfg"]
     for dependency in (*settings, name):
         closure(dependency, seen)
     return hashlib.sha256(json.dumps([command, sorted(seen.items())]).encode()).hexdigest()
